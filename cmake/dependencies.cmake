@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+# Distribution packages only; nothing is vendored or downloaded. `./dev` installs what is missing.
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+find_package(fmt REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(OpenSSL 3 REQUIRED)
+pkg_check_modules(LIBBPF REQUIRED IMPORTED_TARGET libbpf>=1.1)
+pkg_check_modules(LIBURING REQUIRED IMPORTED_TARGET liburing>=2.3)
+pkg_check_modules(LIBMNL REQUIRED IMPORTED_TARGET libmnl)
+pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
+pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET re2)
+find_path(FLATBUFFERS_INCLUDE flatbuffers/flatbuffers.h REQUIRED)
+find_program(FLATC flatc REQUIRED)
+find_program(CLANG NAMES clang clang-18 clang-16 clang-14 REQUIRED)
+find_program(BPFTOOL bpftool PATHS /usr/sbin /usr/lib/linux-tools REQUIRED)
+# The distribution's interpreter: its packages (pytest, scapy) are those that ./dev installs.
+set(PYTHON /usr/bin/python3)
+
+# Catch2: version 2 on Debian 12, version 3 on Ubuntu 24.04.
+find_package(Catch2 REQUIRED)

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// Why the worker refused or ended something by its own decision. One list: the enum, the counter's name in the stats page, the
+// documentation row and gwctl's text all expand it. Append only: the order is the layout of the stats page.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace penstock {
+
+// X(NAME, HTTP status or 0 where no answer is possible, sentence)
+#define PST_REASONS(X)                                                                      \
+    X(bad_request, 400, "the request is malformed or ambiguous")                             \
+    X(header_timeout, 408, "the request head did not arrive in time")                        \
+    X(header_too_large, 431, "the request head is over its limit")                           \
+    X(body_too_large, 413, "the request body is over its limit")                             \
+    X(unsupported_version, 505, "the HTTP version is not served")                            \
+    X(expectation_failed, 417, "the Expect header asks for something unknown")               \
+    X(no_host, 404, "no listener or route has this host name")                               \
+    X(no_route, 404, "no rule of the host's routes matches")                                 \
+    X(misdirected, 421, "the host belongs to another listener than the connection's SNI")    \
+    X(unresolved_backend, 500, "the rule's backend reference does not resolve")              \
+    X(no_backend, 503, "the service has no ready endpoint")                                  \
+    X(backend_connect, 503, "no connection to the backend could be made")                    \
+    X(backend_closed, 502, "the backend closed before it answered")                          \
+    X(backend_invalid, 502, "the backend's answer is not valid HTTP")                        \
+    X(backend_timeout, 504, "the backend did not answer in time")                            \
+    X(request_timeout, 504, "the request's time was up")                                     \
+    X(client_closed, 0, "the client went away in the middle of an exchange")                 \
+    X(idle_timeout, 0, "the connection stalled")                                             \
+    X(tls_handshake, 0, "the TLS handshake failed")                                          \
+    X(tls_not_tls, 0, "the first bytes are no ClientHello")                                  \
+    X(tls_no_name, 0, "no listener or route has this server name")                           \
+    X(tls_no_certificate, 0, "the listener has no certificate that it can use")              \
+    X(connections_limit, 0, "too many connections")                                          \
+    X(udp_flows_limit, 0, "too many UDP flows")                                              \
+    X(out_of_buffers, 0, "a buffer pool was empty")                                          \
+    X(draining, 0, "the connection was closed by a drain deadline")
+
+enum class Reason : std::uint8_t {
+#define PST_X(name, status, text) name,
+    PST_REASONS(PST_X)
+#undef PST_X
+};
+
+struct ReasonInfo {
+    std::string_view name;
+    std::uint16_t status;  // of the HTTP answer; 0: none is possible
+    std::string_view text;
+};
+
+inline constexpr std::array kReasons = {
+#define PST_X(name, status, text) ReasonInfo{#name, status, text},
+    PST_REASONS(PST_X)
+#undef PST_X
+};
+
+inline constexpr std::size_t kReasonCount = kReasons.size();
+constexpr const ReasonInfo& info(Reason reason) { return kReasons[static_cast<std::size_t>(reason)]; }
+
+}  // namespace penstock

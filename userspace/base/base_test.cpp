@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sys/mman.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "tools/test/catch.hpp"
+#include "userspace/base/channel.hpp"
+#include "userspace/base/memfd.hpp"
+#include "userspace/base/result.hpp"
+
+using namespace penstock;
+
+namespace {
+Status fails() { return Error{.code = Errc::kernel, .what = "write pst_vips", .hint = "raise vips_max", .sys_errno = E2BIG, .context = {}}; }
+Status passes_on() {
+    PST_TRY(fails());
+    return success();
+}
+Result<int> gives(int value) { return value; }
+Result<int> adds() {
+    PST_TRY_ASSIGN(const int a, gives(2));
+    PST_TRY_ASSIGN(const int b, gives(3));
+    return a + b;
+}
+}  // namespace
+
+TEST_CASE("result: an error carries context, cause and hint to the operator") {
+    auto status = passes_on();
+    REQUIRE_FALSE(status.ok());
+    const Error error = std::move(status).error().in("apply plan");
+    CHECK(error.report() == "error: apply plan: write pst_vips\ncaused by: Argument list too long (E2BIG)\nhint: raise vips_max");
+    CHECK(*adds() == 5);
+}
+
+TEST_CASE("memfd: sealed bytes are read back, unsealed ones are refused") {
+    const std::uint8_t bytes[] = {1, 2, 3};
+    auto fd = sealed_memfd("test", bytes);
+    REQUIRE(fd.ok());
+    auto mapping = Mapping::of_sealed(fd->get(), 1024);
+    REQUIRE(mapping.ok());
+    CHECK(mapping->bytes().size() == 3);
+    CHECK(mapping->bytes()[2] == 3);
+    CHECK(::write(fd->get(), bytes, 1) < 0);
+    CHECK_FALSE(Mapping::of_sealed(fd->get(), 2).ok());
+
+    const Fd open_file(::memfd_create("open", MFD_ALLOW_SEALING));
+    CHECK_FALSE(Mapping::of_sealed(open_file.get(), 1024).ok());
+}
+
+TEST_CASE("channel: a message arrives whole with its descriptors, and a closed peer is told apart") {
+    auto pair = channel_pair();
+    REQUIRE(pair.ok());
+    const std::uint8_t bytes[] = {7, 8};
+    auto file = sealed_memfd("passed", bytes);
+    const int fds[] = {file->get()};
+    REQUIRE(channel_send(pair->first.get(), bytes, fds).ok());
+    auto message = channel_receive(pair->second.get());
+    REQUIRE(message.ok());
+    CHECK(message->bytes == std::vector<std::uint8_t>{7, 8});
+    REQUIRE(message->fds.size() == 1);
+    CHECK(Mapping::of_sealed(message->fds[0].get(), 10)->bytes()[1] == 8);
+    pair->first.reset();
+    auto gone = channel_receive(pair->second.get());
+    REQUIRE_FALSE(gone.ok());
+    CHECK(gone.error().code == Errc::not_found);
+}
