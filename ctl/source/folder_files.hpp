@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// The texts of a folder of manifests: *.yaml, *.yml and *.json directly in it, sorted by name. Not recursive: a file that nobody
+// sees in `ls` should not configure an edge. Hidden names are skipped, so editors' and ConfigMap volumes' own entries never count.
+// It parses nothing. A file that cannot be read is an entry with an error, never a reason to lose the others.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "userspace/base/result.hpp"
+
+namespace penstock::source {
+
+struct FolderLimits {
+    std::size_t file_bytes_max = 16U << 20;
+    std::size_t total_bytes_max = 256U << 20;
+    std::size_t files_max = 10'000;
+};
+
+struct FolderFile {
+    std::string name;            // without the folder
+    std::string text;            // empty if error
+    std::optional<Error> error;  // why it could not be read; never its content
+};
+
+// True for the names that read_folder takes.
+bool is_manifest_name(std::string_view name);
+
+// Fails only if the folder itself cannot be listed. A file over a limit is an entry with an error.
+Result<std::vector<FolderFile>> read_folder(const std::string& folder, const FolderLimits& limits = {});
+
+// The whole of one file. Errc::limit past `bytes_max`; a name that is no regular file (after symlinks) is Errc::invalid.
+Result<std::string> read_file(const std::string& path, std::size_t bytes_max);
+
+// Writes a file whole or not at all: a temporary beside it, fsync, rename. `mode` as for open(2).
+Status write_file(const std::string& path, std::string_view text, unsigned mode);
+
+}  // namespace penstock::source

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctl/source/folder_watch.hpp"
+
+#include <fmt/format.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "ctl/source/folder_files.hpp"
+
+namespace penstock::source {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint32_t kFolderMask = IN_CREATE | IN_CLOSE_WRITE | IN_MODIFY | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ATTRIB |
+                                      IN_DELETE_SELF | IN_MOVE_SELF;
+// The parent tells only that an entry came, went or was replaced: the folder itself or the symlink that names it.
+constexpr std::uint32_t kParentMask = IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE;
+constexpr auto kWriterPatience = std::chrono::seconds(1);
+
+std::string leaf_of(const std::string& folder) {
+    fs::path path = fs::path(folder).lexically_normal();
+    return (path.has_filename() ? path : path.parent_path()).filename().string();
+}
+
+std::string parent_of(const std::string& folder) {
+    fs::path path = fs::path(folder).lexically_normal();
+    path = (path.has_filename() ? path : path.parent_path()).parent_path();
+    return path.empty() ? "." : path.string();
+}
+
+// Folders that the manifests in `folder` really lie in, where those are others.
+std::set<std::string> target_folders(const std::string& folder) {
+    std::set<std::string> out;
+    std::error_code failure;
+    const fs::path real_folder = fs::canonical(folder, failure);
+    for (fs::directory_iterator it(folder, failure), end; !failure && it != end; it.increment(failure)) {
+        std::error_code ignored;
+        if (!it->is_symlink(ignored) || !is_manifest_name(it->path().filename().string())) {
+            continue;
+        }
+        const fs::path target = fs::canonical(it->path(), ignored);
+        if (!ignored && target.parent_path() != real_folder) {
+            out.insert(target.parent_path().string());
+        }
+    }
+    return out;
+}
+
+}  // namespace
+
+Result<FolderWatch> FolderWatch::open(std::string folder) {
+    Fd inotify(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+    if (!inotify.valid()) {
+        return sys_error("inotify_init", "raise fs.inotify.max_user_instances");
+    }
+    FolderWatch watch(std::move(inotify), std::move(folder));
+    watch.rewatch();
+    if (watch.roles_.empty()) {
+        return Error{.code = Errc::not_found,
+                     .what = fmt::format("watch {}", watch.folder_),
+                     .hint = "neither the folder nor the one above it can be watched"};
+    }
+    return watch;
+}
+
+void FolderWatch::add(const std::string& path, Role role) {
+    const std::uint32_t mask = role == Role::parent ? kParentMask : kFolderMask;
+    const int watch = ::inotify_add_watch(inotify_.get(), path.c_str(), mask | IN_ONLYDIR);
+    if (watch >= 0) {
+        roles_[watch] = role;
+    }
+}
+
+// inotify_add_watch of a watched inode is a no-op, so this only adds what is new. Watches of removed inodes end by themselves; one
+// on a folder that was renamed away is dropped here, or its events would go on.
+void FolderWatch::rewatch() {
+    std::map<int, Role> before = std::exchange(roles_, {});
+    add(parent_of(folder_), Role::parent);
+    for (const std::string& target : target_folders(folder_)) {
+        add(target, Role::target);
+    }
+    add(folder_, Role::folder);
+    for (const auto& [watch, role] : before) {
+        if (!roles_.contains(watch)) {
+            ::inotify_rm_watch(inotify_.get(), watch);
+        }
+    }
+}
+
+bool FolderWatch::take(int watch, std::uint32_t mask, const std::string& name, Time now) {
+    if ((mask & IN_Q_OVERFLOW) != 0) {
+        return true;
+    }
+    const auto role = roles_.find(watch);
+    if (role == roles_.end() || (mask & IN_IGNORED) != 0) {
+        return false;
+    }
+    if (role->second == Role::parent) {
+        return name == leaf_of(folder_);
+    }
+    if (role->second == Role::folder && (mask & IN_MODIFY) != 0) {
+        writing_since_[name] = now;
+        return false;  // IN_CLOSE_WRITE follows, or patience ends
+    }
+    writing_since_.erase(name);
+    return true;
+}
+
+bool FolderWatch::drain(Time now) {
+    bool changed = false;
+    alignas(inotify_event) char buffer[16 * 1024];
+    for (;;) {
+        const ssize_t got = ::read(inotify_.get(), buffer, sizeof(buffer));
+        if (got <= 0) {
+            break;
+        }
+        for (ssize_t at = 0; at < got;) {
+            inotify_event event = {};
+            std::memcpy(&event, buffer + at, sizeof(event));
+            const std::string name = event.len > 0 ? std::string(buffer + at + sizeof(event)) : std::string();
+            changed = take(event.wd, event.mask, name, now) || changed;
+            at += static_cast<ssize_t>(sizeof(event) + event.len);
+        }
+    }
+    const auto gone = std::erase_if(writing_since_, [&](const auto& entry) { return now - entry.second >= kWriterPatience; });
+    if (changed) {
+        rewatch();
+    }
+    return changed || gone > 0;
+}
+
+std::set<std::string> FolderWatch::writing(Time now) const {
+    std::set<std::string> names;
+    for (const auto& [name, since] : writing_since_) {
+        if (now - since < kWriterPatience) {
+            names.insert(name);
+        }
+    }
+    return names;
+}
+
+FolderWatch::Time FolderWatch::writing_until() const {
+    Time first = Time::max();
+    for (const auto& [name, since] : writing_since_) {
+        first = std::min(first, since + kWriterPatience);
+    }
+    return first;
+}
+
+}  // namespace penstock::source

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tells when a folder of manifests may have changed: inotify on the folder, on the path that leads to it (the folder may be a symlink, may
+// be replaced, or not exist yet) and on the folders that symlinks in it point to. It says that something happened, never what: the
+// reader compares texts. A file somebody is writing in place is named by `writing` until it is closed, so half of it is not read.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+
+#include "userspace/base/fd.hpp"
+#include "userspace/base/result.hpp"
+
+namespace penstock::source {
+
+class FolderWatch {
+public:
+    using Time = std::chrono::steady_clock::time_point;
+
+    // The folder need not exist. Fails if inotify is not available or its parent cannot be watched either.
+    static Result<FolderWatch> open(std::string folder);
+
+    // Readable when `drain` has something to say. Owned by this object.
+    [[nodiscard]] int fd() const { return inotify_.get(); }
+
+    // Takes all events that are there. True if the folder may have changed. Watches what the folder consists of now.
+    bool drain(Time now);
+
+    // Names of files that were written in place and not closed yet. An entry without an event for a second is given up (a writer that
+    // never closes), so look again at `writing_until` if there are any.
+    [[nodiscard]] std::set<std::string> writing(Time now) const;
+    [[nodiscard]] Time writing_until() const;  // Time::max() if there are none
+
+private:
+    enum class Role : std::uint8_t { folder, parent, target };
+
+    FolderWatch(Fd inotify, std::string folder) : inotify_(std::move(inotify)), folder_(std::move(folder)) {}
+    void add(const std::string& path, Role role);
+    void rewatch();
+    bool take(int watch, std::uint32_t mask, const std::string& name, Time now);
+
+    Fd inotify_;
+    std::string folder_;
+    std::map<int, Role> roles_;                  // by watch descriptor
+    std::map<std::string, Time> writing_since_;  // last time a write was seen
+};
+
+}  // namespace penstock::source
