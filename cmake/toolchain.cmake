@@ -17,7 +17,8 @@ if(CCACHE)
 endif()
 
 add_compile_options(-Wall -Wextra -Wshadow -Werror)
-add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-Wconversion>)
+# A designated initializer says which members it sets; those that it leaves out are value-initialized on purpose.
+add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-Wconversion> $<$<COMPILE_LANGUAGE:CXX>:-Wno-missing-field-initializers>)
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
     add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fcoroutines>)
     # GCC 12 reports false positives of these inside its own standard library at -O2.
