@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// compile: the store of typed objects in, what the data path serves and what the objects' statuses say out. A pure function: no
+// clock, descriptor, thread or log, and the same input gives the same bytes. It never fails: what is wrong with an object becomes
+// a condition of that object, and its neighbours are compiled as if it were alone.
+//
+//   class -> gateway, listeners, sets -> addresses and ports -> routes attach -> backends -> hosts -> snapshot, steering, statuses
+//
+// The previous result is given back in: ids stay what they were, and parts that did not change stay the same objects.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ctl/compile/ids.hpp"
+#include "ctl/compile/snapshot.hpp"
+#include "ctl/compile/status.hpp"
+#include "ctl/compile/steering.hpp"
+#include "ctl/model/store.hpp"
+#include "userspace/base/ip.hpp"
+
+namespace penstock::compile {
+
+inline constexpr const char* kControllerName = "penstock.dev/gateway-controller";
+
+struct Limits {
+    std::uint32_t listeners_max = 1024;     // over all Gateways; the youngest Gateway over it is not programmed (NoResources)
+    std::uint32_t vips_max = 4096;          // of the packet core's table; the youngest Gateway over it: NoResources
+    std::uint32_t services_max = 16384;     // highest service id; a service over it is served by the worker
+    std::uint32_t backends_max = 65536;     // highest backend id; a service that needs one over it is served by the worker
+};
+
+struct Options {
+    std::string controller_name = kControllerName;
+    // What a Gateway without spec.addresses listens on: all of them.
+    std::vector<IpAddress> node_addresses;
+    // Addresses that a Gateway may ask for in spec.addresses. Empty: any unicast address.
+    std::vector<IpAddress> usable_addresses;
+    // Whether the packet core carries TCP and UDP listeners. Without it steering holds no service, and the worker carries all.
+    bool xdp = true;
+    Limits limits;
+
+    bool operator==(const Options&) const = default;
+};
+
+// An address that some Gateway claims. The first Gateway (oldest, then by name) that has a listener on it is the owner; others may
+// share it on other ports.
+struct ClaimedAddress {
+    IpAddress address;
+    bool requested = false;  // in spec.addresses: apply puts it on an interface; false: it is the node's own already
+    model::ObjectKey owner;
+
+    bool operator==(const ClaimedAddress&) const = default;
+};
+
+struct Cache;  // of this stage alone: what makes the next compilation cheap
+
+struct Compiled {
+    Snapshot snapshot;
+    Steering steering;
+    std::vector<ClaimedAddress> addresses;  // sorted by address
+    Statuses statuses;
+    Ids ids;                                // who has which number
+    std::shared_ptr<const Cache> cache;     // opaque; may be null
+};
+
+// `previous` may be null (first run). Ids depend on it, nothing else does.
+[[nodiscard]] Compiled compile(const model::Store& store, const Options& options, const Compiled* previous = nullptr);
+
+}  // namespace penstock::compile

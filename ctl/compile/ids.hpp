@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// Stable small numbers for things with long names. A name keeps its number while every compilation uses it. Numbers are given out
+// in a circle, so a freed one comes back only after all others were used: no flow lives that long. A name that comes back soon
+// (a flapping endpoint) finds its old number among the resting ones. No clock.
+// Invariant: no two names, live or resting, have one number.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "userspace/base/result.hpp"
+
+namespace penstock::compile {
+
+// The numbers of one space after a compilation. Immutable; made by an IdTaker.
+struct IdTable {
+    static constexpr std::size_t kRestingMax = 4096;  // names whose numbers are kept for their return
+
+    struct Entry {
+        std::uint32_t id;
+        std::uint32_t slot;  // dense index, for marks
+    };
+    std::unordered_map<std::string, Entry> live;
+    std::deque<std::pair<std::string, std::uint32_t>> resting;  // oldest first
+    std::uint32_t next = 1;                                     // where the circle goes on
+};
+using IdTablePtr = std::shared_ptr<const IdTable>;
+
+// One compilation's use of one space: take every name that is in use, then finish.
+class IdTaker {
+public:
+    // Numbers 1 to max. `previous` may be null.
+    IdTaker(IdTablePtr previous, std::uint32_t max);
+    // The number of `name`; nothing if all are in use.
+    std::optional<std::uint32_t> take(const std::string& name);
+    // The table after this compilation: the previous object itself if nothing came or went.
+    [[nodiscard]] IdTablePtr finish() &&;
+
+private:
+    std::optional<std::uint32_t> fresh(const std::string& name);
+
+    IdTablePtr previous_;
+    std::uint32_t max_;
+    std::uint32_t next_;
+    std::vector<bool> seen_;  // by slot of the previous table
+    std::size_t seen_count_ = 0;
+    std::unordered_map<std::string, std::uint32_t> added_;
+    std::unordered_map<std::uint32_t, bool> used_;  // numbers live or resting; filled when the first number is given out
+    bool used_ready_ = false;
+};
+
+// All spaces of a compilation. A daemon that starts again must go on with the numbers that the pinned maps and the workers know:
+// it keeps encode(ids) in its state folder and gives decode_ids() of it back as Compiled::ids of an empty previous result.
+struct Ids {
+    IdTablePtr backends;   // "tcp/10.0.0.1:8080" -> Backend.id
+    IdTablePtr services;   // Service.name -> Service.id
+    IdTablePtr listeners;  // Listener.name -> Listener.id
+    IdTablePtr rules;      // "HTTPRoute/ns/name/index" -> Rule.id
+    IdTablePtr sets;       // "ns/service:port" -> BackendSet.id
+};
+
+[[nodiscard]] std::string encode(const Ids& ids);  // text, one line per number
+[[nodiscard]] Result<Ids> decode_ids(std::string_view text);
+
+}  // namespace penstock::compile
