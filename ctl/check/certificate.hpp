@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// Is a certificate chain with its key fit to serve? Pure: no file, no clock (an expired certificate is served, as clients may be
+// told so), no trust decision. Refuses what a TLS library would refuse later, with a sentence that can be shown to the owner.
+// Invariant: neither result nor error holds any byte of the private key.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "userspace/base/result.hpp"
+
+namespace penstock::check {
+
+struct Certificate {
+    std::string chain_pem;           // re-encoded, leaf first; only CERTIFICATE blocks
+    std::vector<std::string> names;  // DNS names of the leaf, lower case, sorted: subjectAltName, else the common name
+    std::string key_type;            // "EC", "RSA", "ED25519"; what the key is
+};
+
+// Parses both and proves that the key belongs to the first certificate. Errc::invalid with a sentence otherwise.
+[[nodiscard]] Result<Certificate> check_certificate(std::string_view chain_pem, std::string_view key_pem);
+
+}  // namespace penstock::check
