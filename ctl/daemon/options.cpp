@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctl/daemon/options.hpp"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <map>
+
+#include "userspace/base/version.hpp"
+
+namespace penstock::daemon {
+
+namespace {
+
+const std::map<std::string, DatapathWish> kDatapaths = {
+    {"auto", DatapathWish::automatic}, {"xdp", DatapathWish::xdp}, {"userspace", DatapathWish::userspace}};
+const std::map<std::string, log::Level> kLevels = {
+    {"debug", log::Level::debug}, {"info", log::Level::info}, {"warn", log::Level::warn}, {"error", log::Level::error}};
+
+std::optional<PortRange> parse_range(const std::string& text) {
+    unsigned first = 0;
+    unsigned last = 0;
+    char rest = 0;
+    if (std::sscanf(text.c_str(), "%5u-%5u%c", &first, &last, &rest) != 2 || first < 1024 || last > 65535 || first >= last) {
+        return std::nullopt;
+    }
+    return PortRange{static_cast<std::uint16_t>(first), static_cast<std::uint16_t>(last)};
+}
+
+// The options that need more than a conversion: CLI11 reports what the function returns, "" is good.
+void add_checked(CLI::App& app, Options& options) {
+    app.add_option_function<std::vector<std::string>>(
+           "--address",
+           [&options](const std::vector<std::string>& texts) {
+               for (const std::string& text : texts) {
+                   const auto address = IpAddress::parse(text);
+                   if (!address) {
+                       throw CLI::ValidationError("--address", fmt::format("{} is not an IP address", text));
+                   }
+                   options.addresses.push_back(*address);
+               }
+           },
+           "Address for Gateways that ask for none (repeatable; default: the node's own)")
+        ->type_name("IP");
+    app.add_option_function<std::string>(
+           "--nat-ports",
+           [&options](const std::string& text) {
+               const auto range = parse_range(text);
+               if (!range) {
+                   throw CLI::ValidationError("--nat-ports", fmt::format("{} is not FIRST-LAST within 1024-65535", text));
+               }
+               options.nat_ports = *range;
+           },
+           "Source ports of NAT, outside net.ipv4.ip_local_port_range (default: 61000-65535)")
+        ->type_name("FIRST-LAST");
+}
+
+void add_plain(CLI::App& app, Options& options) {
+    app.add_option("--config", options.config, "Folder of manifests to serve and to watch (*.yaml, *.yml, *.json)")->type_name("DIR");
+    app.add_option("--state-dir", options.state_dir, "Where sockets and state live")->capture_default_str()->type_name("DIR");
+    app.add_option("--pin-dir", options.pin_dir, "Where BPF maps are pinned")->capture_default_str()->type_name("DIR");
+    app.add_option("--datapath", options.datapath, "How TCP and UDP listeners are carried: auto, xdp or userspace")
+        ->transform(CLI::CheckedTransformer(kDatapaths))
+        ->default_str("auto")
+        ->type_name("KIND");
+    app.add_option("--interface", options.interfaces, "Interface to attach to (repeatable; default: those that face clients)")->type_name("NAME");
+    app.add_option("--workers", options.workers, "Threads of the worker (0: one per core)")->check(CLI::Range(0, 64))->type_name("N");
+    app.add_option("--ring", options.ring, "How the worker does I/O")
+        ->check(CLI::IsMember({"auto", "io_uring", "epoll"}))
+        ->capture_default_str()
+        ->type_name("KIND");
+    app.add_option("--worker-user", options.worker_user, "User that the worker runs as")->type_name("USER");
+    app.add_option("--log-level", options.log_level, "debug, info, warn or error")
+        ->transform(CLI::CheckedTransformer(kLevels))
+        ->default_str("info")
+        ->type_name("LEVEL");
+    app.add_flag("--detach", options.detach, "Take programs, pinned maps and our addresses off this machine, then exit");
+}
+
+void add_limits(CLI::App& app, Options& options) {
+    const auto bounded = [&app](const char* name, std::uint32_t& value, const char* text, std::uint32_t most) {
+        app.add_option(name, value, text)->check(CLI::Range(1U, most))->capture_default_str()->type_name("N")->group("Limits");
+    };
+    bounded("--flows-max", options.flows_max, "Flows that the packet core remembers", 1U << 26);
+    bounded("--vips-max", options.vips_max, "Addresses and ports in the packet core", 65536);
+    bounded("--services-max", options.services_max, "L4 services in the packet core", 65535);
+    bounded("--backends-max", options.backends_max, "Backends in the packet core", 1U << 20);
+}
+
+}  // namespace
+
+std::variant<Options, Leave> parse_options(int argc, const char* const* argv) {
+    Options options;
+    CLI::App app("The Penstock daemon: serves Gateway API manifests on this machine.", "penstockd");
+    app.set_version_flag("--version", fmt::format("penstockd {} ({})", kVersion, kCommit));
+    add_plain(app, options);
+    add_checked(app, options);
+    add_limits(app, options);
+    // CLI11 speaks in exceptions; they end here.
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::CallForHelp&) {
+        return Leave{.exit_code = 0, .text = app.help()};
+    } catch (const CLI::CallForVersion&) {
+        return Leave{.exit_code = 0, .text = app.version() + "\n"};
+    } catch (const CLI::ParseError& failure) {
+        return Leave{.exit_code = 2, .text = fmt::format("error: {}\nhint: penstockd --help lists the options\n", failure.what())};
+    }
+    return options;
+}
+
+std::string_view name_of(DatapathWish wish) {
+    switch (wish) {
+        case DatapathWish::automatic: return "auto";
+        case DatapathWish::xdp: return "xdp";
+        case DatapathWish::userspace: break;
+    }
+    return "userspace";
+}
+
+}  // namespace penstock::daemon
