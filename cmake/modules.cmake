@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # A folder is a module: its *.cpp make one static library, its *_test.cpp one test program, its *_fuzz.cpp a fuzzer each.
 
+# `programs` builds what is installed, `fuzzers` what PST_FUZZ adds.
+add_custom_target(programs)
+add_custom_target(fuzzers)
+
 # pst_module(NAME [LINK libraries...]): call it from the module's own folder. The target is pst_NAME.
 function(pst_module name)
     cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
@@ -42,7 +46,7 @@ function(pst_unit_tests name)
     endforeach()
 endfunction()
 
-# A fuzzer is a libFuzzer program; without PST_FUZZ the same file still compiles as a replay of its corpus in the unit tests.
+# A fuzzer is a libFuzzer program: clang and PST_FUZZ only.
 function(pst_fuzzer name source)
     if(NOT PST_FUZZ)
         return()
@@ -50,6 +54,7 @@ function(pst_fuzzer name source)
     get_filename_component(stem ${source} NAME_WE)
     add_executable(${stem} ${source})
     target_link_libraries(${stem} PRIVATE pst_${name})
+    add_dependencies(fuzzers ${stem})
     target_compile_options(${stem} PRIVATE -fsanitize=fuzzer)
     target_link_options(${stem} PRIVATE -fsanitize=fuzzer)
     add_test(NAME fuzz.${stem} COMMAND ${stem} -max_total_time=$ENV{PST_FUZZ_SECONDS} -timeout=10 -rss_limit_mb=2048)
@@ -60,6 +65,7 @@ endfunction()
 function(pst_program name source)
     cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
     add_executable(${name} ${source})
+    add_dependencies(programs ${name})
     target_link_libraries(${name} PRIVATE ${ARG_LINK})
     install(TARGETS ${name} RUNTIME DESTINATION bin)
 endfunction()
