@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sockets of a loop and what a coroutine can wait for on them. Errors are errno values (0 is success), never exceptions.
+// Back-pressure: without a reader at most a few buffers are received ahead (Options::inbox_buffers), then the kernel's
+// window closes. One coroutine may receive and one may send at a time. Deadlines end a wait with ETIMEDOUT, a cancelled scope
+// with its error; after an interrupted send it is unknown how much was sent, so only close() is left.
+#pragma once
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "userspace/base/fd.hpp"
+#include "userspace/base/ip.hpp"
+#include "userspace/ring/buffer.hpp"
+#include "userspace/ring/scope.hpp"
+#include "userspace/ring/timer.hpp"
+
+namespace penstock::ring {
+
+class Loop;
+struct SocketState;    // of a stream or a connected datagram socket
+struct ListenerState;
+struct PortState;      // of an unconnected datagram socket
+
+// Bytes, or the end of the stream (no bytes, error 0), or an error. A connected datagram socket gives one datagram each, and
+// its errors (ECONNREFUSED) do not end it.
+struct Received {
+    Buffer buffer;
+    int error = 0;
+    explicit operator bool() const { return error == 0 && !buffer.empty(); }
+    [[nodiscard]] bool ended() const { return error == 0 && buffer.empty(); }
+};
+
+// Base of what is awaited: adapts coroutine handles of any promise that knows its scope.
+class Awaitable : public Waiter {
+public:
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> who) {
+        return start(who.promise().scope(), who);
+    }
+
+protected:
+    ~Awaitable() = default;
+    // Starts the operation. False: it is over already, do not suspend.
+    virtual bool start(Scope& scope, std::coroutine_handle<> who) = 0;
+};
+
+class ReceiveWait final : public Awaitable {
+public:
+    ReceiveWait(SocketState& socket, Time deadline) : socket_(&socket), deadline_(deadline) {}
+    ~ReceiveWait();
+    Received await_resume();
+
+private:
+    bool start(Scope& scope, std::coroutine_handle<> who) override;
+    void on_cancel(int error) override;
+    SocketState* socket_;
+    Time deadline_;
+};
+
+// Ends when all bytes were taken by the kernel or with an error. The bytes must stay until then.
+class SendWait final : public Awaitable {
+public:
+    SendWait(SocketState& socket, std::span<const std::uint8_t> bytes, Time deadline)
+        : socket_(&socket), deadline_(deadline), one_{const_cast<std::uint8_t*>(bytes.data()), bytes.size()}, parts_(&one_, 1) {}
+    SendWait(SocketState& socket, std::span<iovec> parts, Time deadline)
+        : socket_(&socket), deadline_(deadline), parts_(parts) {}
+    SendWait(const SendWait&) = delete;
+    ~SendWait();
+    int await_resume() const { return error_; }
+
+    // For the loop's engines: drops `count` sent bytes. True: nothing is left.
+    bool advance(std::size_t count);
+    [[nodiscard]] std::span<iovec> parts() const { return parts_; }
+    msghdr message = {};
+
+private:
+    bool start(Scope& scope, std::coroutine_handle<> who) override;
+    void on_cancel(int error) override;
+    SocketState* socket_;
+    Time deadline_;
+    iovec one_ = {};
+    std::span<iovec> parts_;
+};
+
+// Told once when a parked socket is not quiet any more: bytes, the end, an error (`error` 0 for the first two) or ETIMEDOUT.
+// Called by the loop, outside of any coroutine; it may close the socket. The socket is not parked any more.
+class IdleHook {
+public:
+    virtual void disturbed(int error) = 0;
+
+protected:
+    ~IdleHook() = default;
+};
+
+// A connected socket, owned. Moves only; closes when it dies. A default one is "none".
+class Socket {
+public:
+    Socket() = default;
+    explicit Socket(SocketState& state) : state_(&state) {}  // for the loop
+    Socket(Socket&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
+    Socket& operator=(Socket&& other) noexcept;
+    ~Socket() { close(); }
+
+    [[nodiscard]] bool open() const { return state_ != nullptr; }
+    [[nodiscard]] int fd() const;  // for getsockopt and the like; still owned here
+    [[nodiscard]] Loop& loop() const;
+
+    // co_await: Received. At once if bytes wait here.
+    [[nodiscard]] ReceiveWait receive(Time deadline = kNever) { return {*state_, deadline}; }
+    // What has arrived already, without waiting: bytes, or nothing at all (not even the end). For gathering several buffers.
+    [[nodiscard]] Buffer take();
+    // Puts bytes back in front: the next receive gives them first. At most one buffer.
+    void unread(Buffer buffer);
+
+    // co_await: int, 0 or errno. Nothing is sent for an empty span.
+    [[nodiscard]] SendWait send(std::span<const std::uint8_t> bytes, Time deadline = kNever) {
+        return {*state_, bytes, deadline};
+    }
+    [[nodiscard]] SendWait send(std::string_view text, Time deadline = kNever) {
+        return {*state_, std::span(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()), deadline};
+    }
+    // Several pieces in order. The array is used up: it and what it names must stay until the end of the send.
+    [[nodiscard]] SendWait send(std::span<iovec> parts, Time deadline = kNever) { return {*state_, parts, deadline}; }
+
+    // Hands a datagram to the kernel and forgets it (connected datagram sockets). False: too many are on their way; dropped.
+    bool post(Buffer datagram);
+
+    // No more sends; the peer sees the end of the stream after what was sent. 0 or errno.
+    int shutdown_send();
+    // Ends the waits of others on this socket with ECANCELED and closes it. Memory of a send in flight must stay until that
+    // send has returned. With unread bytes received the kernel resets the connection: read to the end first if it matters.
+    void close();
+    // The peer sees a reset.
+    void abort();
+
+    // An idle connection (a pool's): nobody receives; the hook hears of bytes, end and deadline.
+    void park(IdleHook& hook, Time deadline);
+    void unpark();
+    // Nothing has arrived and the end was not seen: fit for another exchange.
+    [[nodiscard]] bool quiet();
+
+    // A system call each; none on failure.
+    [[nodiscard]] std::optional<Endpoint> peer() const;
+    [[nodiscard]] std::optional<Endpoint> local() const;
+
+private:
+    SocketState* state_ = nullptr;
+};
+
+// A socket, or why there is none.
+struct Opened {
+    Socket socket;
+    int error = 0;
+    explicit operator bool() const { return error == 0; }
+};
+
+class ConnectWait final : public Awaitable {
+public:
+    ConnectWait(SocketState* socket, int error, const Endpoint& to, Time deadline);
+    ConnectWait(const ConnectWait&) = delete;
+    ~ConnectWait();
+    Opened await_resume();
+
+    sockaddr_storage address = {};
+    socklen_t address_size = 0;
+
+private:
+    bool start(Scope& scope, std::coroutine_handle<> who) override;
+    void on_cancel(int error) override;
+    SocketState* socket_;
+    Time deadline_;
+};
+
+class AcceptWait final : public Awaitable {
+public:
+    explicit AcceptWait(ListenerState& listener) : listener_(&listener) {}
+    ~AcceptWait();
+    Opened await_resume();
+
+private:
+    friend struct ListenerState;
+    bool start(Scope& scope, std::coroutine_handle<> who) override;
+    void on_cancel(int error) override;
+    ListenerState* listener_;
+};
+
+// A listening stream socket. Accepts ahead (multishot), but not beyond Options::accepted_max open connections.
+class Listener {
+public:
+    Listener() = default;
+    explicit Listener(ListenerState& state) : state_(&state) {}  // for the loop
+    Listener(Listener&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
+    Listener& operator=(Listener&& other) noexcept;
+    ~Listener() { close(); }
+
+    [[nodiscard]] bool open() const { return state_ != nullptr; }
+    // co_await: Opened. After stop(), or when the scope is cancelled: first what was accepted already, then ECANCELED.
+    [[nodiscard]] AcceptWait accept() { return AcceptWait(*state_); }
+    // Takes no more from the kernel's queue, which others may share. What is accepted already still comes out of accept().
+    void stop();
+    void close();  // connections accepted and not yet taken are closed
+    [[nodiscard]] int fd() const;
+
+private:
+    ListenerState* state_ = nullptr;
+};
+
+// One datagram of an unconnected socket.
+struct Datagram {
+    Buffer buffer;
+    Endpoint from;
+    IpAddress to;  // where it was sent to: the address to answer from
+    int error = 0;
+    explicit operator bool() const { return error == 0; }
+};
+
+class DatagramWait final : public Awaitable {
+public:
+    DatagramWait(PortState& port, Time deadline) : port_(&port), deadline_(deadline) {}
+    ~DatagramWait();
+    Datagram await_resume();
+
+private:
+    bool start(Scope& scope, std::coroutine_handle<> who) override;
+    void on_cancel(int error) override;
+    PortState* port_;
+    Time deadline_;
+};
+
+// An unconnected datagram socket that serves many peers.
+class Port {
+public:
+    Port() = default;
+    explicit Port(PortState& state) : state_(&state) {}  // for the loop
+    Port(Port&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
+    Port& operator=(Port&& other) noexcept;
+    ~Port() { close(); }
+
+    [[nodiscard]] bool open() const { return state_ != nullptr; }
+    // co_await: Datagram. A datagram that does not fit a buffer is dropped and counted.
+    [[nodiscard]] DatagramWait receive(Time deadline = kNever) { return {*state_, deadline}; }
+    // Hands a datagram to the kernel and forgets it; `from` as in Datagram::to. False: too many on their way; dropped.
+    bool post(Buffer datagram, const Endpoint& to, const IpAddress& from);
+    void close();
+    [[nodiscard]] int fd() const;
+
+private:
+    PortState* state_ = nullptr;
+};
+
+// Readability of a foreign descriptor (a channel). The descriptor stays the caller's and must live until the wait ends.
+class ReadableWait final : public Awaitable {
+public:
+    ReadableWait(Loop& loop, int fd, Time deadline);
+    ReadableWait(const ReadableWait&) = delete;
+    ~ReadableWait();
+    int await_resume() const { return error_; }  // 0: readable, or hung up: read to know
+    [[nodiscard]] int fd() const { return fd_; }
+
+private:
+    struct Deadline : Timer {
+        explicit Deadline(ReadableWait& owner);
+        ReadableWait& wait;
+    };
+    bool start(Scope& scope, std::coroutine_handle<> who) override;
+    void on_cancel(int error) override;
+    Loop& loop_;
+    int fd_;
+    Time until_;
+    Deadline deadline_;
+};
+
+}  // namespace penstock::ring
