@@ -12,6 +12,8 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "userspace/base/result.hpp"
@@ -43,7 +45,9 @@ public:
     [[nodiscard]] IdTablePtr finish() &&;
 
 private:
-    std::optional<std::uint32_t> fresh(const std::string& name);
+    void prepare();
+    std::optional<std::uint32_t> returned(const std::string& name);
+    std::optional<std::uint32_t> fresh();
 
     IdTablePtr previous_;
     std::uint32_t max_;
@@ -51,18 +55,20 @@ private:
     std::vector<bool> seen_;  // by slot of the previous table
     std::size_t seen_count_ = 0;
     std::unordered_map<std::string, std::uint32_t> added_;
-    std::unordered_map<std::uint32_t, bool> used_;  // numbers live or resting; filled when the first number is given out
-    bool used_ready_ = false;
+    std::unordered_set<std::uint32_t> used_;  // live or resting; filled when the first number is given out
+    std::deque<std::pair<std::string, std::uint32_t>> resting_;
+    bool ready_ = false;
 };
 
 // All spaces of a compilation. A daemon that starts again must go on with the numbers that the pinned maps and the workers know:
 // it keeps encode(ids) in its state folder and gives decode_ids() of it back as Compiled::ids of an empty previous result.
 struct Ids {
-    IdTablePtr backends;   // "tcp/10.0.0.1:8080" -> Backend.id
+    IdTablePtr backends;   // "<Service.name>/10.0.0.1:8080" -> Backend.id
     IdTablePtr services;   // Service.name -> Service.id
     IdTablePtr listeners;  // Listener.name -> Listener.id
     IdTablePtr rules;      // "HTTPRoute/ns/name/index" -> Rule.id
-    IdTablePtr sets;       // "ns/service:port" -> BackendSet.id
+    IdTablePtr sets;       // "Service/ns/name/port" -> BackendSet.id
+    IdTablePtr endpoints;  // "10.0.0.1:8080" -> snapshot BackendEndpoint.id
 };
 
 [[nodiscard]] std::string encode(const Ids& ids);  // text, one line per number

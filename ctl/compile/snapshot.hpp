@@ -35,9 +35,9 @@ using Parts = std::map<std::string, Bytes>;
 
 struct Snapshot {
     Parts parts;
-    // Complete but for Root.generation, which is 0: the publisher sets it. The same object as before if nothing changed.
-    std::shared_ptr<const penstock::snapshot::RootT> root;
-    std::string root_digest;  // 32 hex digits over the root with generation 0: equal = nothing to publish
+    // The Root's FlatBuffer, complete but for its generation, which root_bytes() sets. The same object as in the previous
+    // compilation if nothing changed: then there is nothing to publish.
+    Bytes root;
     std::map<std::string, std::shared_ptr<const Secret>> keys;  // by Certificate.key_id, which depends on the key's content
 };
 

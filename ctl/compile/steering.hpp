@@ -46,23 +46,25 @@ struct WeightedBackend {
 
 inline constexpr std::uint32_t kServiceWeightMax = 65535;
 
-// What one L4 listener leads to: the backends of the rule that serves it. Never without a backend that takes new flows or holds
-// old ones: where a share of the traffic has to be refused (an unresolved reference, no endpoint), the VIP is `ours` instead,
-// because the worker can refuse.
+// What L4 listeners of one address family lead to: the backends of the rule that serves them. NAT keeps the family, so a rule may
+// be two services. Never without a backend that takes new flows: where a share of the traffic has to be refused (an unresolved
+// reference, no endpoint) or translated to the other family, the VIP is `ours` instead, because the worker can do that.
 struct Service {
-    std::uint16_t id = 0;    // 1 to 65535, stable over edits: identity is the route's rule on the listener's transport
-    std::string name;        // "TCPRoute/ns/name/rule"
-    model::ObjectKey object; // the route
+    std::uint16_t id = 0;     // 1 to Limits.services_max, stable over edits
+    std::string name;         // identity: "TCPRoute/ns/name/rule/v4"
+    Family family = Family::v4;
+    Transport transport = Transport::tcp;
+    model::ObjectKey object;  // the route
     std::vector<WeightedBackend> backends;  // sorted by backend
 
     bool operator==(const Service&) const = default;
 };
 
-// One endpoint over one transport. Several services may share it.
+// One endpoint of one service; the same endpoint in two services is two backends.
 struct Backend {
-    std::uint32_t id = 0;  // 1 to 2^24 - 1, stable over edits; equal to snapshot BackendEndpoint.id
-    Endpoint endpoint;     // the pod's own address and port
-    Transport transport = Transport::tcp;
+    std::uint32_t id = 0;       // 1 to Limits.backends_max, stable over edits
+    std::uint16_t service = 0;  // Service.id; family and transport are the service's
+    Endpoint endpoint;          // the pod's own address and port
     std::string node;      // of Kubernetes; empty if not known
     std::string target;    // "Pod/ns/name"; empty if not known
     model::ObjectKey object;  // the Service through which it was found
@@ -70,13 +72,10 @@ struct Backend {
     bool operator==(const Backend&) const = default;
 };
 
-inline constexpr std::uint32_t kBackendIdMax = (1U << 24) - 1;
-inline constexpr std::uint32_t kServiceIdMax = 65535;
-
 struct Steering {
     std::vector<Vip> vips;          // by address, transport, port
     std::vector<Service> services;  // by id
-    std::vector<Backend> backends;  // by id; only those that some service names
+    std::vector<Backend> backends;  // by id; each is named by its service
 
     bool operator==(const Steering&) const = default;
 };

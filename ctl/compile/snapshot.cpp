@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctl/compile/snapshot.hpp"
+
+#include <openssl/crypto.h>
+
+#include "userspace/base/assert.hpp"
+
+namespace penstock::compile {
+
+Secret::~Secret() { OPENSSL_cleanse(pem_.data(), pem_.size()); }
+
+std::string root_bytes(const Snapshot& snapshot, std::uint64_t generation) {
+    PST_ASSERT(snapshot.root != nullptr);
+    std::string bytes = *snapshot.root;
+    auto* root = flatbuffers::GetMutableRoot<flatbuffers::Table>(bytes.data());
+    // The stage writes a generation that is not the default, so the field is there.
+    const bool written = root->SetField<std::uint64_t>(penstock::snapshot::Root::VT_GENERATION, generation, 0);
+    PST_ASSERT(written || generation == 0);
+    return bytes;
+}
+
+}  // namespace penstock::compile
