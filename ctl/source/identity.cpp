@@ -4,8 +4,8 @@
 #include <fmt/format.h>
 #include <xxhash.h>
 
+#include <algorithm>
 #include <charconv>
-#include <ctime>
 
 namespace penstock::source {
 
@@ -36,15 +36,6 @@ bool parse_number(std::string_view text, std::int64_t& out) {
 std::string digest_of(std::string_view text) {
     const XXH128_hash_t hash = XXH3_128bits(text.data(), text.size());
     return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
-}
-
-std::string rfc3339(std::int64_t unix_s) {
-    const std::time_t time = unix_s;
-    std::tm utc = {};
-    ::gmtime_r(&time, &utc);
-    char text[32];
-    const std::size_t size = std::strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc);
-    return {text, size};
 }
 
 const Identity& IdentityBook::observe(const std::string& name, std::string_view content, std::int64_t now_s) {

@@ -43,7 +43,4 @@ private:
 // 32 hex digits.
 std::string digest_of(std::string_view text);
 
-// "2026-01-02T03:04:05Z"
-std::string rfc3339(std::int64_t unix_s);
-
 }  // namespace penstock::source

@@ -50,8 +50,3 @@ TEST_CASE("identity: a damaged book is refused with its line") {
         CHECK_FALSE(IdentityBook::decode(text).ok());
     }
 }
-
-TEST_CASE("identity: times are RFC 3339 in UTC") {
-    CHECK(rfc3339(0) == "1970-01-01T00:00:00Z");
-    CHECK(rfc3339(1767322145) == "2026-01-02T02:49:05Z");
-}

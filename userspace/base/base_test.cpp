@@ -8,6 +8,7 @@
 #include "userspace/base/channel.hpp"
 #include "userspace/base/memfd.hpp"
 #include "userspace/base/result.hpp"
+#include "userspace/base/time.hpp"
 
 using namespace penstock;
 
@@ -64,4 +65,9 @@ TEST_CASE("channel: a message arrives whole with its descriptors, and a closed p
     auto gone = channel_receive(pair->second.get());
     REQUIRE_FALSE(gone.ok());
     CHECK(gone.error().code == Errc::not_found);
+}
+
+TEST_CASE("time: RFC 3339 in UTC") {
+    CHECK(rfc3339(0) == "1970-01-01T00:00:00Z");
+    CHECK(rfc3339(1767322145) == "2026-01-02T02:49:05Z");
 }

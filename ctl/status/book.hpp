@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// The statuses that we publish: what compile says of each object, corrected by what the data path really took. An object's new status
+// appears when the generation that carries it is taken (Programmed means programmed); before that the old one stands, and an
+// object without one is shown as Pending. What the data path refuses becomes a condition of the object that owns it.
+// Pure but for its memory: the clock and the facts are parameters. It writes nowhere.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "userspace/base/result.hpp"
+
+namespace penstock::status {
+
+// Something of an object that could not be put into the data path.
+struct Failure {
+    enum class Kind : std::uint8_t {
+        socket,   // a listening address is not to be had
+        address,  // an address could not be put on an interface
+        part,     // the worker refused a piece of the snapshot
+        map       // the packet core's tables did not take it
+    };
+    Kind kind = Kind::part;
+    std::string object;    // "Gateway/default/edge"
+    std::string listener;  // its name in the object; empty: the whole object
+    std::string message;   // one sentence, no secrets
+
+    auto operator<=>(const Failure&) const = default;
+};
+
+// One object's status as compile has it.
+struct Wanted {
+    std::string object;           // "Gateway/default/edge"
+    std::int64_t generation = 0;  // metadata.generation
+    // The Kubernetes form without lastTransitionTime. The same pointer as before means the same content.
+    std::shared_ptr<const nlohmann::json> status;
+};
+
+// How far the data path is with the configuration that the wanted statuses belong to.
+enum class Phase : std::uint8_t {
+    waiting,  // on its way: an object keeps its old status, a new one is Pending
+    stuck,    // it does not come: statuses are told, Programmed is Pending
+    taken
+};
+
+class Book {
+public:
+    // Replaces the wanted statuses. Objects that are not in the list are forgotten at once.
+    void want(std::vector<Wanted> wanted);
+    // Brings what is published up to date. True if anything changed.
+    bool update(Phase phase, const std::vector<Failure>& failures, std::int64_t now_s);
+
+    // By object. The values are immutable: a reader on another thread may hold a copy of the map.
+    using Published = std::map<std::string, std::shared_ptr<const nlohmann::json>>;
+    [[nodiscard]] const Published& published() const { return published_; }
+
+    // What an earlier daemon published, as text: its times are kept where the status is the same.
+    [[nodiscard]] std::string encode() const;
+    Status restore(std::string_view text);
+
+private:
+    bool publish(const Wanted& wanted, Phase phase, const std::vector<Failure>& failures, const std::string& now);
+
+    std::map<std::string, Wanted> wanted_;
+    Published published_;
+    // Objects whose published status is that of this pointer, whole: nothing to do while it stays.
+    std::map<std::string, std::shared_ptr<const nlohmann::json>> settled_;
+};
+
+// `status` with what the data path says: see Book. Exposed for tests.
+nlohmann::json corrected(const Wanted& wanted, Phase phase, const std::vector<Failure>& failures);
+
+}  // namespace penstock::status

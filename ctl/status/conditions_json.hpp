@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// Editing `status` objects as the Kubernetes API has them: set one condition, keep the time of those that did not change. Pure; knows
+// no object but the shape of a status: conditions at the top, in listeners (by name), in parents (by parentRef), in ancestors (by
+// ancestorRef).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+namespace penstock::status {
+
+// Replaces or adds the condition `type` in a list of conditions that stays sorted by type. observedGeneration as given.
+void set_condition(nlohmann::json& conditions, std::string_view type, std::string_view condition_status, std::string_view reason,
+                   std::string_view message, std::int64_t generation);
+
+// Gives every condition of `next` its lastTransitionTime: the previous one if the same condition had the same status, else `now`.
+// `previous` may be null.
+void keep_times(nlohmann::json& next, const nlohmann::json& previous, const std::string& now);
+
+// Calls `visit` for every list of conditions of a status with where it stands: "", "listener https", "parent Gateway/ns/name",
+// "ancestor Gateway/ns/name". `ns` is the object's own namespace, which references leave out.
+void for_each_conditions(const nlohmann::json& status, const std::string& ns,
+                         const std::function<void(const std::string& where, const nlohmann::json& conditions)>& visit);
+
+// Whether a condition says that all is well: Conflicted, PartiallyInvalid and OverlappingTLSConfig when not True, others when True.
+bool is_good(const nlohmann::json& condition);
+
+}  // namespace penstock::status
