@@ -271,7 +271,7 @@ enum pst_hook { PST_HOOK_XDP = 0, PST_HOOK_TC = 1, PST_HOOK_HOST = 2 };
 struct pst_event {
 	__u64 time_ns; /* CLOCK_MONOTONIC */
 	__u32 ifindex; /* it came in by this interface */
-	__u32 length;  /* of the whole frame */
+	__u32 length;  /* of the frame as far as it is linear */
 	__u16 verdict; /* enum pst_verdict */
 	__u16 captured; /* valid bytes below */
 	__u8 hook;      /* enum pst_hook */

@@ -40,6 +40,7 @@
 	X(DROP_NO_FLOW, DROP, "a TCP segment of no known flow, and no SYN")                              \
 	X(DROP_NO_PORT, DROP, "no source port is free towards the backend")                              \
 	X(DROP_SOURCE_LIMIT, DROP, "the source has too many flows on trial")                             \
+	X(DROP_RACE, DROP, "the flow's entry was given away while the packet was rewritten")             \
 	X(DROP_NO_LINK, DROP, "the interface is not registered, so the way back is not known")
 
 enum pst_verdict_class { PST_CLASS_PASS, PST_CLASS_FORWARD, PST_CLASS_REPLY, PST_CLASS_DROP };

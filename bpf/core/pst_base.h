@@ -15,6 +15,15 @@
 #define pst_likely(x) __builtin_expect(!!(x), 1)
 #define pst_unlikely(x) __builtin_expect(!!(x), 0)
 
+/* Loops over a line's ways are unrolled, loops with a way out are not: the verifier walks those. GCC decides for itself. */
+#ifdef __clang__
+#define PST_UNROLLED _Pragma("clang loop unroll(full)")
+#define PST_LOOPED _Pragma("clang loop unroll(disable)")
+#else
+#define PST_UNROLLED
+#define PST_LOOPED
+#endif
+
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define PST_BE16(x) ((__u16)__builtin_bswap16((__u16)(x)))
 #define PST_BE32(x) ((__u32)__builtin_bswap32((__u32)(x)))
@@ -30,6 +39,12 @@ union pst_addr {
 	__u32 word[4];
 	__u64 pair[2];
 };
+
+/* Addresses in the tables are aligned to 8 bytes. */
+pst_inline const union pst_addr *pst_as_addr(const __u8 *bytes)
+{
+	return (const union pst_addr *)(const void *)bytes;
+}
 
 /* Who talks to whom: as it stands in the packet. */
 struct pst_tuple {

@@ -60,22 +60,36 @@ pst_inline __u64 pst_sip_end(struct pst_sip *s)
 	return s->v0 ^ s->v1 ^ s->v2 ^ s->v3;
 }
 
+/* Who talks to whom, by reference: addresses stay where they are (a map, a packet's tuple), the hash reads them there. */
+struct pst_ends {
+	const union pst_addr *src;
+	const union pst_addr *dst;
+	__u16 sport_be;
+	__u16 dport_be;
+};
+
 /* Never 0 or 1: those mark a free entry and one that is being written, in all 64 bits as in the upper 48. */
-pst_inline __u64 pst_tuple_hash(const __u64 *key, const struct pst_tuple *t, enum pst_hash_role role)
+pst_inline __u64 pst_ends_hash(const __u64 *key, const struct pst_ends *e, __u8 proto, __u8 v6, enum pst_hash_role role)
 {
 	struct pst_sip s = pst_sip_begin(key);
 
-	if (t->v6) {
-		pst_sip_word(&s, t->src.pair[0]);
-		pst_sip_word(&s, t->src.pair[1]);
-		pst_sip_word(&s, t->dst.pair[0]);
-		pst_sip_word(&s, t->dst.pair[1]);
+	if (v6) {
+		pst_sip_word(&s, e->src->pair[0]);
+		pst_sip_word(&s, e->src->pair[1]);
+		pst_sip_word(&s, e->dst->pair[0]);
+		pst_sip_word(&s, e->dst->pair[1]);
 	} else {
-		pst_sip_word(&s, (__u64)t->src.word[3] << 32 | t->dst.word[3]);
+		pst_sip_word(&s, (__u64)e->src->word[3] << 32 | e->dst->word[3]);
 	}
-	pst_sip_word(&s, (__u64)t->sport_be << 48 | (__u64)t->dport_be << 32 | (__u64)t->proto << 16 |
-				 (__u64)t->v6 << 8 | (__u64)role);
+	pst_sip_word(&s, (__u64)e->sport_be << 48 | (__u64)e->dport_be << 32 | (__u64)proto << 16 | (__u64)v6 << 8 | (__u64)role);
 	return pst_sip_end(&s) | 1ULL << 17;
+}
+
+pst_inline __u64 pst_tuple_hash(const __u64 *key, const struct pst_tuple *t, enum pst_hash_role role)
+{
+	struct pst_ends e = {&t->src, &t->dst, t->sport_be, t->dport_be};
+
+	return pst_ends_hash(key, &e, t->proto, t->v6, role);
 }
 
 /* IPv6 sources count by /64: a single host has all of it. */
