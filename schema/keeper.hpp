@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Names that keeper, daemon and worker agree on besides the messages of keeper.fbs.
+//
+// `penstockd ARGS` without a keeper (kKeeperFdEnv is not set) becomes
+//     penstock-keeper [kFlagWorkers N] [kFlagRing KIND] [kFlagWorkerUser NAME] -- /path/of/penstockd ARGS
+// found beside its own binary; the keeper starts the daemon and the workers with kKeeperFdEnv set. A worker's command line is
+//     penstock-worker --slots N --ring KIND
+#pragma once
+
+#include <cstdint>
+
+namespace penstock::keeper {
+
+inline constexpr std::uint32_t kProtocolVersion = 1;  // of Hello
+
+// Decimal number of the inherited descriptor: one end of a seqpacket socket pair to the keeper.
+inline constexpr const char* kKeeperFdEnv = "PENSTOCK_KEEPER_FD";
+
+inline constexpr const char* kKeeperProgram = "penstock-keeper";
+inline constexpr const char* kDaemonProgram = "penstockd";
+inline constexpr const char* kWorkerProgram = "penstock-worker";
+
+inline constexpr const char* kFlagWorkers = "--workers";          // threads of the worker = slots; 0: one per core
+inline constexpr const char* kFlagRing = "--ring";                // auto, io_uring, epoll
+inline constexpr const char* kFlagWorkerUser = "--worker-user";   // default: penstock if that user exists, else nobody
+inline constexpr const char* kFlagWorkerBinary = "--worker-binary";
+inline constexpr const char* kFlagDrainMs = "--drain-ms";         // how long a replaced or stopped worker may finish; 30000
+
+// An exit code of the daemon before its first Hello that ends the keeper, too, with the same code: starting again cannot help.
+inline constexpr int kExitUsage = 2;
+inline constexpr int kExitFailed = 3;
+
+}  // namespace penstock::keeper
