@@ -4,6 +4,7 @@
 // slow readers cost memory up to the limit and never the others' service. At the limit receivers wait for a return.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -94,11 +95,16 @@ public:
     [[nodiscard]] unsigned max() const { return max_; }
     [[nodiscard]] unsigned made() const { return made_; }  // buffers that exist
     // False: the next receive fails for want of a buffer.
-    [[nodiscard]] bool available() const { return lent_ < max_; }
-    // More than half is lent: readers that do not keep up are held shorter.
-    [[nodiscard]] bool pressed() const { return lent_ > max_ / 2; }
+    [[nodiscard]] bool available();
+    // A quarter is lent: from now on no reader gets more than one ahead.
+    [[nodiscard]] bool pressed() const { return lent_ >= max_ / 4; }
 
     void wait(Starved& who) { starved_.push_back(who); }
+    void revive_another() {
+        if (!starved_.empty()) {
+            starved_.pop_front().revive();
+        }
+    }
 
     // Queues of filled buffers (a socket's inbox): the link and the fill of each.
     [[nodiscard]] std::uint16_t& next(std::uint16_t id) { return notes_[id].next; }

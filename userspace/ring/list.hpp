@@ -46,6 +46,14 @@ public:
         return item;
     }
 
+    // `what` must not add to or take from this list.
+    template <class What>
+    void for_each(What what) {
+        for (ListNode* node = head_.next; node != &head_; node = node->next) {
+            what(static_cast<T&>(static_cast<Node&>(*node)));
+        }
+    }
+
 private:
     ListNode head_;
 };

@@ -44,7 +44,7 @@ struct Options {
     unsigned buffer_bytes = 4096;     // of a stream's receive buffer
     unsigned buffers = 256;           // hot ones; a power of two
     unsigned buffers_max = 16384;     // lent and hot together, <= 65535; 64 MiB
-    unsigned inbox_buffers = 8;       // received ahead per socket; 1 when half of buffers_max is lent
+    unsigned inbox_buffers = 8;       // received ahead per socket; 1 when a quarter of buffers_max is lent
     unsigned sockets_max = 250000;    // connected sockets of this loop
     unsigned accepted_max = 100000;   // of these, accepted ones: beyond, clients wait in the kernel's queue
     unsigned datagrams_max = 4096;    // posted and not yet sent
@@ -59,7 +59,7 @@ struct Counters {
     std::uint64_t sockets_refused = 0;   // sockets_max was reached
     std::uint64_t buffer_waits = 0;      // a receiver waited for a buffer: buffers_max was reached
     std::uint64_t receive_pauses = 0;    // a reader did not keep up
-    std::uint64_t datagrams_dropped = 0; // datagrams_max was reached, or too long for a buffer
+    std::uint64_t datagrams_dropped = 0; // datagrams_max was reached, or the socket's buffer was full
     std::uint64_t overflows = 0;         // turns in which the completion queue overflowed (nothing is lost)
 };
 
@@ -150,6 +150,7 @@ private:
     void resume_ready();
     void run_posted();
     void bury();
+    Status start();
 
     Options options_;
     Kind kind_ = Kind::automatic;
@@ -173,6 +174,7 @@ private:
     std::atomic<bool> stopping_ = false;
     std::mutex posted_mutex_;
     std::vector<std::function<void()>> posted_;
+    std::atomic<bool> has_posted_ = false;
 };
 
 }  // namespace penstock::ring

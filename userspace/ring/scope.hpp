@@ -33,6 +33,8 @@ protected:
     // Registers. False: the scope is cancelled; error() says why, do not start the operation.
     bool begin(Scope& scope, std::coroutine_handle<> who);
     virtual void on_cancel(int error) { finish(error); }
+    // For what must end by itself although the scope is cancelled.
+    void begin_uncancellable(Loop& loop, std::coroutine_handle<> who);
 
     int error_ = 0;
 
@@ -42,6 +44,7 @@ private:
     Loop* loop_ = nullptr;
     Waiter* ready_next_ = nullptr;
     bool waiting_ = false;
+    bool cancelling_ = false;
 };
 
 class Scope : public ListNode {

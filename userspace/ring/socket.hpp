@@ -9,6 +9,7 @@
 #include <sys/uio.h>
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -54,6 +55,7 @@ public:
     ReceiveWait(SocketState& socket, Time deadline) : socket_(&socket), deadline_(deadline) {}
     ~ReceiveWait();
     Received await_resume();
+    void abandon();  // the socket was closed under it
 
 private:
     bool start(Scope& scope, std::coroutine_handle<> who) override;
@@ -181,9 +183,9 @@ public:
     explicit AcceptWait(ListenerState& listener) : listener_(&listener) {}
     ~AcceptWait();
     Opened await_resume();
+    void abandon();
 
 private:
-    friend struct ListenerState;
     bool start(Scope& scope, std::coroutine_handle<> who) override;
     void on_cancel(int error) override;
     ListenerState* listener_;
@@ -224,6 +226,7 @@ public:
     DatagramWait(PortState& port, Time deadline) : port_(&port), deadline_(deadline) {}
     ~DatagramWait();
     Datagram await_resume();
+    void abandon();
 
 private:
     bool start(Scope& scope, std::coroutine_handle<> who) override;
@@ -242,7 +245,7 @@ public:
     ~Port() { close(); }
 
     [[nodiscard]] bool open() const { return state_ != nullptr; }
-    // co_await: Datagram. A datagram that does not fit a buffer is dropped and counted.
+    // co_await: Datagram. Its error may be of one earlier datagram: go on unless it is of the deadline or the scope.
     [[nodiscard]] DatagramWait receive(Time deadline = kNever) { return {*state_, deadline}; }
     // Hands a datagram to the kernel and forgets it; `from` as in Datagram::to. False: too many on their way; dropped.
     bool post(Buffer datagram, const Endpoint& to, const IpAddress& from);
@@ -254,13 +257,14 @@ private:
 };
 
 // Readability of a foreign descriptor (a channel). The descriptor stays the caller's and must live until the wait ends.
-class ReadableWait final : public Awaitable {
+class alignas(16) ReadableWait final : public Awaitable {
 public:
     ReadableWait(Loop& loop, int fd, Time deadline);
     ReadableWait(const ReadableWait&) = delete;
     ~ReadableWait();
     int await_resume() const { return error_; }  // 0: readable, or hung up: read to know
     [[nodiscard]] int fd() const { return fd_; }
+    [[nodiscard]] int cancel_error() const { return cancel_error_; }
 
 private:
     struct Deadline : Timer {
@@ -271,6 +275,7 @@ private:
     void on_cancel(int error) override;
     Loop& loop_;
     int fd_;
+    int cancel_error_ = 0;
     Time until_;
     Deadline deadline_;
 };

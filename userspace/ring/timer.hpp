@@ -15,6 +15,12 @@ using Duration = Clock::duration;
 
 inline constexpr Time kNever = Time::max();  // "no deadline"
 
+// How long until then; 0 if it has passed.
+inline Duration left_until(Time when) {
+    const Time now = Clock::now();
+    return when <= now ? Duration(0) : when - now;
+}
+
 // Lies in its owner. Disarm it before it dies.
 class Timer {
 public:

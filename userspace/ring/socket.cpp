@@ -1,0 +1,389 @@
+// SPDX-License-Identifier: Apache-2.0
+// Streams and connected datagram sockets: inbox, waiters, deadlines, lifetime.
+#include "userspace/ring/socket.hpp"
+
+#include "userspace/base/assert.hpp"
+#include "userspace/ring/state.hpp"
+
+namespace penstock::ring {
+
+// ---- what both engines report --------------------------------------------------------------------------------------------
+
+void ReceiveState::arrived(std::uint16_t id, std::size_t size) {
+    if (closed) {
+        pool.give(id);
+        return;
+    }
+    inbox.push(pool, id, size);
+    notify();
+    const unsigned limit = pool.pressed() ? 1 : loop.options().inbox_buffers;
+    if (inbox.count() >= limit && armed && !pausing && !someone_waits()) {
+        Internals::counters(loop).receive_pauses++;
+        Internals::engine(loop).pause(*this);
+    }
+}
+
+void ReceiveState::end(int why) {
+    if (!closed && !ended) {
+        ended = true;
+        error = why;
+        notify();
+    }
+}
+
+void ReceiveState::fail(int why) {
+    if (!closed && !ended) {
+        error = why;
+        notify();
+    }
+}
+
+void ReceiveState::revive() {
+    if (wants()) {
+        Internals::engine(loop).receive(*this);
+        return;
+    }
+    pool.revive_another();  // this one does not need it any more
+}
+
+SocketState::SocketState(Loop& owner, BufferPool& buffers, int descriptor)
+    : ReceiveState(owner, buffers, descriptor), deadline(*this) {}
+
+SocketState::Deadline::Deadline(SocketState& owner)
+    : Timer([](Timer& timer) { static_cast<Deadline&>(timer).socket.expire(); }), socket(owner) {}
+
+void SocketState::notify() {
+    if (reader != nullptr && reader->waiting()) {
+        receive_until = kNever;
+        reader->finish(0);
+    } else if (hook != nullptr) {
+        receive_until = kNever;
+        std::exchange(hook, nullptr)->disturbed(ended ? error : 0);  // may close this socket
+    }
+}
+
+void SocketState::sent(int why) {
+    send_until = kNever;
+    if (SendWait* wait = std::exchange(writer, nullptr)) {
+        wait->finish(why);
+    }
+}
+
+void SocketState::connected(int why) {
+    send_until = kNever;
+    connecting = false;
+    if (ConnectWait* wait = std::exchange(connector, nullptr)) {
+        wait->finish(why);
+    }
+}
+
+Received SocketState::pop() {
+    if (!unread.empty()) {
+        return {std::move(unread), 0};
+    }
+    if (!inbox.empty()) {
+        return {pop_inbox(), 0};
+    }
+    return {Buffer(), ended ? error : std::exchange(error, 0)};
+}
+
+Buffer SocketState::pop_inbox() {
+    Buffer buffer = inbox.pop(pool);
+    if (datagram) {
+        buffer.remove_prefix(sizeof(DatagramHeader));
+    }
+    return buffer;
+}
+
+void SocketState::expire() {
+    const Time now = loop.now();
+    if (now >= send_until) {
+        send_until = kNever;
+        if (connector != nullptr) {
+            connector->cancel(ETIMEDOUT);
+        } else if (writer != nullptr) {
+            writer->cancel(ETIMEDOUT);
+        }
+    }
+    if (now >= receive_until) {
+        receive_until = kNever;
+        if (reader != nullptr) {
+            reader->cancel(ETIMEDOUT);
+        } else if (hook != nullptr) {
+            std::exchange(hook, nullptr)->disturbed(ETIMEDOUT);
+        }
+    }
+    const Time later = std::min(send_until, receive_until);
+    if (!closed && later != kNever) {
+        loop.timers().arm(deadline, later);
+    }
+}
+
+void SocketState::close() {
+    closed = true;
+    loop.timers().disarm(deadline);
+    unlink();
+    hook = nullptr;
+    unread.reset();
+    inbox.clear(pool);
+    if (reader != nullptr) {
+        std::exchange(reader, nullptr)->abandon();
+    }
+    if (writer != nullptr) {
+        writer->cancel(ECANCELED);
+    }
+    Internals::sockets(loop)--;
+    if (accepted) {
+        Internals::accepted(loop)--;
+        Internals::resume_listeners(loop);
+    }
+    Internals::engine(loop).close(*this);
+}
+
+// ---- Socket --------------------------------------------------------------------------------------------------------------
+
+Socket& Socket::operator=(Socket&& other) noexcept {
+    if (this != &other) {
+        close();
+        state_ = std::exchange(other.state_, nullptr);
+    }
+    return *this;
+}
+
+int Socket::fd() const { return state_->fd; }
+Loop& Socket::loop() const { return state_->loop; }
+
+Buffer Socket::take() {
+    if (!state_->unread.empty()) {
+        return std::move(state_->unread);
+    }
+    return state_->inbox.empty() ? Buffer() : state_->pop_inbox();
+}
+
+void Socket::unread(Buffer buffer) {
+    PST_ASSERT(state_->unread.empty());
+    state_->unread = std::move(buffer);
+}
+
+bool Socket::post(Buffer datagram) {
+    PST_ASSERT(state_->datagram);
+    Engine& engine = Internals::engine(state_->loop);
+    Posting* posting = engine.prepare(*state_, std::move(datagram));
+    return posting != nullptr && engine.post(*posting);
+}
+
+int Socket::shutdown_send() { return ::shutdown(state_->fd, SHUT_WR) == 0 ? 0 : errno; }
+
+void Socket::close() {
+    if (state_ != nullptr) {
+        std::exchange(state_, nullptr)->close();
+    }
+}
+
+void Socket::abort() {
+    if (state_ != nullptr) {
+        const linger hard{.l_onoff = 1, .l_linger = 0};
+        ::setsockopt(state_->fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+        close();
+    }
+}
+
+void Socket::park(IdleHook& hook, Time deadline) {
+    PST_ASSERT(state_->reader == nullptr && state_->hook == nullptr);
+    if (state_->has_input()) {
+        hook.disturbed(state_->ended ? state_->error : 0);
+        return;
+    }
+    state_->hook = &hook;
+    state_->receive_until = deadline;
+    state_->watch(deadline);
+    Internals::engine(state_->loop).receive(*state_);
+}
+
+void Socket::unpark() {
+    state_->hook = nullptr;
+    state_->receive_until = kNever;
+}
+
+bool Socket::quiet() {
+    return state_->unread.empty() && !state_->has_input() && Internals::engine(state_->loop).quiet(*state_);
+}
+
+std::optional<Endpoint> Socket::peer() const {
+    sockaddr_storage name{};
+    socklen_t size = sizeof name;
+    if (::getpeername(state_->fd, reinterpret_cast<sockaddr*>(&name), &size) != 0) {
+        return std::nullopt;
+    }
+    return Endpoint::from_sockaddr(name);
+}
+
+std::optional<Endpoint> Socket::local() const {
+    sockaddr_storage name{};
+    socklen_t size = sizeof name;
+    if (::getsockname(state_->fd, reinterpret_cast<sockaddr*>(&name), &size) != 0) {
+        return std::nullopt;
+    }
+    return Endpoint::from_sockaddr(name);
+}
+
+// ---- waits ---------------------------------------------------------------------------------------------------------------
+
+ReceiveWait::~ReceiveWait() {
+    PST_ASSERT(!waiting());
+    if (socket_ != nullptr && socket_->reader == this) {
+        socket_->reader = nullptr;
+    }
+}
+
+bool ReceiveWait::start(Scope& scope, std::coroutine_handle<> who) {
+    SocketState& s = *socket_;
+    PST_ASSERT(s.reader == nullptr && s.hook == nullptr);
+    if (scope.cancelled() != 0) {
+        error_ = scope.cancelled();
+        return false;
+    }
+    const auto here = [&s] { return !s.unread.empty() || s.has_input(); };
+    if (!here()) {
+        s.reader = this;  // an engine that finds no buffer must know that somebody wants one
+        Internals::engine(s.loop).receive(s);
+    }
+    if (here() && Internals::spend_immediate(s.loop)) {
+        return false;
+    }
+    s.reader = this;
+    begin(scope, who);
+    if (here()) {
+        finish(0);  // with the next turn: others come first
+    } else {
+        s.receive_until = deadline_;
+        s.watch(deadline_);
+    }
+    return true;
+}
+
+void ReceiveWait::on_cancel(int error) {
+    socket_->receive_until = kNever;
+    socket_->unlink();  // needs no buffer any more
+    finish(error);
+}
+
+void ReceiveWait::abandon() {
+    socket_ = nullptr;
+    if (waiting()) {
+        finish(ECANCELED);
+    } else {
+        error_ = ECANCELED;
+    }
+}
+
+Received ReceiveWait::await_resume() {
+    if (socket_ != nullptr) {
+        socket_->reader = nullptr;
+    }
+    if (error_ != 0) {
+        return {Buffer(), error_};
+    }
+    return std::exchange(socket_, nullptr)->pop();
+}
+
+SendWait::~SendWait() { PST_ASSERT(!waiting()); }
+
+bool SendWait::advance(std::size_t count) {
+    while (!parts_.empty() && count >= parts_.front().iov_len) {
+        count -= parts_.front().iov_len;
+        parts_ = parts_.subspan(1);
+    }
+    if (!parts_.empty()) {
+        parts_.front().iov_base = static_cast<char*>(parts_.front().iov_base) + count;
+        parts_.front().iov_len -= count;
+    }
+    return parts_.empty();
+}
+
+bool SendWait::start(Scope& scope, std::coroutine_handle<> who) {
+    SocketState& s = *socket_;
+    PST_ASSERT(s.writer == nullptr);
+    if (scope.cancelled() != 0) {
+        error_ = scope.cancelled();
+        return false;
+    }
+    if (parts_.data() != &one_ && parts_.empty()) {
+        return false;
+    }
+    if (advance(0)) {
+        return false;
+    }
+    const int result = Internals::engine(s.loop).send(s, *this);
+    if (result != Engine::kPending) {
+        error_ = result;
+        if (result != 0 || Internals::spend_immediate(s.loop)) {
+            return false;
+        }
+        begin(scope, who);
+        finish(0);
+        return true;
+    }
+    s.writer = this;
+    s.write_error = 0;
+    begin(scope, who);
+    s.send_until = deadline_;
+    s.watch(deadline_);
+    return true;
+}
+
+void SendWait::on_cancel(int error) {
+    socket_->write_error = error;
+    Internals::engine(socket_->loop).cancel_send(*socket_);
+}
+
+ConnectWait::ConnectWait(SocketState* socket, int error, const Endpoint& to, Time deadline)
+    : socket_(socket), deadline_(deadline) {
+    error_ = error;
+    address_size = to.to_sockaddr(address);
+}
+
+ConnectWait::~ConnectWait() {
+    PST_ASSERT(!waiting());
+    if (socket_ != nullptr) {
+        socket_->close();
+    }
+}
+
+bool ConnectWait::start(Scope& scope, std::coroutine_handle<> who) {
+    if (socket_ == nullptr) {
+        return false;
+    }
+    if (scope.cancelled() != 0) {
+        error_ = scope.cancelled();
+        return false;
+    }
+    SocketState& s = *socket_;
+    s.connecting = true;
+    const int result = Internals::engine(s.loop).connect(s, *this);
+    if (result != Engine::kPending) {
+        s.connecting = false;
+        error_ = result;
+        return false;
+    }
+    s.connector = this;
+    s.write_error = 0;
+    begin(scope, who);
+    s.send_until = deadline_;
+    s.watch(deadline_);
+    return true;
+}
+
+void ConnectWait::on_cancel(int error) {
+    socket_->write_error = error;
+    Internals::engine(socket_->loop).cancel_connect(*socket_);
+}
+
+Opened ConnectWait::await_resume() {
+    if (error_ != 0) {
+        return {Socket(), error_};
+    }
+    return {Socket(*std::exchange(socket_, nullptr)), 0};
+}
+
+}  // namespace penstock::ring
