@@ -1,0 +1,472 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "userspace/keeper/keeper.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <new>
+
+#include "schema/keeper.hpp"
+#include "schema/stats_page.hpp"
+#include "userspace/base/log.hpp"
+
+namespace penstock::keeper {
+
+namespace {
+
+std::int64_t now_ms() {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+HelloT hello() {
+    HelloT message;
+    message.version = kProtocolVersion;
+    message.role = "keeper";
+    message.pid = ::getpid();
+    return message;
+}
+
+PutT put_message(const Items::Name& name) {
+    PutT message;
+    message.kind = name.first;
+    message.name = name.second;
+    return message;
+}
+
+PublishT publish_message(const Published& published) {
+    PublishT message;
+    message.generation = published.generation;
+    message.root = published.root;
+    return message;
+}
+
+const char* state_name(WorkerState state) { return EnumNameWorkerState(state); }
+
+}  // namespace
+
+Keeper::Keeper(Config config) : config_(std::move(config)) {}
+
+Keeper::~Keeper() {
+    for (Worker& worker : workers_) {
+        ::kill(worker.process.pid, SIGKILL);
+        ::waitpid(worker.process.pid, nullptr, 0);
+    }
+    if (daemon_) {
+        ::kill(daemon_->pid, SIGKILL);
+        ::waitpid(daemon_->pid, nullptr, 0);
+    }
+}
+
+Result<int> Keeper::run() {
+    PST_TRY(prepare());
+    start_daemon();
+    while (!exit_code_) {
+        keep_workers();
+        poll_once();
+    }
+    return *exit_code_;
+}
+
+Status Keeper::prepare() {
+    sigset_t set;
+    sigemptyset(&set);
+    for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGCHLD}) {
+        sigaddset(&set, number);
+    }
+    if (::sigprocmask(SIG_BLOCK, &set, nullptr) != 0) {
+        return sys_error("block signals");
+    }
+    signals_ = Fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+    if (!signals_.valid()) {
+        return sys_error("open a signal descriptor");
+    }
+    // Orphans of the daemon (exec plugins) become our children, as they would be PID 1's.
+    ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+    make_stats_page();
+    return success();
+}
+
+void Keeper::make_stats_page() {
+    Fd page(::memfd_create("penstock-stats", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+    void* memory = MAP_FAILED;
+    if (page.valid() && ::ftruncate(page.get(), sizeof(StatsPage)) == 0) {
+        memory = ::mmap(nullptr, sizeof(StatsPage), PROT_READ | PROT_WRITE, MAP_SHARED, page.get(), 0);
+    }
+    if (memory == MAP_FAILED) {
+        log::warn("no stats page: {}", sys_error("create it").report());
+        return;
+    }
+    auto* stats = static_cast<StatsPage*>(memory);  // zero from ftruncate, which is every counter's beginning
+    stats->magic = kStatsMagic;
+    stats->version = kStatsVersion;
+    stats->slots = config_.slots;
+    ::munmap(memory, sizeof(StatsPage));
+    ::fcntl(page.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+    auto descriptors = std::make_shared<std::vector<Fd>>();
+    descriptors->push_back(std::move(page));
+    items_.put(ItemKind::StatsPage, "", std::move(descriptors));
+}
+
+// ---- the loop -----------------------------------------------------------------------------------------------------------
+int Keeper::poll_once() {
+    std::vector<pollfd> polled = {{signals_.get(), POLLIN, 0}};
+    bool timers = stopping_ || !daemon_ || find(WorkerState::Started) == nullptr;
+    auto watch = [&](const Peer& peer) {
+        // A closed channel would be readable for ever; its process is about to end.
+        if (peer.fault().empty()) {
+            polled.push_back({peer.fd(), static_cast<short>(POLLIN | (peer.waits_to_send() ? POLLOUT : 0)), 0});
+            timers |= peer.waits_to_send();  // descriptors stuck in flight give no POLLOUT
+        }
+    };
+    if (daemon_peer_) {
+        watch(*daemon_peer_);
+    }
+    for (const Worker& worker : workers_) {
+        watch(worker.peer);
+        timers |= worker.state == WorkerState::Draining;
+    }
+    // Ends of children arrive as SIGCHLD.
+    const int ready = ::poll(polled.data(), polled.size(), timers ? 20 : 1000);
+    on_signals();
+    if (daemon_peer_) {
+        on_daemon_message();
+    }
+    for (auto it = workers_.begin(); it != workers_.end();) {
+        auto next = std::next(it);
+        on_worker_message(*it);
+        if (const Ended ended = reap(it->process); ended.ended) {
+            worker_ended(it, ended);
+        } else if (it->state == WorkerState::Draining && now_ms() >= it->kill_at_ms) {
+            ::kill(it->process.pid, SIGKILL);
+        }
+        it = next;
+    }
+    if (daemon_) {
+        if (const Ended ended = reap(*daemon_); ended.ended) {
+            daemon_ended(ended);
+        }
+    }
+    if (!daemon_ && !stopping_ && now_ms() >= daemon_start_ms_) {
+        start_daemon();
+    }
+    if (stopping_ && ((workers_.empty() && !daemon_) || now_ms() >= stop_by_ms_)) {
+        exit_code_ = 0;
+    }
+    return ready;
+}
+
+void Keeper::on_signals() {
+    signalfd_siginfo info = {};
+    while (::read(signals_.get(), &info, sizeof info) == sizeof info) {
+        switch (info.ssi_signo) {
+            case SIGHUP: replace_worker(); break;
+            case SIGTERM:
+            case SIGINT: stop(); break;
+            default: break;  // SIGCHLD: ours are asked one by one
+        }
+    }
+    // What is neither daemon nor worker was an orphan.
+    siginfo_t ended = {};
+    while (::waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid != 0) {
+        const pid_t pid = ended.si_pid;
+        const bool ours = (daemon_ && daemon_->pid == pid) ||
+                          std::any_of(workers_.begin(), workers_.end(), [&](const Worker& worker) { return worker.process.pid == pid; });
+        if (ours) {
+            break;
+        }
+        ::waitpid(pid, nullptr, 0);
+        ended = {};
+    }
+}
+
+void Keeper::stop() {
+    if (stopping_) {
+        return;
+    }
+    log::info("stopping: workers drain for at most {} ms", config_.drain_ms);
+    stopping_ = true;
+    stop_by_ms_ = now_ms() + config_.drain_ms + 2000;
+    for (Worker& worker : workers_) {
+        if (worker.state == WorkerState::Active) {
+            drain(worker);
+        } else if (worker.state == WorkerState::Started) {
+            ::kill(worker.process.pid, SIGKILL);  // it serves nothing
+        }
+    }
+    if (daemon_) {
+        ::kill(daemon_->pid, SIGTERM);
+    }
+}
+
+void Keeper::replace_worker() {
+    Worker* standby = find(WorkerState::Started);
+    Worker* active = find(WorkerState::Active);
+    if (standby == nullptr || active == nullptr || stopping_) {
+        log::warn("cannot replace the worker now: no standby is ready");
+        return;
+    }
+    log::info("replacing worker {}", active->process.pid);
+    activate(*standby);
+    drain(*active);
+}
+
+// ---- the daemon -----------------------------------------------------------------------------------------------------------
+void Keeper::start_daemon() {
+    auto started = start(Command{.argv = config_.daemon, .user = std::nullopt, .files_max = 1U << 20});
+    daemon_backoff_.started(now_ms());
+    if (!started.ok()) {
+        log::error("{}", started.error().report());
+        daemon_start_ms_ = daemon_backoff_.ended(now_ms());
+        return;
+    }
+    daemon_ = std::move(started).value();
+    daemon_peer_.emplace(std::move(daemon_->channel));
+    daemon_greeted_ = false;
+    log::info("{} started, pid {}", kDaemonProgram, daemon_->pid);
+}
+
+void Keeper::daemon_ended(const Ended& ended) {
+    if (!stopping_) {
+        log::warn("{} {} ended: {}", kDaemonProgram, daemon_->pid, ended.text);
+    }
+    daemon_.reset();
+    daemon_peer_.reset();
+    daemon_start_ms_ = daemon_backoff_.ended(now_ms());
+    ++daemon_restarts_;
+    const bool hopeless = ended.exit_code == 0 || ended.exit_code == kExitUsage || ended.exit_code == kExitFailed || ended.exit_code == 127;
+    if (!daemon_was_greeted_ && hopeless && !stopping_) {
+        exit_code_ = ended.exit_code;
+    }
+}
+
+void Keeper::on_daemon_message() {
+    daemon_peer_->flush();
+    while (daemon_peer_ && daemon_peer_->fault().empty()) {
+        Peer::Received received = daemon_peer_->receive();
+        if (received.message == nullptr) {
+            break;
+        }
+        take(std::move(received));
+    }
+    if (daemon_peer_ && !daemon_peer_->fault().empty()) {
+        log::warn("{}: {}", kDaemonProgram, daemon_peer_->fault());
+        daemon_peer_.reset();
+        if (daemon_) {
+            ::kill(daemon_->pid, SIGTERM);
+        }
+    }
+}
+
+bool Keeper::tell_daemon(std::vector<std::uint8_t> bytes, Descriptors descriptors) {
+    if (!daemon_peer_ || !daemon_greeted_) {
+        return false;
+    }
+    daemon_peer_->send(std::move(bytes), std::move(descriptors));
+    return true;
+}
+
+void Keeper::greet_daemon() {
+    daemon_greeted_ = daemon_was_greeted_ = true;
+    tell_daemon(encode(hello()));
+    WelcomeT welcome;
+    welcome.slots = config_.slots;
+    tell_daemon(encode(welcome));
+    for (const auto& [name, descriptors] : items_.all()) {
+        if (name.first == ItemKind::StatsPage) {
+            tell_daemon(encode(put_message(name)), descriptors);
+            continue;
+        }
+        ItemT item;
+        item.kind = name.first;
+        item.name = name.second;
+        tell_daemon(encode(item));
+    }
+    for (Worker& worker : workers_) {
+        set_state(worker, worker.state, "");
+    }
+    SyncedT synced;
+    synced.generation = items_.published.generation;
+    synced.root = items_.published.root;
+    tell_daemon(encode(synced));
+    // Said last, so that the daemon knows what the numbers refer to.
+    for (Worker& worker : workers_) {
+        if (worker.ready) {
+            TakenT taken;
+            taken.generation = items_.published.generation;
+            taken.pid = worker.process.pid;
+            taken.standby = worker.state != WorkerState::Active;
+            tell_daemon(encode(taken));
+        }
+    }
+}
+
+void Keeper::take(Peer::Received received) {
+    if (const HelloT* said = received.message->body.AsHello()) {
+        if (said->version != kProtocolVersion) {
+            RefusedT refused;
+            refused.reason = "the keeper speaks version " + std::to_string(kProtocolVersion) + ", not " + std::to_string(said->version);
+            daemon_peer_->send(encode(refused));
+            log::error("{} speaks version {} of the keeper's protocol, we speak {}", kDaemonProgram, said->version, kProtocolVersion);
+            return;
+        }
+        greet_daemon();
+        return;
+    }
+    if (!daemon_greeted_) {
+        return;  // nothing counts before a Hello
+    }
+    if (const PutT* put = received.message->body.AsPut()) {
+        const bool whole = put->kind == ItemKind::Socket ? received.fds.size() == config_.slots : received.fds.size() == 1;
+        if (!whole || put->kind == ItemKind::StatsPage) {
+            log::error("{} put {} \"{}\" with {} descriptors: refused", kDaemonProgram, EnumNameItemKind(put->kind), put->name, received.fds.size());
+            return;
+        }
+        Descriptors descriptors = std::make_shared<const std::vector<Fd>>(std::move(received.fds));
+        items_.put(put->kind, put->name, descriptors);
+        to_workers(encode(*put), descriptors);
+    } else if (const DropT* drop = received.message->body.AsDrop()) {
+        items_.drop(drop->kind, drop->name);
+        to_workers(encode(*drop));
+    } else if (const PublishT* publish = received.message->body.AsPublish()) {
+        items_.published = {publish->generation, publish->root};
+        for (Worker& worker : workers_) {
+            worker.ready = false;
+        }
+        to_workers(encode(*publish));
+    }
+}
+
+// ---- workers ---------------------------------------------------------------------------------------------------------------
+Keeper::Worker* Keeper::find(WorkerState state) {
+    const auto found = std::find_if(workers_.begin(), workers_.end(), [&](const Worker& worker) { return worker.state == state; });
+    return found == workers_.end() ? nullptr : &*found;
+}
+
+void Keeper::keep_workers() {
+    if (stopping_) {
+        return;
+    }
+    if (find(WorkerState::Active) == nullptr) {
+        if (Worker* standby = find(WorkerState::Started)) {
+            activate(*standby);
+        }
+    }
+    if (find(WorkerState::Started) == nullptr && now_ms() >= worker_start_ms_) {
+        start_worker();
+        if (find(WorkerState::Active) == nullptr) {
+            if (Worker* fresh = find(WorkerState::Started)) {
+                activate(*fresh);
+            }
+        }
+    }
+}
+
+void Keeper::start_worker() {
+    auto started = start(Command{.argv = config_.worker, .user = config_.worker_as, .files_max = 1U << 20});
+    worker_backoff_.started(now_ms());
+    if (!started.ok()) {
+        log::error("{}", started.error().report());
+        worker_start_ms_ = worker_backoff_.ended(now_ms());
+        return;
+    }
+    Fd channel = std::move(started->channel);
+    workers_.push_back(Worker{.process = std::move(started).value(), .peer = Peer(std::move(channel))});
+    Worker& worker = workers_.back();
+    equip(worker);
+    set_state(worker, WorkerState::Started, "");
+}
+
+void Keeper::equip(Worker& worker) {
+    worker.peer.send(encode(hello()));
+    for (const auto& [name, descriptors] : items_.all()) {
+        worker.peer.send(encode(put_message(name)), descriptors);
+    }
+    if (items_.published.generation != 0) {
+        worker.peer.send(encode(publish_message(items_.published)));
+    }
+}
+
+void Keeper::activate(Worker& worker) {
+    worker.peer.send(encode(ActivateT{}));
+    set_state(worker, WorkerState::Active, "");
+}
+
+void Keeper::drain(Worker& worker) {
+    DrainT message;
+    message.deadline_ms = static_cast<std::uint32_t>(config_.drain_ms);
+    worker.peer.send(encode(message));
+    worker.kill_at_ms = now_ms() + config_.drain_ms + 1000;
+    set_state(worker, WorkerState::Draining, "");
+}
+
+void Keeper::set_state(Worker& worker, WorkerState state, const std::string& detail) {
+    if (worker.state != state) {
+        log::info("worker {} is {}{}{}", worker.process.pid, state_name(state), detail.empty() ? "" : ": ", detail);
+    }
+    worker.state = state;
+    WorkerEventT event;
+    event.pid = worker.process.pid;
+    event.state = state;
+    event.detail = detail;
+    event.restarts = worker_restarts_;
+    tell_daemon(encode(event));
+}
+
+void Keeper::to_workers(const std::vector<std::uint8_t>& bytes, const Descriptors& descriptors) {
+    for (Worker& worker : workers_) {
+        if (worker.state != WorkerState::Draining) {
+            worker.peer.send(bytes, descriptors);
+        }
+    }
+}
+
+void Keeper::on_worker_message(Worker& worker) {
+    worker.peer.flush();
+    while (worker.peer.fault().empty()) {
+        Peer::Received received = worker.peer.receive();
+        if (received.message == nullptr) {
+            break;
+        }
+        if (const HelloT* said = received.message->body.AsHello(); said != nullptr && said->version != kProtocolVersion) {
+            RefusedT refused;
+            refused.reason = "the keeper speaks another version";
+            worker.peer.send(encode(refused));
+        } else if (TakenT* taken = received.message->body.AsTaken()) {
+            on_taken(worker, std::move(*taken));
+        }
+    }
+    if (!worker.peer.fault().empty() && worker.state != WorkerState::Draining && !stopping_) {
+        log::error("worker {}: {}", worker.process.pid, worker.peer.fault());
+        ::kill(worker.process.pid, SIGKILL);  // of use to nobody any more; one that is ending anyway does not notice
+    }
+}
+
+void Keeper::on_taken(Worker& worker, TakenT taken) {
+    taken.pid = worker.process.pid;
+    taken.standby = worker.state != WorkerState::Active;
+    worker.ready = taken.refused.empty() && taken.generation == items_.published.generation;
+    tell_daemon(encode(std::move(taken)));
+}
+
+void Keeper::worker_ended(WorkerIt worker, const Ended& ended) {
+    const bool drained = worker->state == WorkerState::Draining;
+    const pid_t pid = worker->process.pid;
+    if (!stopping_ && !drained) {
+        log::warn("worker {} ended: {}", pid, ended.text);
+        ++worker_restarts_;
+        // The standby takes over at once; only what is started anew waits.
+        worker_start_ms_ = worker_backoff_.ended(now_ms());
+    }
+    set_state(*worker, WorkerState::Exited, ended.text);
+    workers_.erase(worker);
+    keep_workers();
+}
+
+}  // namespace penstock::keeper

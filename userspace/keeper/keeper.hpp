@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// The process that outlives the others: it starts the daemon, one active worker and one standby, keeps what the daemon gives it, and
+// hands it to whoever takes over. PID 1 of a pod, so it also reaps orphans. It parses nothing but keeper.fbs.
+// Invariants: at most one worker is active (a replaced one drains beside it); the standby has everything that the active one has; what
+// a worker does never ends the keeper.
+#pragma once
+
+#include <list>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "userspace/base/result.hpp"
+#include "userspace/keeper/backoff.hpp"
+#include "userspace/keeper/items.hpp"
+#include "userspace/keeper/peer.hpp"
+#include "userspace/keeper/process.hpp"
+
+namespace penstock::keeper {
+
+struct Config {
+    std::vector<std::string> daemon;   // argv; [0] is a path
+    std::vector<std::string> worker;   // argv; [0] is a path
+    std::optional<User> worker_as;     // nothing: workers run as we do
+    std::uint32_t slots = 1;
+    std::int64_t drain_ms = 30'000;
+};
+
+class Keeper {
+public:
+    explicit Keeper(Config config);
+    ~Keeper();
+
+    // Runs until SIGTERM or SIGINT has been served, or the daemon cannot start. Gives the exit code.
+    Result<int> run();
+
+private:
+    struct Worker {
+        Process process;
+        Peer peer;
+        WorkerState state = WorkerState::Started;  // Started: the standby
+        std::int64_t kill_at_ms = 0;               // draining: when patience ends
+        bool ready = false;                        // it has taken the published root
+    };
+    using WorkerIt = std::list<Worker>::iterator;
+
+    Status prepare();
+    void make_stats_page();
+    int poll_once();
+
+    // ---- signals
+    void on_signals();
+    void stop();
+    void replace_worker();
+
+    // ---- the daemon
+    void start_daemon();
+    void on_daemon_message();
+    void daemon_ended(const Ended& ended);
+    void greet_daemon();
+    void take(Peer::Received received);
+    bool tell_daemon(std::vector<std::uint8_t> bytes, Descriptors descriptors = nullptr);
+
+    // ---- workers
+    void keep_workers();
+    void start_worker();
+    void equip(Worker& worker);
+    void activate(Worker& worker);
+    void drain(Worker& worker);
+    void on_worker_message(Worker& worker);
+    void on_taken(Worker& worker, TakenT taken);
+    void worker_ended(WorkerIt worker, const Ended& ended);
+    void set_state(Worker& worker, WorkerState state, const std::string& detail);
+    void to_workers(const std::vector<std::uint8_t>& bytes, const Descriptors& descriptors = nullptr);
+    Worker* find(WorkerState state);
+
+    Config config_;
+    Items items_;
+    Fd signals_;
+
+    std::optional<Process> daemon_;
+    std::optional<Peer> daemon_peer_;
+    bool daemon_greeted_ = false;
+    bool daemon_was_greeted_ = false;  // ever: from then on it is started again whatever it exits with
+    Backoff daemon_backoff_;
+    std::int64_t daemon_start_ms_ = 0;
+    std::uint32_t daemon_restarts_ = 0;
+
+    std::list<Worker> workers_;
+    Backoff worker_backoff_;
+    std::int64_t worker_start_ms_ = 0;
+    std::uint32_t worker_restarts_ = 0;
+
+    bool stopping_ = false;
+    std::int64_t stop_by_ms_ = 0;
+    std::optional<int> exit_code_;
+};
+
+}  // namespace penstock::keeper
