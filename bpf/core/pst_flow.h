@@ -68,7 +68,7 @@ pst_inline __u32 pst_next_state(__u32 state, __u8 flags, __u32 fin, __u32 other_
 		state = PST_FLOW_TCP;
 	if (!(flags & PST_TCP_FIN) || state == fin)
 		return state;
-	return state == other_fin || state == PST_FLOW_TCP_CLOSED ? PST_FLOW_TCP_CLOSED : fin;
+	return state == other_fin || state == PST_FLOW_TCP_CLOSED ? (__u32)PST_FLOW_TCP_CLOSED : fin;
 }
 
 pst_inline struct pst_flow *pst_flow_in_line(struct pst_flow_line *line, __u64 tag, __u64 *word)

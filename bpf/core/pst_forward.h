@@ -45,7 +45,7 @@ pst_inline int pst_proves(const struct pst_packet *p, const struct pst_trial *t)
 		return 0;
 	if (state == PST_TRIAL_CROWDED)
 		return 1;
-	return state == PST_TRIAL_REPLIED && PST_BE32(pst_tcp(p)->ack) == PST_READ(t->backend_isn) + 1;
+	return state == PST_TRIAL_REPLIED && PST_BE32(pst_tcp_of(p)->ack) == PST_READ(t->backend_isn) + 1;
 }
 
 /* PST_GO_ON: the flow is over or void, and this packet belongs to the next one of the same tuple. */

@@ -8,9 +8,10 @@
 
 #include "bpf/core/pst_count.h"
 #include "bpf/core/pst_forward.h"
+#include "bpf/core/pst_icmp.h"
 #include "bpf/core/pst_reply.h"
 
-pst_inline int pst_vip(struct pst_env *env, struct pst_packet *p, struct pst_out *out)
+pst_inline int pst_to_listener(struct pst_env *env, struct pst_packet *p, struct pst_out *out)
 {
 	struct pst_vip_key key = {};
 	const struct pst_vip *vip;
@@ -40,6 +41,8 @@ pst_inline int pst_steer_packet(struct pst_env *env, struct pst_cursor *c, struc
 	/* A frame to a group is not for us to steer, even with our address in it. */
 	if (!kind || (p->eth->dmac[0] & 1))
 		return PST_PASS_NOT_OURS;
+	if (p->tuple.proto == (p->tuple.v6 ? PST_PROTO_ICMP6 : PST_PROTO_ICMP))
+		return pst_handle_icmp(env, c, p, out, kind);
 	verdict = pst_parse_l4(c, p);
 	if (verdict != PST_GO_ON)
 		return verdict;
@@ -53,7 +56,7 @@ pst_inline int pst_steer_packet(struct pst_env *env, struct pst_cursor *c, struc
 			return verdict;
 	}
 	if (kind & PST_FILTER_VIP) {
-		int of_vip = pst_vip(env, p, out);
+		int of_vip = pst_to_listener(env, p, out);
 
 		if (of_vip != PST_PASS_NOT_VIP)
 			return of_vip;

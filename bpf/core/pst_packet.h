@@ -21,29 +21,30 @@ struct pst_packet {
 	__u8 tcp_flags; /* 0 for UDP */
 	__u8 fragment;
 	__u8 options;
-	__u8 is_tcp; /* a number beside the pointers: the verifier does not take a pointer for its own null check */
+	__u8 is_icmp; /* an error, and tuple is what it quotes, read backwards */
+	__u8 is_tcp;  /* a number beside the pointers: the verifier does not take a pointer for its own null check */
 };
 
-/* Options and extension headers never get past the parser, so places are constants. Each holds once its parser went on: pst_ip4() if
- * !tuple.v6, pst_tcp() if is_tcp. One pointer is kept instead of five: the BPF stack is 512 bytes. */
-pst_inline struct pst_ip4 *pst_ip4(const struct pst_packet *p)
+/* Options and extension headers never get past the parser, so places are constants. Each holds once its parser went on: pst_ip4_of() if
+ * !tuple.v6, pst_tcp_of() if is_tcp. One pointer is kept instead of five: the BPF stack is 512 bytes. */
+pst_inline struct pst_ip4 *pst_ip4_of(const struct pst_packet *p)
 {
 	return (struct pst_ip4 *)(void *)(p->eth + 1);
 }
 
-pst_inline struct pst_ip6 *pst_ip6(const struct pst_packet *p)
+pst_inline struct pst_ip6 *pst_ip6_of(const struct pst_packet *p)
 {
 	return (struct pst_ip6 *)(void *)(p->eth + 1);
 }
 
-pst_inline struct pst_tcp *pst_tcp(const struct pst_packet *p)
+pst_inline struct pst_tcp *pst_tcp_of(const struct pst_packet *p)
 {
-	return p->tuple.v6 ? (struct pst_tcp *)(void *)(pst_ip6(p) + 1) : (struct pst_tcp *)(void *)(pst_ip4(p) + 1);
+	return p->tuple.v6 ? (struct pst_tcp *)(void *)(pst_ip6_of(p) + 1) : (struct pst_tcp *)(void *)(pst_ip4_of(p) + 1);
 }
 
-pst_inline struct pst_udp *pst_udp(const struct pst_packet *p)
+pst_inline struct pst_udp *pst_udp_of(const struct pst_packet *p)
 {
-	return (struct pst_udp *)(void *)pst_tcp(p);
+	return (struct pst_udp *)(void *)pst_tcp_of(p);
 }
 
 pst_inline void pst_v4_mapped(union pst_addr *a, __u32 be)

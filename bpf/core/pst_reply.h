@@ -34,7 +34,7 @@ pst_inline int pst_reply_trial(struct pst_env *env, struct pst_packet *p, struct
 		if (!p->is_tcp) {
 			PST_WRITE(t->state, PST_TRIAL_REPLIED);
 		} else if ((p->tcp_flags & (PST_TCP_SYN | PST_TCP_ACK)) == (PST_TCP_SYN | PST_TCP_ACK)) {
-			PST_WRITE(t->backend_isn, PST_BE32(pst_tcp(p)->seq));
+			PST_WRITE(t->backend_isn, PST_BE32(pst_tcp_of(p)->seq));
 			pst_compiler_barrier();
 			PST_WRITE(t->state, PST_TRIAL_REPLIED);
 		}

@@ -91,6 +91,16 @@ pst_inline void pst_return_relive(struct pst_return *r, __u64 tag_age, __u32 lif
 	(void)__sync_val_compare_and_swap(&r->tag_age, tag_age, (tag_age & ~0xffffULL) | life);
 }
 
+/* An idle flow that had this very port: its replies would hide those of the flow that gets the port now. */
+pst_inline void pst_return_evict(struct pst_env *env, __u64 hash)
+{
+	__u64 tag_age = 0;
+	struct pst_return *r = pst_return_find(env, hash, &tag_age);
+
+	if (r)
+		(void)__sync_val_compare_and_swap(&r->tag_age, tag_age, PST_TAG_FREE);
+}
+
 /* Refreshes the record of (backend, NAT port, kind): life is kind_life >> 16, `hop` the next hop's MAC | link << 48, 0: as it was. Returns
  * 0 if there is none. */
 pst_inline int pst_return_touch(struct pst_env *env, __u32 backend, __u32 nat_port, __u32 kind_life, __u64 hop)

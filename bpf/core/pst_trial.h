@@ -127,6 +127,7 @@ pst_inline int pst_trial_put(struct pst_env *env, __u64 flow_hash, __u64 back, c
 	t->back.backend = backend;
 	t->back.nat_port = nat_port;
 	t->back.proto = p->tuple.proto;
+	pst_return_evict(env, back);
 	pst_return_publish(&t->back, back, 0);
 	PST_WRITE(ref->flow_tag, PST_TAG_FREE);
 	pst_compiler_barrier();
@@ -154,8 +155,7 @@ pst_inline int pst_trial_promote(struct pst_env *env, __u64 flow_hash, __u32 kin
 	struct pst_trial *t = pst_trial_find(env, flow_hash);
 	const struct pst_backend *b = t ? pst_backend_of(env, PST_READ(t->back.backend)) : 0;
 	__u32 life = kind_life >> 16;
-	__u64 back, word, tag_age = 0;
-	struct pst_return *r;
+	__u64 back, word;
 
 	if (!b)
 		return 0;
@@ -167,9 +167,7 @@ pst_inline int pst_trial_promote(struct pst_env *env, __u64 flow_hash, __u32 kin
 		pst_trial_drop(env, t, flow_hash);
 		return 1;
 	}
-	r = pst_return_find(env, back, &tag_age);
-	if (r)
-		(void)__sync_val_compare_and_swap(&r->tag_age, tag_age, PST_TAG_FREE);
+	pst_return_evict(env, back);
 	return 0;
 }
 

@@ -66,7 +66,7 @@ SEC("tc")
 int pst_tc(struct __sk_buff *skb)
 {
 	struct pst_env env = {
-		.target = skb, .now_ns = bpf_ktime_get_ns(), .ifindex = skb->ingress_ifindex, .hook = PST_HOOK_TC};
+		.target = skb, .now_ns = bpf_ktime_get_ns(), .ifindex = skb->ifindex, .hook = PST_HOOK_TC};
 	struct pst_out out = {};
 	struct pst_cursor c;
 	int verdict;
