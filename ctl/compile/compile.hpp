@@ -29,6 +29,8 @@ struct Limits {
     std::uint32_t vips_max = 4096;          // of the packet core's table; the youngest Gateway over it: NoResources
     std::uint32_t services_max = 16384;     // highest service id; a service over it is served by the worker
     std::uint32_t backends_max = 65536;     // highest backend id; a service that needs one over it is served by the worker
+
+    bool operator==(const Limits&) const = default;
 };
 
 struct Options {

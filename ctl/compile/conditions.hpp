@@ -17,7 +17,6 @@ namespace penstock::compile {
     X(ClassAccepted, "Accepted")                       \
     X(GatewayAccepted, "Accepted")                     \
     X(GatewayProgrammed, "Programmed")                 \
-    X(GatewayResolvedRefs, "ResolvedRefs")             \
     X(ListenerAccepted, "Accepted")                    \
     X(ListenerProgrammed, "Programmed")                \
     X(ListenerResolvedRefs, "ResolvedRefs")            \
@@ -28,8 +27,7 @@ namespace penstock::compile {
     X(RouteAccepted, "Accepted")                       \
     X(RouteResolvedRefs, "ResolvedRefs")               \
     X(RoutePartiallyInvalid, "PartiallyInvalid")       \
-    X(PolicyAccepted, "Accepted")                      \
-    X(PolicyResolvedRefs, "ResolvedRefs")
+    X(PolicyAccepted, "Accepted")
 
 // X(Enum, reason, reason name, status that it implies). Append within a type; every one is produced by some golden test.
 #define PST_CONDITION_REASONS(X)                                                              \
@@ -45,9 +43,6 @@ namespace penstock::compile {
     X(GatewayProgrammed, no_resources, "NoResources", false)                                  \
     X(GatewayProgrammed, address_not_assigned, "AddressNotAssigned", false)                   \
     X(GatewayProgrammed, address_not_usable, "AddressNotUsable", false)                       \
-    X(GatewayResolvedRefs, resolved_refs, "ResolvedRefs", true)                               \
-    X(GatewayResolvedRefs, ref_not_permitted, "RefNotPermitted", false)                       \
-    X(GatewayResolvedRefs, invalid_client_certificate_ref, "InvalidClientCertificateRef", false) \
     X(ListenerAccepted, accepted, "Accepted", true)                                           \
     X(ListenerAccepted, port_unavailable, "PortUnavailable", false)                           \
     X(ListenerAccepted, unsupported_protocol, "UnsupportedProtocol", false)                   \
@@ -88,9 +83,7 @@ namespace penstock::compile {
     X(RouteResolvedRefs, unsupported_protocol, "UnsupportedProtocol", false)                  \
     X(RoutePartiallyInvalid, unsupported_value, "UnsupportedValue", true)                     \
     X(PolicyAccepted, conflicted, "Conflicted", false)                                        \
-    X(PolicyAccepted, invalid, "Invalid", false)                                              \
-    X(PolicyAccepted, target_not_found, "TargetNotFound", false)                              \
-    X(PolicyResolvedRefs, resolved_refs, "ResolvedRefs", true)
+    X(PolicyAccepted, invalid, "Invalid", false)
 
 enum class ConditionType : std::uint8_t {
 #define PST_X(type, name) type,

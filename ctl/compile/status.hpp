@@ -64,7 +64,7 @@ struct ListenerSetStatus {
 
 // One entry per parentRef that is ours. The reference is copied exactly: a field that is absent in the spec stays absent.
 struct RouteParentStatus {
-    model::ParentReference parent_ref;
+    model::ParentRef parent_ref;
     Conditions conditions;
     bool operator==(const RouteParentStatus&) const = default;
 };

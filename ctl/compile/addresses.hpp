@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which addresses a Gateway listens on, and who gets an address and port that several ask for: the oldest Gateway. The loser says who
+// has it; its other listeners serve.
+#pragma once
+
+#include <vector>
+
+#include "ctl/compile/listeners.hpp"
+
+namespace penstock::compile {
+
+// Fills the addresses of Gateways and listeners, and their conditions. The result: every address that some Gateway claims.
+[[nodiscard]] std::vector<ClaimedAddress> assign_addresses(Front& front, const Options& options);
+
+}  // namespace penstock::compile

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctl/compile/backends.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include "ctl/compile/listeners.hpp"
+
+namespace penstock::compile {
+namespace {
+
+constexpr std::string_view kProtocolNames[] = {"http1", "http2", "websocket", "raw"};
+
+std::string quote(std::string_view kind, std::string_view ns, std::string_view name) {
+    return std::string(kind) + " " + std::string(ns) + "/" + std::string(name);
+}
+
+Resolved unresolved(ConditionReason reason, std::string message) { return {std::nullopt, Condition{reason, std::move(message)}}; }
+
+fb::BackendProtocol protocol_of(const Asker& asker, const model::ServicePort& port) {
+    if (!asker.http) {
+        return fb::BackendProtocol::Raw;
+    }
+    if (asker.grpc || port.app_protocol == "kubernetes.io/h2c") {
+        return fb::BackendProtocol::Http2;
+    }
+    return port.app_protocol == "kubernetes.io/ws" ? fb::BackendProtocol::WebSocket : fb::BackendProtocol::Http1;
+}
+
+const model::EndpointPort* port_in(const model::EndpointSlice& slice, const model::ServicePort& port) {
+    for (const model::EndpointPort& candidate : slice.ports) {
+        if (candidate.name == port.name && candidate.protocol == port.protocol) {
+            return &candidate;
+        }
+    }
+    return nullptr;
+}
+
+// How a listed endpoint is used. One that terminates but still serves steps in when no other is ready, as in kube-proxy.
+enum class Use { ready, fallback, draining };
+
+Use use_of(const model::EndpointConditions& conditions) {
+    const bool ready = conditions.ready.value_or(true);
+    const bool terminating = conditions.terminating.value_or(false);
+    if (ready && !terminating) {
+        return Use::ready;
+    }
+    return terminating && conditions.serving.value_or(ready) ? Use::fallback : Use::draining;
+}
+
+struct Found {
+    SetEndpoint endpoint;
+    Use use;
+};
+
+void add_slice(const model::EndpointSlice& slice, const model::ServicePort& port, std::map<Endpoint, Found>& found) {
+    const model::EndpointPort* at = port_in(slice, port);
+    if (at == nullptr || slice.address_type == "FQDN") {
+        return;
+    }
+    // A slice without a port number leaves it to the Service.
+    const std::uint16_t number = static_cast<std::uint16_t>(at->port ? *at->port : port.target_number.value_or(port.port));
+    for (const model::SliceEndpoint& endpoint : slice.endpoints) {
+        // The addresses of one endpoint are one pod's; like kube-proxy we take the first.
+        const auto ip = endpoint.addresses.empty() ? std::nullopt : IpAddress::parse(endpoint.addresses.front());
+        if (!ip) {
+            continue;
+        }
+        const Use use = use_of(endpoint.conditions);
+        const Endpoint address{*ip, number};
+        const auto [place, added] = found.try_emplace(address, Found{{address, false, endpoint.node_name, endpoint.target}, use});
+        place->second.use = std::min(place->second.use, use);
+    }
+}
+
+std::vector<SetEndpoint> endpoints_of(const std::vector<std::shared_ptr<const model::Object>>& slices, const model::ServicePort& port) {
+    std::map<Endpoint, Found> found;
+    for (const auto& slice : slices) {
+        add_slice(std::get<model::EndpointSlice>(slice->body), port, found);
+    }
+    const bool any_ready = std::any_of(found.begin(), found.end(), [](const auto& entry) { return entry.second.use == Use::ready; });
+    const Use last = any_ready ? Use::ready : Use::fallback;
+    std::vector<SetEndpoint> endpoints;
+    for (auto& [address, entry] : found) {
+        entry.endpoint.draining = entry.use > last;
+        endpoints.push_back(std::move(entry.endpoint));
+    }
+    return endpoints;
+}
+
+}  // namespace
+
+Resolved Backends::resolve(const Asker& asker, const model::BackendRef& ref) {
+    const std::string ns = ref.ns.value_or(std::string(asker.ns));
+    if (!ref.group.empty() || ref.kind != "Service") {
+        return unresolved(ConditionReason::RouteResolvedRefs_invalid_kind,
+                          "backendRef to " + (ref.group.empty() ? "" : ref.group + "/") + ref.kind + " " + ref.name + ": only a Service can be one");
+    }
+    if (!world_->permitted({model::kGatewayGroup, asker.kind, asker.ns}, {"", "Service", ns, ref.name})) {
+        return unresolved(ConditionReason::RouteResolvedRefs_ref_not_permitted,
+                          "no ReferenceGrant in " + ns + " lets " + std::string(asker.kind) + " of " + std::string(asker.ns) + " refer to " +
+                              quote("Service", ns, ref.name));
+    }
+    const Typed<model::Service> service = world_->service(ns, ref.name);
+    if (!service) {
+        return unresolved(ConditionReason::RouteResolvedRefs_backend_not_found, quote("Service", ns, ref.name) + " does not exist");
+    }
+    if (service.spec->type == "ExternalName") {
+        return unresolved(ConditionReason::RouteResolvedRefs_unsupported_protocol,
+                          quote("Service", ns, ref.name) + " is of type ExternalName, which is not served");
+    }
+    const std::string_view protocol = asker.transport == Transport::udp ? "UDP" : "TCP";
+    const model::ServicePort* port = nullptr;
+    bool other_protocol = false;
+    for (const model::ServicePort& candidate : service.spec->ports) {
+        if (ref.port && candidate.port == *ref.port) {
+            other_protocol |= candidate.protocol != protocol;
+            port = candidate.protocol == protocol ? &candidate : port;
+        }
+    }
+    const std::string wanted = quote("Service", ns, ref.name) + (ref.port ? " port " + std::to_string(*ref.port) : " without a port");
+    if (port == nullptr && other_protocol) {
+        return unresolved(ConditionReason::RouteResolvedRefs_unsupported_protocol, wanted + " is not a " + std::string(protocol) + " port");
+    }
+    if (port == nullptr) {
+        return unresolved(ConditionReason::RouteResolvedRefs_backend_not_found, wanted + " does not exist");
+    }
+    SetUse found{{}, ns, ref.name, static_cast<std::uint16_t>(port->port), asker.transport, protocol_of(asker, *port)};
+    const std::string_view spoken = asker.transport == Transport::udp ? "udp" : kProtocolNames[static_cast<std::size_t>(found.protocol)];
+    found.key = ns + "/" + ref.name + "/" + std::to_string(port->port) + "/" + std::string(spoken);
+    const bool withheld = asker.http && world_->has_tls_policy(ns, ref.name, port->name);
+    if (!withheld) {
+        use(found);
+    }
+    return {std::move(found), std::nullopt, withheld};
+}
+
+const BackendSet& Backends::use(const SetUse& use) {
+    const auto [place, added] = sets_.try_emplace(use.key);
+    if (added) {
+        place->second = make(use);
+    }
+    return *place->second;
+}
+
+BackendSetPtr Backends::make(const SetUse& use) {
+    const Typed<model::Service> service = world_->service(use.ns, use.service);
+    const auto& slices = world_->slices(use.ns, use.service);
+    const auto before = previous_ != nullptr ? previous_->find(use.key) : BackendSets::const_iterator();
+    if (previous_ != nullptr && before != previous_->end() && before->second->service == service.object && before->second->slices == slices) {
+        const BackendSet& same = *before->second;
+        set_ids_->take(use.key);
+        std::for_each(same.id_names.begin(), same.id_names.end(), [&](const std::string& name) { endpoint_ids_->take(name); });
+        return before->second;
+    }
+    auto set = std::make_shared<BackendSet>();
+    set->service = service.object;
+    set->slices = slices;
+    set->use = use;
+    fb::BackendSetT content;
+    for (const model::ServicePort& port : service.spec->ports) {
+        if (port.port == use.port && (port.protocol == "UDP") == (use.transport == Transport::udp)) {
+            set->endpoints = endpoints_of(slices, port);
+            break;
+        }
+    }
+    content.object = std::make_unique<fb::ObjectRefT>(ref_of(*service.object));
+    content.port = use.port;
+    content.protocol = use.protocol;
+    content.id = set_ids_->take(use.key).value_or(0);
+    for (const SetEndpoint& endpoint : set->endpoints) {
+        set->id_names.push_back(endpoint.endpoint.text());
+        auto entry = std::make_unique<fb::BackendEndpointT>();
+        entry->address = std::make_unique<fb::Address>(to_fb(endpoint.endpoint.address));
+        entry->port = endpoint.endpoint.port;
+        entry->state = endpoint.draining ? fb::EndpointState::Draining : fb::EndpointState::Ready;
+        entry->id = endpoint_ids_->take(set->id_names.back()).value_or(0);
+        content.endpoints.push_back(std::move(entry));
+    }
+    set->part = make_part<fb::BackendSet>(fb::PartKind::Backends, use.key, *content.object, content, previous_parts_);
+    return set;
+}
+
+}  // namespace penstock::compile

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctl/compile/filters.hpp"
+
+#include "ctl/compile/hostname.hpp"
+
+namespace penstock::compile {
+namespace {
+
+using Pairs = std::vector<std::unique_ptr<fb::NameValueT>>;
+
+Pairs pairs_of(const std::vector<model::HttpHeader>& headers) {
+    Pairs out;
+    for (const model::HttpHeader& header : headers) {
+        auto pair = std::make_unique<fb::NameValueT>();
+        pair->name = lower(header.name);
+        pair->value = header.value;
+        out.push_back(std::move(pair));
+    }
+    return out;
+}
+
+std::unique_ptr<fb::HeaderEditT> edit_of(const model::HeaderFilter& filter) {
+    auto edit = std::make_unique<fb::HeaderEditT>();
+    edit->set = pairs_of(filter.set);
+    edit->add = pairs_of(filter.add);
+    for (const std::string& name : filter.remove) {
+        edit->remove.push_back(lower(name));
+    }
+    return edit;
+}
+
+template <class Target>
+void set_path(Target& target, const std::optional<model::PathModifier>& path) {
+    if (!path) {
+        return;
+    }
+    const bool full = path->type == "ReplaceFullPath";
+    target.path_edit = full ? fb::PathEdit::ReplaceFull : fb::PathEdit::ReplacePrefix;
+    target.path = full ? path->replace_full_path : path->replace_prefix_match;
+}
+
+std::unique_ptr<fb::RedirectT> redirect_of(const model::RedirectFilter& filter) {
+    auto redirect = std::make_unique<fb::RedirectT>();
+    redirect->scheme = filter.scheme.value_or("");
+    redirect->hostname = filter.hostname.value_or("");
+    redirect->port = static_cast<std::uint16_t>(filter.port.value_or(0));
+    redirect->status = static_cast<std::uint16_t>(filter.status_code);
+    set_path(*redirect, filter.path);
+    return redirect;
+}
+
+std::unique_ptr<fb::RewriteT> rewrite_of(const model::RewriteFilter& filter) {
+    auto rewrite = std::make_unique<fb::RewriteT>();
+    rewrite->hostname = filter.hostname.value_or("");
+    set_path(*rewrite, filter.path);
+    return rewrite;
+}
+
+// False: not one that we serve at this place.
+bool add_filter(const model::HttpFilter& filter, FilterPlace place, fb::FiltersT& out) {
+    if (filter.request_header_modifier) {
+        out.request_headers = edit_of(*filter.request_header_modifier);
+    } else if (filter.response_header_modifier) {
+        out.response_headers = edit_of(*filter.response_header_modifier);
+    } else if (filter.request_redirect && place == FilterPlace::rule) {
+        out.redirect = redirect_of(*filter.request_redirect);
+    } else if (filter.url_rewrite) {
+        out.rewrite = rewrite_of(*filter.url_rewrite);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+}  // namespace
+
+FiltersResult compile_filters(const std::vector<model::HttpFilter>& filters, FilterPlace place, const std::string& at) {
+    FiltersResult result;
+    if (filters.empty()) {
+        return result;
+    }
+    result.filters = std::make_unique<fb::FiltersT>();
+    for (std::size_t i = 0; i < filters.size(); ++i) {
+        if (!add_filter(filters[i], place, *result.filters) && !result.fault) {
+            result.fault = Condition{ConditionReason::RouteAccepted_unsupported_value,
+                                     at + "[" + std::to_string(i) + "]: a filter of type " + filters[i].type + " is not supported"};
+        }
+    }
+    if (result.filters->redirect && result.filters->rewrite && !result.fault) {
+        result.fault = Condition{ConditionReason::RouteAccepted_incompatible_filters,
+                                 at + ": RequestRedirect and URLRewrite cannot be used together"};
+    }
+    result.redirects = result.filters->redirect != nullptr;
+    return result;
+}
+
+}  // namespace penstock::compile

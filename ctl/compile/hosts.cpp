@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctl/compile/hosts.hpp"
+
+#include <algorithm>
+#include <tuple>
+#include <unordered_map>
+
+#include "ctl/compile/hostname.hpp"
+
+namespace penstock::compile {
+namespace {
+
+bool member_before(const HostMember& one, const HostMember& other) {
+    if (one.own != other.own) {
+        return more_specific(one.own, other.own);
+    }
+    return older(*one.route->object, *other.route->object);
+}
+
+// One match with what decides its place beyond its rank: the member (own name, age, name) and its place in the route.
+struct Candidate {
+    std::size_t member;
+    const RankedMatch* match;
+};
+
+bool is_l4(fb::ListenerMode mode) { return mode != fb::ListenerMode::Http && mode != fb::ListenerMode::Https; }
+
+std::vector<Candidate> sorted_matches(const Host& host) {
+    std::vector<Candidate> all;
+    for (std::size_t i = 0; i < host.members.size(); ++i) {
+        for (const RankedMatch& match : host.members[i].route->rules.matches) {
+            all.push_back({i, &match});
+        }
+    }
+    // Members stand in order and matches in the route's: a stable sort settles all ties.
+    std::stable_sort(all.begin(), all.end(), [&](const Candidate& one, const Candidate& other) {
+        const std::string& mine = host.members[one.member].own;
+        const std::string& theirs = host.members[other.member].own;
+        if (mine != theirs) {
+            return more_specific(mine, theirs);
+        }
+        return one.match->rank.before(other.match->rank);
+    });
+    return all;
+}
+
+using Builder = flatbuffers::FlatBufferBuilder;
+
+flatbuffers::Offset<fb::Match> pack(Builder& builder, const fb::MatchT& match, std::uint32_t rule) {
+    const auto named = [&](const auto& list) {
+        std::vector<flatbuffers::Offset<fb::NamedMatch>> out;
+        for (const auto& entry : list) {
+            out.push_back(fb::CreateNamedMatch(builder, entry.get()));
+        }
+        return out.empty() ? flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<fb::NamedMatch>>>() : builder.CreateVector(out);
+    };
+    const auto path = builder.CreateString(match.path);
+    const auto method = match.method.empty() ? flatbuffers::Offset<flatbuffers::String>() : builder.CreateString(match.method);
+    const auto headers = named(match.headers);
+    const auto query = named(match.query);
+    return fb::CreateMatch(builder, match.path_match, path, method, headers, query, rule);
+}
+
+// Rules are packed from where they are: a route with a hundred host names is not copied a hundred times.
+std::string pack_http(const Host& host) {
+    Builder builder(1024);
+    std::vector<flatbuffers::Offset<fb::Rule>> rules;
+    std::vector<std::size_t> first_rule;  // of each member
+    for (const HostMember& member : host.members) {
+        first_rule.push_back(rules.size());
+        for (const auto& rule : member.route->rules.rules) {
+            rules.push_back(fb::CreateRule(builder, rule.get()));
+        }
+    }
+    std::vector<flatbuffers::Offset<fb::Match>> matches;
+    for (const Candidate& candidate : sorted_matches(host)) {
+        const auto rule = static_cast<std::uint32_t>(first_rule[candidate.member]) + candidate.match->match.rule;
+        matches.push_back(pack(builder, candidate.match->match, rule));
+    }
+    const auto name = builder.CreateString(host.hostname);
+    const auto match_list = builder.CreateVector(matches);
+    const auto rule_list = builder.CreateVector(rules);
+    builder.Finish(fb::CreateHostRoutes(builder, name, match_list, rule_list));
+    return {reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize()};
+}
+
+// Without a route one rule without backends stands in: the worker closes the connection.
+std::string pack_l4(const Listener& listener, const Host& host) {
+    Builder builder(512);
+    std::vector<flatbuffers::Offset<fb::Rule>> rules;
+    const CompiledRoute* route = winner(host);
+    if (route != nullptr && !route->rules.rules.empty()) {
+        rules.push_back(fb::CreateRule(builder, route->rules.rules.front().get()));
+    } else {
+        fb::RuleT none;
+        none.object = std::make_unique<fb::ObjectRefT>(ref_of(route != nullptr ? *route->object : *listener.owner));
+        rules.push_back(fb::CreateRule(builder, &none));
+    }
+    const auto name = builder.CreateString(host.hostname);
+    const auto match_list = builder.CreateVector(std::vector<flatbuffers::Offset<fb::Match>>());
+    const auto rule_list = builder.CreateVector(rules);
+    builder.Finish(fb::CreateHostRoutes(builder, name, match_list, rule_list));
+    return {reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize()};
+}
+
+}  // namespace
+
+std::vector<std::vector<Host>> gather_hosts(const Front& front, const std::vector<CompiledRoutePtr>& routes) {
+    struct ByMorePrecise {
+        bool operator()(const std::string& one, const std::string& other) const { return more_specific(one, other); }
+    };
+    std::vector<std::map<std::string, Host, ByMorePrecise>> found(front.listeners.size());
+    for (const CompiledRoutePtr& route : routes) {
+        for (const Attachment& attachment : route->attachments) {
+            for (const ServedHost& served : attachment.hosts) {
+                Host& host = found[attachment.listener][served.host];
+                host.hostname = served.host;
+                host.members.push_back({route, served.own});
+            }
+        }
+    }
+    std::vector<std::vector<Host>> out(front.listeners.size());
+    for (std::size_t i = 0; i < found.size(); ++i) {
+        for (auto& [name, host] : found[i]) {
+            std::sort(host.members.begin(), host.members.end(), member_before);
+            out[i].push_back(std::move(host));
+        }
+    }
+    return out;
+}
+
+const CompiledRoute* winner(const Host& host) { return host.members.empty() ? nullptr : host.members.front().route.get(); }
+
+MadeHost make_host(const std::string& key, const Listener& listener, const Host& host, const MadeHosts* previous,
+                   const MadeParts* previous_parts) {
+    if (previous != nullptr) {
+        const auto found = previous->find(key);
+        if (found != previous->end() && !host.members.empty() && found->second.members == host.members) {
+            return found->second;
+        }
+    }
+    std::string bytes = is_l4(*listener.mode) ? pack_l4(listener, host) : pack_http(host);
+    return {host.members, make_part_of(fb::PartKind::Host, key, ref_of(*listener.owner), std::move(bytes), previous_parts)};
+}
+
+}  // namespace penstock::compile

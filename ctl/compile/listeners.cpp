@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctl/compile/listeners.hpp"
+
+#include <algorithm>
+
+#include "ctl/compile/certificates.hpp"
+#include "ctl/compile/conflicts.hpp"
+#include "ctl/compile/hostname.hpp"
+
+namespace penstock::compile {
+namespace {
+
+struct Protocol {
+    std::string_view name;
+    fb::ListenerMode mode;
+    Transport transport;
+    std::vector<std::string_view> kinds;
+};
+
+const std::vector<Protocol>& protocols() {
+    static const std::vector<Protocol> table = {
+        {"HTTP", fb::ListenerMode::Http, Transport::tcp, {"HTTPRoute", "GRPCRoute"}},
+        {"HTTPS", fb::ListenerMode::Https, Transport::tcp, {"HTTPRoute", "GRPCRoute"}},
+        {"TLS", fb::ListenerMode::TlsTerminate, Transport::tcp, {"TLSRoute"}},
+        {"TCP", fb::ListenerMode::Tcp, Transport::tcp, {"TCPRoute"}},
+        {"UDP", fb::ListenerMode::Udp, Transport::udp, {"UDPRoute"}},
+    };
+    return table;
+}
+
+const Protocol* protocol_of(const model::Listener& spec) {
+    const auto& table = protocols();
+    const auto found = std::find_if(table.begin(), table.end(), [&](const Protocol& protocol) { return protocol.name == spec.protocol; });
+    return found != table.end() ? &*found : nullptr;
+}
+
+void refuse(Listener& listener, ConditionReason reason, std::string message) {
+    if (!listener.refused) {
+        listener.refused = Condition{reason, std::move(message)};
+    }
+}
+
+void set_mode(Listener& listener, const Protocol& protocol) {
+    listener.mode = protocol.mode;
+    listener.transport = protocol.transport;
+    if (protocol.mode != fb::ListenerMode::Tcp && protocol.mode != fb::ListenerMode::Udp) {
+        listener.hostname = lower(listener.spec->hostname.value_or(""));  // TCP and UDP have none to tell
+    }
+    const bool passthrough = listener.spec->tls && listener.spec->tls->mode == "Passthrough";
+    if (protocol.mode == fb::ListenerMode::TlsTerminate && passthrough) {
+        listener.mode = fb::ListenerMode::TlsPassthrough;
+    } else if (protocol.mode == fb::ListenerMode::Https && passthrough) {
+        refuse(listener, ConditionReason::ListenerAccepted_unsupported_value, "an HTTPS listener cannot be in TLS mode Passthrough");
+    }
+}
+
+// The kinds that are asked for and that the protocol can carry; all of the protocol's if none are asked for.
+void set_kinds(Listener& listener, const Protocol& protocol) {
+    const auto& wanted = listener.spec->allowed_routes.kinds;
+    const auto add = [&](std::string_view kind) { listener.kinds.push_back({std::string(model::kGatewayGroup), std::string(kind)}); };
+    if (wanted.empty()) {
+        std::for_each(protocol.kinds.begin(), protocol.kinds.end(), add);
+    }
+    for (const auto& kind : wanted) {
+        const bool known = kind.group == model::kGatewayGroup && std::find(protocol.kinds.begin(), protocol.kinds.end(), kind.kind) != protocol.kinds.end();
+        if (known) {
+            add(kind.kind);
+        } else if (!listener.unresolved) {
+            listener.unresolved = Condition{ConditionReason::ListenerResolvedRefs_invalid_route_kinds,
+                                            kind.kind + " cannot attach to a listener of protocol " + listener.spec->protocol};
+        }
+    }
+}
+
+void check_frontend(Listener& listener, const model::Gateway& gateway) {
+    if (listener.mode == fb::ListenerMode::Https && gateway.tls && gateway.tls->validates_frontend(listener.spec->port)) {
+        // Serving without the check that was asked for would let strangers in.
+        refuse(listener, ConditionReason::ListenerAccepted_unsupported_value, "client certificate validation is not supported");
+    }
+}
+
+class FrontMaker {
+public:
+    FrontMaker(const World& world, const Options& options, CertificateCache& cache, const CertificateCache* previous)
+        : world_(world), options_(options), cache_(cache), previous_(previous) {}
+
+    Front make() {
+        add_classes();
+        for (const auto& gateway : world_.gateways) {
+            add_gateway(gateway);
+        }
+        for (const auto& set : world_.listener_sets) {
+            add_set(set);
+        }
+        for (std::size_t i = 0; i < front_.gateways.size(); ++i) {
+            const auto& order = front_.gateways[i].all_listeners;
+            find_conflicts(front_, order);
+            find_overlaps(front_, order);
+        }
+        return std::move(front_);
+    }
+
+private:
+    void add_classes() {
+        for (const auto& object : world_.classes) {
+            if (object.spec->controller_name != options_.controller_name) {
+                continue;
+            }
+            ClassStatus status;
+            const bool good = !object.spec->parameters_ref;
+            status.conditions.push_back(good ? Condition{ConditionReason::ClassAccepted_accepted, {}}
+                                             : Condition{ConditionReason::ClassAccepted_invalid_parameters,
+                                                         "spec.parametersRef: no kind of parameters is supported"});
+            classes_.emplace(object.name(), good);
+            front_.classes.emplace_back(object.object.get(), std::move(status));
+        }
+    }
+
+    void add_gateway(const Typed<model::Gateway>& object) {
+        const auto found = classes_.find(object.spec->gateway_class_name);
+        if (found == classes_.end()) {
+            return;
+        }
+        GatewayFront gateway;
+        gateway.object = object;
+        if (!found->second) {
+            gateway.refused = Condition{ConditionReason::GatewayAccepted_invalid_parameters, "its GatewayClass is not accepted"};
+        } else if (object.spec->infrastructure && object.spec->infrastructure->parameters_ref) {
+            gateway.refused = Condition{ConditionReason::GatewayAccepted_invalid_parameters,
+                                        "spec.infrastructure.parametersRef: no kind of parameters is supported"};
+        }
+        const std::size_t index = front_.gateways.size();
+        front_.parents.emplace("Gateway/" + object.ns() + "/" + object.name(), FrontParent{false, index});
+        front_.gateways.push_back(std::move(gateway));
+        for (const model::Listener& spec : object.spec->listeners) {
+            front_.gateways[index].listeners.push_back(add_listener(index, kNone, *object.object, spec));
+        }
+        front_.gateways[index].all_listeners = front_.gateways[index].listeners;
+    }
+
+    void add_set(const Typed<model::ListenerSet>& object) {
+        const auto& parent = object.spec->parent_ref;
+        const std::string ns = parent.ns.value_or(object.ns());
+        const auto found = front_.parents.find("Gateway/" + ns + "/" + parent.name);
+        if (parent.kind != "Gateway" || parent.group != model::kGatewayGroup || found == front_.parents.end()) {
+            return;
+        }
+        ListenerSetFront set;
+        set.object = object;
+        set.gateway = found->second.index;
+        GatewayFront& gateway = front_.gateways[set.gateway];
+        set.allowed = lets_in(world_, gateway.object.spec->allowed_listeners, gateway.object.ns(), object.ns());
+        const std::size_t index = front_.sets.size();
+        for (const model::Listener& spec : object.spec->listeners) {
+            if (set.allowed) {
+                set.listeners.push_back(add_listener(set.gateway, index, *object.object, spec));
+            }
+        }
+        gateway.all_listeners.insert(gateway.all_listeners.end(), set.listeners.begin(), set.listeners.end());
+        front_.parents.emplace("ListenerSet/" + object.ns() + "/" + object.name(), FrontParent{true, index});
+        front_.sets.push_back(std::move(set));
+    }
+
+    std::size_t add_listener(std::size_t gateway, std::size_t set, const model::Object& owner, const model::Listener& spec) {
+        Listener listener;
+        listener.gateway = gateway;
+        listener.set = set;
+        listener.owner = &owner;
+        listener.spec = &spec;
+        listener.name = std::string(set == kNone ? "Gateway/" : "ListenerSet/") + owner.key.ns + "/" + owner.key.name + "/" + spec.name;
+        if (const Protocol* protocol = protocol_of(spec)) {
+            set_mode(listener, *protocol);
+            set_kinds(listener, *protocol);
+            check_frontend(listener, *front_.gateways[gateway].object.spec);
+            if (listener.needs_certificate()) {
+                resolve_certificates(listener, world_, cache_, previous_);
+            }
+        } else {
+            refuse(listener, ConditionReason::ListenerAccepted_unsupported_protocol, "protocol " + spec.protocol + " is not supported");
+        }
+        front_.listeners.push_back(std::move(listener));
+        return front_.listeners.size() - 1;
+    }
+
+    const World& world_;
+    const Options& options_;
+    CertificateCache& cache_;
+    const CertificateCache* previous_;
+    Front front_;
+    std::map<std::string, bool> classes_;  // ours: accepted?
+};
+
+bool matches(const model::LabelSelector& selector, const model::Labels& labels) {
+    for (const auto& [key, value] : selector.match_labels) {
+        const auto found = labels.find(key);
+        if (found == labels.end() || found->second != value) {
+            return false;
+        }
+    }
+    for (const auto& want : selector.match_expressions) {
+        const auto found = labels.find(want.key);
+        const bool there = found != labels.end();
+        const bool in = there && std::find(want.values.begin(), want.values.end(), found->second) != want.values.end();
+        const bool holds = want.op == "In" ? in : want.op == "NotIn" ? !in : want.op == "Exists" ? there : want.op == "DoesNotExist" && !there;
+        if (!holds) {
+            return false;
+        }
+    }
+    return true;
+}
+
+}  // namespace
+
+bool lets_in(const World& world, const model::NamespacesRule& rule, const std::string& home, const std::string& ns) {
+    if (rule.from == "All") {
+        return true;
+    }
+    if (rule.from == "Same") {
+        return ns == home;
+    }
+    return rule.from == "Selector" && rule.selector && matches(*rule.selector, world.namespace_labels(ns));
+}
+
+Front make_front(const World& world, const Options& options, CertificateCache& cache, const CertificateCache* previous) {
+    return FrontMaker(world, options, cache, previous).make();
+}
+
+fb::ObjectRefT ref_of(const model::Object& object) {
+    fb::ObjectRefT ref;
+    ref.kind = std::string(model::kind_name(object.key.kind));
+    ref.namespace_ = object.key.ns;
+    ref.name = object.key.name;
+    return ref;
+}
+
+}  // namespace penstock::compile

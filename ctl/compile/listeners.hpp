@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// From classes, Gateways and ListenerSets to listeners: which are ours, which are valid, which conflict, which certificates they
+// have. Says nothing of addresses (addresses.hpp) and routes (attach.hpp).
+// Invariant: every listener of every Gateway and ListenerSet of ours is in the list, valid or not, in order of precedence.
+#pragma once
+
+#include <cstddef>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "ctl/compile/compile.hpp"
+#include "ctl/compile/parts.hpp"
+#include "ctl/compile/status.hpp"
+#include "ctl/compile/world.hpp"
+
+namespace penstock::compile {
+
+inline constexpr std::size_t kNone = std::numeric_limits<std::size_t>::max();
+
+// A certificate that a listener may serve with.
+struct ServingCertificate {
+    const model::Object* secret = nullptr;
+    std::string chain_pem;
+    std::vector<std::string> names;
+    std::string key_id;
+    std::shared_ptr<const Secret> key;
+};
+using ServingCertificatePtr = std::shared_ptr<const ServingCertificate>;
+
+struct Listener {
+    std::size_t gateway = 0;   // index into Front.gateways
+    std::size_t set = kNone;   // index into Front.sets; kNone: the Gateway's own
+    const model::Object* owner = nullptr;  // the Gateway or ListenerSet
+    const model::Listener* spec = nullptr;
+    std::string name;          // "Gateway/ns/name/section"
+    std::string hostname;      // lower case, "" for all
+    std::optional<fb::ListenerMode> mode;  // nothing: unsupported protocol
+    Transport transport = Transport::tcp;
+
+    std::vector<RouteGroupKind> kinds;  // that may attach
+    std::optional<Condition> refused;     // Accepted=False
+    std::optional<Condition> unresolved;  // ResolvedRefs=False
+    std::optional<Condition> conflicted;
+    std::optional<Condition> overlapping;
+    std::vector<ServingCertificatePtr> certificates;
+
+    std::vector<IpAddress> addresses;  // that it is served on; filled by addresses.hpp
+    std::int32_t attached_routes = 0;  // filled by attach.hpp
+
+    [[nodiscard]] bool needs_certificate() const {
+        return mode == fb::ListenerMode::Https || mode == fb::ListenerMode::TlsTerminate;
+    }
+    // Whether it can be served, if it has an address.
+    [[nodiscard]] bool servable() const { return mode && !refused && !(needs_certificate() && certificates.empty()); }
+};
+
+struct ListenerSetFront {
+    Typed<model::ListenerSet> object;
+    std::size_t gateway = 0;
+    bool allowed = false;                // by the Gateway's spec.allowedListeners
+    std::vector<std::size_t> listeners;  // indices into Front.listeners; empty if not allowed
+};
+
+struct GatewayFront {
+    Typed<model::Gateway> object;
+    std::optional<Condition> refused;       // Accepted=False for a reason of its own, not of its listeners
+    std::optional<Condition> unresolved;    // ResolvedRefs=False
+    std::optional<Condition> unprogrammed;  // Programmed=False
+    std::vector<std::size_t> listeners;     // its own
+    std::vector<std::size_t> all_listeners; // with those of its sets
+    std::vector<IpAddress> addresses;
+    std::vector<StatusAddress> status_addresses;
+};
+
+// What a parentRef can name.
+struct FrontParent {
+    bool is_set = false;
+    std::size_t index = 0;  // into gateways or sets
+};
+
+struct Front {
+    std::vector<GatewayFront> gateways;  // ours, oldest first
+    std::vector<ListenerSetFront> sets;  // of our Gateways, oldest first
+    std::vector<Listener> listeners;
+    std::vector<std::pair<const model::Object*, ClassStatus>> classes;  // ours
+    std::unordered_map<std::string, FrontParent> parents;                // by "Gateway/ns/name", "ListenerSet/ns/name"
+};
+
+class CertificateCache;
+[[nodiscard]] Front make_front(const World& world, const Options& options, CertificateCache& cache, const CertificateCache* previous);
+
+// Whether a namespace is let in by `from` and `selector`, seen from the namespace `home`.
+[[nodiscard]] bool lets_in(const World& world, const model::NamespacesRule& rule, const std::string& home, const std::string& ns);
+
+[[nodiscard]] fb::ObjectRefT ref_of(const model::Object& object);
+
+}  // namespace penstock::compile

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctl/compile/rules.hpp"
+
+#include <tuple>
+
+#include "ctl/compile/listeners.hpp"
+#include "ctl/compile/rules_build.hpp"
+
+namespace penstock::compile {
+
+bool MatchRank::before(const MatchRank& other) const {
+    return std::tuple(path_class, other.path_chars, other.method_chars, any_method, other.headers, other.queries) <
+           std::tuple(other.path_class, path_chars, method_chars, other.any_method, headers, queries);
+}
+
+std::unique_ptr<fb::RuleT> new_rule(const model::Object& route, const std::string& kind, std::size_t index,
+                                    const std::optional<std::string>& name, IdTaker& ids, RouteRules& out) {
+    auto rule = std::make_unique<fb::RuleT>();
+    rule->object = std::make_unique<fb::ObjectRefT>(ref_of(route));
+    rule->index = static_cast<std::uint32_t>(index);
+    rule->name = name.value_or("");
+    out.ids.push_back(kind + "/" + route.key.ns + "/" + route.key.name + "/" + (rule->name.empty() ? std::to_string(index) : "=" + rule->name));
+    // 2^24 rules at once are more than memory holds; without a number the rule shares counter 0.
+    rule->id = ids.take(out.ids.back()).value_or(0);
+    return rule;
+}
+
+std::unique_ptr<fb::WeightedBackendT> weighted(const Asker& asker, const model::BackendRef& ref, Backends& backends, RouteRules& out) {
+    auto backend = std::make_unique<fb::WeightedBackendT>();
+    backend->weight = static_cast<std::uint32_t>(ref.weight);
+    Resolved resolved = backends.resolve(asker, ref);
+    if (resolved.use && resolved.withheld) {
+        out.withheld.push_back(*resolved.use);
+    } else if (resolved.use) {
+        backend->backends = resolved.use->key;
+        out.sets.push_back(*resolved.use);
+    }
+    if (resolved.fault && !out.unresolved) {
+        out.unresolved = std::move(resolved.fault);
+    }
+    return backend;
+}
+
+void finish_rule(fb::RuleT& rule, const std::optional<Condition>& fault, RuleFaults& faults) {
+    ++faults.rules;
+    if (fault) {
+        faults.faults.push_back(*fault);
+        rule.filters.reset();
+        rule.backends.clear();
+    }
+}
+
+void finish_route(RouteRules& out, const RuleFaults& faults) {
+    if (faults.faults.empty()) {
+        return;
+    }
+    const Condition& first = faults.faults.front();
+    if (faults.faults.size() == faults.rules) {
+        out.refused = first;
+        return;
+    }
+    std::string message = "Dropped Rule: " + first.message;
+    if (faults.faults.size() > 1) {
+        message += ", and " + std::to_string(faults.faults.size() - 1) + " more";
+    }
+    out.partially_invalid = Condition{ConditionReason::RoutePartiallyInvalid_unsupported_value, message + "; its requests are answered with 500"};
+}
+
+}  // namespace penstock::compile
