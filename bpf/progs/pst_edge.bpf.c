@@ -71,6 +71,7 @@ int pst_tc(struct __sk_buff *skb)
 	struct pst_cursor c;
 	int verdict;
 
+	/* Seen on its way through a bridge's port, or overheard: not counted, it will come again where it is addressed to. */
 	if (skb->pkt_type != PST_PACKET_HOST)
 		return PST_TC_OK;
 	if ((long)skb->data + PST_PULL_BYTES > (long)skb->data_end)
