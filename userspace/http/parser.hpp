@@ -34,7 +34,7 @@ public:
 protected:
     explicit LineReader(const Limits& limits) : limits_(limits) {}
     // Finds the next line in `bytes` from at_. more: incomplete. done: [line_begin_, line_end_) without CRLF.
-    Progress next_line(std::string_view bytes, Reject too_large);
+    Progress next_line(std::string_view bytes, std::size_t limit, Reject too_large);
     Progress header_line(std::string_view line);
     Progress refuse(Reject why) {
         reject_ = why;
@@ -42,6 +42,15 @@ protected:
     }
     void restart();
     void fill(std::string_view bytes, Headers& headers) const;
+
+    // The fields that say how long a body is.
+    struct Length {
+        unsigned lengths = 0, encodings = 0;
+        std::string_view length, encoding;  // the last of each
+    };
+    static Length read_length(const Headers& headers);
+    static Reject parse_length(const Length& length, std::uint64_t& value);
+    static Reject parse_encoding(const Length& length);  // none: it is exactly "chunked"
 
     Limits limits_;
     Reject reject_ = Reject::none;
@@ -124,7 +133,6 @@ private:
     Piece chunk_size(std::string_view input);
     Piece trailer(std::string_view input);
     Reject size_line(std::string_view line);
-    Reject trailer_line(std::string_view line);
     Reject count(std::uint64_t bytes);
 
     State state_ = State::complete;
