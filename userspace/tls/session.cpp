@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "userspace/tls/session.hpp"
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "userspace/base/assert.hpp"
+
+namespace penstock::tls {
+
+int Session::read_bio(BIO* bio, char* out, int size) {
+    auto& self = *static_cast<Session*>(BIO_get_data(bio));
+    BIO_clear_retry_flags(bio);
+    if (self.input_.empty()) {
+        BIO_set_retry_read(bio);
+        return -1;
+    }
+    const std::size_t count = std::min(self.input_.size(), static_cast<std::size_t>(size));
+    std::memcpy(out, self.input_.data(), count);
+    self.input_ = self.input_.subspan(count);
+    return static_cast<int>(count);
+}
+
+int Session::write_bio(BIO* bio, const char* in, int size) {
+    auto& self = *static_cast<Session*>(BIO_get_data(bio));
+    BIO_clear_retry_flags(bio);
+    self.output_.insert(self.output_.end(), in, in + size);
+    return size;
+}
+
+long Session::control_bio(BIO*, int command, long, void*) { return command == BIO_CTRL_FLUSH || command == BIO_CTRL_DUP ? 1 : 0; }
+
+BIO_METHOD* Session::method() {
+    static BIO_METHOD* const made = [] {
+        BIO_METHOD* fresh = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "penstock");
+        BIO_meth_set_read(fresh, read_bio);
+        BIO_meth_set_write(fresh, write_bio);
+        BIO_meth_set_ctrl(fresh, control_bio);
+        return fresh;
+    }();
+    return made;
+}
+
+Session::Session(ssl_ctx_st* context) : ssl_(SSL_new(context)) {
+    PST_ASSERT(ssl_ != nullptr);
+    BIO* bio = BIO_new(method());
+    PST_ASSERT(bio != nullptr);
+    BIO_set_data(bio, this);
+    BIO_set_init(bio, 1);
+    SSL_set_bio(ssl_, bio, bio);
+    SSL_set_accept_state(ssl_);
+}
+
+Session::~Session() { SSL_free(ssl_); }
+
+void Session::fail() {
+    const unsigned long error = ERR_peek_error();
+    const char* reason = error != 0 ? ERR_reason_error_string(error) : nullptr;
+    fault_ = reason != nullptr ? reason : "closed in the middle of the handshake";
+    ERR_clear_error();
+    state_ = SessionState::failed;
+}
+
+SessionState Session::feed(std::span<const std::uint8_t> ciphertext, std::vector<std::uint8_t>& plaintext) {
+    if (state_ == SessionState::failed || state_ == SessionState::closed) {
+        return state_;
+    }
+    input_ = ciphertext;
+    ERR_clear_error();
+    if (state_ == SessionState::handshake) {
+        const int done = SSL_do_handshake(ssl_);
+        if (done == 1) {
+            state_ = SessionState::established;
+        } else if (SSL_get_error(ssl_, done) != SSL_ERROR_WANT_READ) {
+            fail();
+            return state_;
+        }
+    }
+    while (state_ == SessionState::established) {
+        // Records are at most 16 KiB; the input says how many of them can be whole.
+        const std::size_t before = plaintext.size();
+        plaintext.resize(before + std::clamp<std::size_t>(input_.size() + 512, 4096, 16384));
+        const int count = SSL_read(ssl_, plaintext.data() + before, static_cast<int>(plaintext.size() - before));
+        plaintext.resize(before + static_cast<std::size_t>(std::max(count, 0)));
+        if (count > 0) {
+            continue;
+        }
+        const int error = SSL_get_error(ssl_, count);
+        if (error == SSL_ERROR_ZERO_RETURN) {
+            state_ = SessionState::closed;
+        } else if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) {
+            fail();
+        } else {
+            break;
+        }
+    }
+    input_ = {};
+    return state_;
+}
+
+bool Session::write(std::span<const std::uint8_t> plaintext) {
+    while (!plaintext.empty()) {
+        if (state_ == SessionState::failed || state_ == SessionState::handshake || close_said_) {
+            return false;
+        }
+        ERR_clear_error();
+        const int count = SSL_write(ssl_, plaintext.data(), static_cast<int>(std::min<std::size_t>(plaintext.size(), 1 << 20)));
+        if (count <= 0) {
+            fail();
+            return false;
+        }
+        plaintext = plaintext.subspan(static_cast<std::size_t>(count));
+    }
+    return true;
+}
+
+void Session::close() {
+    if (!close_said_ && (state_ == SessionState::established || state_ == SessionState::closed)) {
+        close_said_ = true;
+        ERR_clear_error();
+        SSL_shutdown(ssl_);
+    }
+}
+
+std::string_view Session::alpn() const {
+    const unsigned char* name = nullptr;
+    unsigned size = 0;
+    SSL_get0_alpn_selected(ssl_, &name, &size);
+    return {reinterpret_cast<const char*>(name), size};
+}
+
+bool Session::resumed() const { return SSL_session_reused(ssl_) == 1; }
+
+}  // namespace penstock::tls
