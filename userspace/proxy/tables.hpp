@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a worker serves, built from a snapshot and immutable from then on. Threads hold it by shared_ptr: a request in flight keeps the
+// tables that it began with. Parts that did not change are the same objects in the next tables.
+// Everything is verified before it is read. A part that cannot be used keeps its last good version under the same key and is named in
+// `failed`; a root that cannot be used is an error and changes nothing.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "schema/snapshot_generated.h"
+#include "userspace/base/ip.hpp"
+#include "userspace/base/result.hpp"
+#include "userspace/match/host_index.hpp"
+#include "userspace/match/route_table.hpp"
+#include "userspace/tls/certificates.hpp"
+
+namespace penstock::proxy {
+
+namespace fb = penstock::snapshot;
+
+inline constexpr std::uint32_t kSnapshotAbi = 1;
+inline constexpr std::size_t kPartBytesMax = 256U << 20;
+
+struct BackendEndpoint {
+    Endpoint address;
+    std::uint32_t id = 0;
+};
+
+// The endpoints of one Service port.
+struct BackendSet {
+    std::uint32_t id = 0;
+    fb::BackendProtocol protocol = fb::BackendProtocol::Http1;
+    std::vector<BackendEndpoint> ready;  // those that take something new
+    std::string name;                    // "Service ns/name:port"
+};
+
+struct WeightedBackend {
+    std::shared_ptr<const BackendSet> set;  // null: unresolved
+    const fb::FiltersT* filters = nullptr;  // of the reference
+};
+
+struct Rule {
+    const fb::RuleT* spec = nullptr;
+    std::vector<WeightedBackend> backends;
+    std::vector<std::uint16_t> cycle;  // indices into backends; empty: nothing to choose from
+};
+
+// The routes of one host on one listener, bound to backends.
+struct Host {
+    std::shared_ptr<const match::RouteTable> table;  // owns what rules point to
+    std::vector<Rule> rules;
+};
+
+struct Listener {
+    std::string name;
+    std::uint32_t id = 0;
+    fb::ListenerMode mode = fb::ListenerMode::Http;
+    std::string hostname;
+    std::shared_ptr<const tls::CertificateSet> certificates;  // null where the mode needs none, or it failed
+    match::HostIndex<std::shared_ptr<const Host>> hosts;
+};
+
+// One listening address.
+struct Port {
+    std::string socket;
+    fb::PortMode mode = fb::PortMode::Http;
+    std::uint16_t number = 0;
+    match::HostIndex<const Listener*> listeners;  // by hostname; Tcp and Udp: one under ""
+};
+
+struct Tables {
+    std::uint64_t generation = 0;
+    fb::LimitsT limits;
+    std::vector<std::unique_ptr<Listener>> listeners;
+    std::unordered_map<std::string, Port> ports;  // by socket
+
+    // For the next build: what each part became. Keys "host/KEY" etc.
+    struct Made {
+        std::string digest;
+        std::shared_ptr<const void> object;
+    };
+    std::unordered_map<std::string, Made> made;
+};
+
+struct FailedPart {
+    std::string part;    // "kind/key/digest"
+    std::string reason;
+};
+
+struct Built {
+    std::shared_ptr<const Tables> tables;
+    std::vector<FailedPart> failed;
+};
+
+// Where the bytes of parts and keys are; the span is valid until the build is over.
+struct Storage {
+    std::function<Result<std::span<const std::uint8_t>>(const std::string& part)> part;
+    std::function<Result<std::span<const std::uint8_t>>(const std::string& key_id)> key;
+};
+
+// `previous` may be null.
+Result<Built> build_tables(std::span<const std::uint8_t> root, const Storage& storage, const Tables* previous);
+
+}  // namespace penstock::proxy
