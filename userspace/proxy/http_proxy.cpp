@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "userspace/proxy/http_proxy.hpp"
+
+#include <cerrno>
+
+#include "userspace/proxy/exchange.hpp"
+
+namespace penstock::proxy {
+
+namespace {
+
+Reason reason_of(http::Reject reject) {
+    switch (http::status_of(reject)) {
+        case 413: return Reason::body_too_large;
+        case 414:
+        case 431: return Reason::header_too_large;
+        case 505: return Reason::unsupported_version;
+        default: return Reason::bad_request;
+    }
+}
+
+class HttpConnection {
+public:
+    HttpConnection(Context& context, HttpClient client) : context_(context), client_(std::move(client)), scope_(context.loop), idle_(scope_) {}
+
+    ring::Scope& scope() { return scope_; }
+
+    ring::Task<> run() {
+        const fb::LimitsT& limits = context_.tables->limits;
+        http::Limits http_limits;
+        http_limits.head_bytes_max = limits.header_bytes_max;
+        http_limits.headers_max = limits.headers_max;
+        http::RequestParser parser(http_limits);
+        bool first = true;
+        while (co_await read_head(parser, first)) {
+            first = false;
+            Exchange exchange(context_, client_, scope_, out_);
+            const std::size_t in_stream = parser.size() - before_;
+            if (!co_await exchange.run(parser.head(), parser, in_stream)) {
+                break;
+            }
+            parser.reset();
+        }
+        co_await end();
+    }
+
+private:
+    // False: there is no next request; an answer was given where one was due.
+    ring::Task<bool> read_head(http::RequestParser& parser, bool first) {
+        head_.clear();
+        before_ = 0;
+        ring::Time deadline = context_.in_ms(first ? context_.tables->limits.request_header_ms : context_.tables->limits.idle_ms);
+        bool started = false;
+        for (;;) {
+            if (client_.stream.data().empty()) {
+                if (!started && context_.draining && !first) {
+                    co_return false;
+                }
+                if (!started && !first) {
+                    context_.idle.push_back(idle_);
+                }
+                const int filled = co_await client_.stream.fill(deadline);
+                idle_.unlink();
+                if (filled != 0) {
+                    co_await missed(filled, started);
+                    co_return false;
+                }
+            }
+            if (!started) {
+                started = true;
+                deadline = context_.in_ms(context_.tables->limits.request_header_ms);
+            }
+            const std::string_view fresh = client_.stream.data();
+            before_ = head_.size();
+            if (before_ != 0) {
+                head_ += fresh;
+            }
+            const http::Progress progress = parser.parse(before_ != 0 ? std::string_view(head_) : fresh);
+            if (progress == http::Progress::done) {
+                co_return true;
+            }
+            if (progress == http::Progress::rejected) {
+                co_await refuse(reason_of(parser.reject()), http::status_of(parser.reject()), http::sentence_of(parser.reject()));
+                co_return false;
+            }
+            if (before_ == 0) {
+                head_ = fresh;
+            }
+            client_.stream.consume(fresh.size());
+        }
+    }
+
+    ring::Task<> missed(int error, bool started) {
+        if (started && error == ETIMEDOUT) {
+            co_await refuse(Reason::header_timeout, 408, {});
+        } else if (started) {
+            context_.count_reason(Reason::client_closed);
+        } else if (error == ETIMEDOUT) {
+            context_.count_reason(Reason::idle_timeout);
+        }
+    }
+
+    ring::Task<> refuse(Reason reason, int status, std::string_view detail) {
+        context_.count_reason(reason);
+        count(context_.stats.status_class[static_cast<std::size_t>(status / 100)]);
+        out_.clear();
+        write_refusal(out_, nullptr, reason, status, detail, "-", false);
+        co_await client_.stream.send(out_, context_.in_ms(1000));
+    }
+
+    // Closes so that the client can read the last answer: with unread bytes the kernel would reset the connection.
+    ring::Task<> end() {
+        constexpr int kLingerReads = 64;
+        if (!client_.stream.socket().open() || scope_.cancelled() != 0) {
+            co_return;
+        }
+        co_await client_.stream.finish(context_.in_ms(1000));
+        const ring::Time deadline = context_.in_ms(1000);
+        for (int i = 0; i < kLingerReads; ++i) {
+            client_.stream.consume(client_.stream.data().size());
+            const ring::Received rest = co_await client_.stream.socket().receive(deadline);
+            if (!rest) {
+                break;
+            }
+        }
+    }
+
+    Context& context_;
+    HttpClient client_;
+    ring::Scope scope_;
+    IdleNode idle_;
+    std::string head_;        // a head that came in pieces
+    std::size_t before_ = 0;  // of it, bytes that are no longer in the stream
+    std::string out_;
+};
+
+}  // namespace
+
+ring::Task<> serve_http(Context& context, HttpClient client) {
+    HttpConnection connection(context, std::move(client));
+    count(context.stats.connections_open);
+    co_await connection.run().in(connection.scope());
+    context.stats.connections_open.fetch_sub(1, std::memory_order_relaxed);
+}
+
+}  // namespace penstock::proxy

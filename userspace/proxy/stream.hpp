@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// A connection as plaintext, whether TLS lies below or not, so that one HTTP coroutine serves both. What was received and not yet
+// consumed is data(); fill() waits for more once that is used up. One task may fill and one may send at a time.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "userspace/ring/loop.hpp"
+#include "userspace/tls/session.hpp"
+
+namespace penstock::proxy {
+
+inline constexpr int kEnded = -1;  // of fill: the peer has sent all it will
+
+class Stream {
+public:
+    Stream() = default;
+    explicit Stream(ring::Socket socket) : socket_(std::move(socket)) {}
+
+    // Terminates TLS with this context. `first` are the bytes that were received already. 0, or an errno (EPROTO: see tls()->fault()).
+    ring::Task<int> handshake(ssl_ctx_st* context, std::string first, ring::Time deadline);
+
+    [[nodiscard]] std::string_view data() const { return view_; }
+    void consume(std::size_t count) { view_.remove_prefix(count); }
+    // Only when data() is empty. 0: there is data; kEnded; or an errno. Views into data() from before are void.
+    ring::Task<int> fill(ring::Time deadline);
+    // Sends all. 0 or an errno. The parts' memory must stay until the end; the array is used up.
+    ring::Task<int> send(std::span<iovec> parts, ring::Time deadline);
+    ring::Task<int> send(std::string_view text, ring::Time deadline);
+
+    // No more sends: close_notify and the end of the stream.
+    ring::Task<> finish(ring::Time deadline);
+    void close() { socket_.close(); }
+    void abort() { socket_.abort(); }
+
+    [[nodiscard]] ring::Socket& socket() { return socket_; }
+    [[nodiscard]] tls::Session* tls() const { return session_.get(); }
+
+private:
+    ring::Task<int> flush(ring::Time deadline);
+    void take_plaintext();
+
+    ring::Socket socket_;
+    ring::Buffer buffer_;
+    std::string_view view_;
+    std::unique_ptr<tls::Session> session_;
+    std::vector<std::uint8_t> plaintext_;
+    std::vector<std::uint8_t> sending_;
+};
+
+}  // namespace penstock::proxy
