@@ -6,6 +6,20 @@
 
 namespace penstock::proxy {
 
+Choice choose_backend(Context& context, const Rule& rule) {
+    if (rule.cycle.empty()) {
+        return {nullptr, Reason::unresolved_backend};
+    }
+    const WeightedBackend& chosen = rule.backends[rule.cycle[context.tickets.next_of_rule(rule.spec->id) % rule.cycle.size()]];
+    if (chosen.set == nullptr) {
+        return {nullptr, Reason::unresolved_backend};
+    }
+    if (chosen.set->ready.empty()) {
+        return {nullptr, Reason::no_backend};
+    }
+    return {&chosen, std::nullopt};
+}
+
 ring::Task<BackendConnection> connect_backend(Context& context, std::shared_ptr<const BackendSet> set, bool fresh, ring::Time deadline) {
     constexpr std::size_t kAttempts = 3;
     BackendConnection result;

@@ -1,12 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
+// Whose turn it is, and a connection to it.
+//
 // A connection to one of a set's endpoints: from the pool, else a new one; an endpoint that refuses is passed over.
 #pragma once
 
-#include <vector>
+#include <optional>
 
 #include "userspace/proxy/context.hpp"
 
 namespace penstock::proxy {
+
+struct Choice {
+    const WeightedBackend* backend = nullptr;  // with a set that has a ready endpoint
+    std::optional<Reason> refusal;             // set if there is no backend
+};
+Choice choose_backend(Context& context, const Rule& rule);
 
 struct BackendConnection {
     ring::Socket socket;

@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "userspace/match/path.hpp"
+#include "userspace/proxy/tunnel.hpp"
 
 namespace penstock::proxy {
 
@@ -126,16 +127,11 @@ ring::Task<bool> Exchange::refuse(const http::RequestHead* head, Reason reason, 
 
 ring::Task<bool> Exchange::forward(http::RequestHead& head) {
     const Rule& rule = *route_.rule;
-    if (rule.cycle.empty()) {
-        co_return co_await refuse(&head, Reason::unresolved_backend);
+    const Choice choice = choose_backend(context_, rule);
+    if (choice.refusal) {
+        co_return co_await refuse(&head, *choice.refusal);
     }
-    const WeightedBackend& chosen = rule.backends[rule.cycle[context_.tickets.next_of_rule(rule.spec->id) % rule.cycle.size()]];
-    if (chosen.set == nullptr) {
-        co_return co_await refuse(&head, Reason::unresolved_backend);
-    }
-    if (chosen.set->ready.empty()) {
-        co_return co_await refuse(&head, Reason::no_backend);
-    }
+    const WeightedBackend& chosen = *choice.backend;
     if (chosen.set->protocol == fb::BackendProtocol::Http2) {
         co_return co_await refuse(&head, Reason::backend_invalid, "the backend speaks HTTP/2 only, which this version does not");
     }
@@ -208,7 +204,7 @@ ring::Task<std::optional<bool>> Exchange::attempt(const std::string& request_hea
         write_response(out_, parser.head(), http::Framing::none, true, facts_.minor, treatment_);
         backend_.consume(parser.size());
         if (co_await client_.stream.send(out_, stall_deadline()) == 0) {
-            co_await tunnel();
+            co_await tunnel(context_, client_.stream, backend_, scope_, tables_->limits);
         }
         co_return false;
     }
@@ -415,36 +411,6 @@ ring::Task<bool> Exchange::relay(http::ResponseParser& parser) {
     client_.stream.abort();
     out_ = "close";
     co_return false;
-}
-
-// ---- upgraded connections -------------------------------------------------------------------------------------------------------
-ring::Task<> Exchange::tunnel_half(Stream& from, Stream& to) {
-    for (;;) {
-        if (from.data().empty() && co_await from.fill(context_.in_ms(tables_->limits.idle_ms)) != 0) {
-            break;
-        }
-        if (co_await to.send(from.data(), stall_deadline()) != 0) {
-            break;
-        }
-        from.consume(from.data().size());
-    }
-    co_await to.finish(stall_deadline());
-}
-
-ring::Task<> Exchange::tunnel() {
-    Event done(context_.loop);
-    ring::Scope half(scope_);
-    auto run_half = [](Exchange& self, Event& event) -> ring::Task<> {
-        co_await self.tunnel_half(self.client_.stream, self.backend_);
-        event.set();
-    };
-    context_.loop.spawn(run_half(*this, done), half);
-    co_await tunnel_half(backend_, client_.stream);
-    if (!done.is_set()) {
-        half.set_deadline(context_.in_ms(tables_->limits.idle_ms));
-        co_await done;
-    }
-    backend_.close();
 }
 
 }  // namespace penstock::proxy

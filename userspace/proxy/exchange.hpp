@@ -50,8 +50,6 @@ private:
     ring::Task<int> send_piece(Stream& to, http::Framing framing, std::string_view data, ring::Time deadline);
     ring::Task<std::optional<Reason>> read_response_head(http::ResponseParser& parser);
     ring::Task<bool> relay(http::ResponseParser& parser);
-    ring::Task<> tunnel();
-    ring::Task<> tunnel_half(Stream& from, Stream& to);
     ring::Task<> stop_pump();
     [[nodiscard]] ring::Time stall_deadline() const;
 

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "userspace/worker/thread.hpp"
+
+#include <cerrno>
+#include <future>
+
+#include "userspace/base/log.hpp"
+#include "userspace/proxy/ports.hpp"
+
+namespace penstock::worker {
+
+Result<std::unique_ptr<Thread>> Thread::start(const ring::Options& options, SlotStats& stats, proxy::Tickets& tickets) {
+    std::unique_ptr<Thread> thread(new Thread(stats, tickets));
+    std::promise<Status> ready;
+    auto waiting = ready.get_future();
+    thread->thread_ = std::thread([&thread_ref = *thread, options, &ready] { thread_ref.run(options, [&ready](Status status) { ready.set_value(std::move(status)); }); });
+    PST_TRY(waiting.get());
+    return thread;
+}
+
+void Thread::run(const ring::Options& options, std::function<void(Status)> ready) {
+    auto loop = ring::Loop::create(options);
+    if (!loop.ok()) {
+        ready(std::move(loop).error());
+        return;
+    }
+    loop_ = std::move(*loop);
+    context_ = std::make_unique<proxy::Context>(*loop_, stats_, tickets_);
+    ready(success());
+    loop_->run();
+    served_.clear();
+    context_->pool.clear();
+}
+
+Thread::~Thread() {
+    if (loop_ != nullptr) {
+        loop_->stop();
+    }
+    if (thread_.joinable()) {
+        thread_.join();
+    }
+    context_.reset();
+}
+
+void Thread::serve(std::shared_ptr<const proxy::Tables> tables, SlotSockets fresh, bool accept) {
+    auto sockets = std::make_shared<SlotSockets>(std::move(fresh));  // std::function wants what it holds to be copyable
+    loop_->post([this, tables = std::move(tables), sockets, accept] { take(tables, std::move(*sockets), accept); });
+}
+
+void Thread::take(std::shared_ptr<const proxy::Tables> tables, SlotSockets fresh, bool accept) {
+    context_->tables = std::move(tables);
+    accepting_ = accept;
+    stats_.generation.store(context_->tables->generation, std::memory_order_relaxed);
+    for (auto it = served_.begin(); it != served_.end();) {
+        const bool wanted = context_->tables->ports.contains(it->first) && !fresh.contains(it->first);
+        if (!wanted) {
+            stop(*it->second);
+        }
+        it = wanted ? std::next(it) : served_.erase(it);
+    }
+    for (auto& [name, fd] : fresh) {
+        if (context_->tables->ports.contains(name)) {
+            auto served = std::make_shared<Served>();
+            served->name = name;
+            served->waiting = std::move(fd);
+            served_.emplace(name, std::move(served));
+        }
+    }
+    for (const auto& [name, served] : served_) {
+        if (accepting_ && served->waiting.valid()) {
+            begin(served);
+        }
+    }
+}
+
+void Thread::begin(const std::shared_ptr<Served>& served) {
+    const proxy::Port& port = context_->tables->ports.at(served->name);
+    if (port.mode == proxy::fb::PortMode::Udp) {
+        auto bound = loop_->bind(std::move(served->waiting));
+        if (!bound.ok()) {
+            log::error("{}: {}", served->name, bound.error().report());
+            return;
+        }
+        served->scope = std::make_unique<ring::Scope>(*loop_);
+        loop_->spawn(proxy::serve_datagrams(*context_, served->name, std::move(*bound)), *served->scope);
+        return;
+    }
+    auto listener = loop_->listen(std::move(served->waiting));
+    if (!listener.ok()) {
+        log::error("{}: {}", served->name, listener.error().report());
+        return;
+    }
+    served->listener = std::move(*listener);
+    loop_->spawn(accept_from(served));
+}
+
+void Thread::stop(Served& served) {
+    served.waiting.reset();
+    if (served.listener.open()) {
+        served.listener.stop();
+    }
+    if (served.scope != nullptr) {
+        served.scope->cancel();
+        // The tasks end in this turn or the next; the scope must be there until then.
+        loop_->post([scope = std::shared_ptr<ring::Scope>(std::move(served.scope))] {});
+    }
+}
+
+ring::Task<> Thread::accept_from(std::shared_ptr<Served> served) {
+    for (;;) {
+        ring::Opened client = co_await served->listener.accept();
+        if (!client) {
+            break;
+        }
+        loop_->spawn(serve_one(served->name, std::move(client.socket)));
+    }
+    served->listener.close();
+}
+
+ring::Task<> Thread::serve_one(std::string name, ring::Socket client) {
+    open_.fetch_add(1, std::memory_order_relaxed);
+    co_await proxy::serve_connection(*context_, std::move(name), std::move(client));
+    open_.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void Thread::drain() {
+    loop_->post([this] {
+        for (const auto& [name, served] : served_) {
+            stop(*served);
+        }
+        served_.clear();
+        context_->draining = true;
+        while (!context_->idle.empty()) {
+            context_->idle.pop_front().scope.cancel();
+        }
+    });
+}
+
+}  // namespace penstock::worker

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// One slot of the worker: a thread with its loop, its own listening sockets and the tables that it serves now. The main thread talks
+// to it by posts only; tables and descriptors come with them.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "userspace/base/fd.hpp"
+#include "userspace/proxy/context.hpp"
+
+namespace penstock::worker {
+
+// Of one slot: a descriptor per port, by the port's socket name. The thread's own.
+using SlotSockets = std::map<std::string, Fd>;
+
+class Thread {
+public:
+    // Starts the thread and waits until its loop stands. `stats` and `tickets` outlive it.
+    static Result<std::unique_ptr<Thread>> start(const ring::Options& options, SlotStats& stats, proxy::Tickets& tickets);
+    Thread(const Thread&) = delete;
+    ~Thread();  // stops and joins
+
+    // From the next connection and request on these tables are served. `fresh`: sockets that it does not have yet, or has otherwise.
+    // Those that the tables do not name any more are closed. Without `accept` nothing is accepted (standby).
+    void serve(std::shared_ptr<const proxy::Tables> tables, SlotSockets fresh, bool accept);
+    // Calls `what` on this thread once all that was asked before is done.
+    void when_idle(std::function<void()> what) { loop_->post(std::move(what)); }
+    // Accepts no more; connections end with their next answer, those that wait for a request at once.
+    void drain();
+    // Connections and other tasks that run now; any thread.
+    [[nodiscard]] std::uint64_t open() const { return open_.load(std::memory_order_relaxed); }
+
+    [[nodiscard]] ring::Kind kind() const { return loop_->kind(); }
+    [[nodiscard]] const std::string& kind_reason() const { return loop_->reason(); }
+
+private:
+    // A listening socket. Shared by the map of sockets and the task that accepts from it.
+    struct Served {
+        std::string name;
+        Fd waiting;               // until something is accepted from it
+        ring::Listener listener;
+        std::unique_ptr<ring::Scope> scope;  // of a UDP port's tasks
+    };
+
+    Thread(SlotStats& stats, proxy::Tickets& tickets) : stats_(stats), tickets_(tickets) {}
+    void run(const ring::Options& options, std::function<void(Status)> ready);
+    void take(std::shared_ptr<const proxy::Tables> tables, SlotSockets fresh, bool accept);
+    void begin(const std::shared_ptr<Served>& served);
+    void stop(Served& served);
+    ring::Task<> accept_from(std::shared_ptr<Served> served);
+    ring::Task<> serve_one(std::string name, ring::Socket client);
+
+    SlotStats& stats_;
+    proxy::Tickets& tickets_;
+    std::unique_ptr<ring::Loop> loop_;
+    std::unique_ptr<proxy::Context> context_;             // this thread's
+    std::map<std::string, std::shared_ptr<Served>> served_;  // this thread's
+    bool accepting_ = false;                              // this thread's
+    std::atomic<std::uint64_t> open_ = 0;
+    std::thread thread_;
+};
+
+}  // namespace penstock::worker
