@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// The edge's L4 side as the daemon uses it: addresses, interfaces, next hops and BPF maps brought to what a compilation asks for, in the two
+// phases of a rollout, and again when the network changes. What fails is told as a problem with its owner, and the rest is done.
+// Single-threaded: call it from the loop's thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "ctl/apply/datapath.hpp"
+#include "ctl/apply/netlink.hpp"
+#include "ctl/apply/reacher.hpp"
+#include "ctl/compile/compile.hpp"
+#include "ctl/plan/steering_plan.hpp"
+
+namespace penstock::apply {
+
+struct EdgeOptions {
+    DatapathOptions datapath;
+    bool bpf = true;                      // false: --datapath=userspace, addresses only
+    std::vector<std::string> interfaces;  // uplinks: XDP is attached to exactly these. Empty: hardware with a default route or a global address
+    std::vector<IpAddress> addresses;     // for Gateways that name none; empty: the global addresses of this node
+};
+
+// An address that a Gateway asked for, or that is the node's own.
+struct AddressState {
+    enum class Kind : std::uint8_t { added, present, foreign, failed };
+    IpAddress address;
+    std::string interface;
+    Kind kind = Kind::present;  // added: by us (now or by an earlier daemon); foreign: there by somebody else's hand
+    std::string detail;
+};
+
+struct Problem {
+    std::string what;
+    Error error;
+    std::optional<IpAddress> address;  // of a Gateway, if it is about that
+};
+
+class Edge {
+public:
+    // Never fails for want of BPF: then datapath() is null and why() says the reason; only netlink is a must.
+    static Result<std::unique_ptr<Edge>> open(EdgeOptions options);
+
+    [[nodiscard]] bool has_datapath() const { return datapath_ != nullptr; }
+    [[nodiscard]] Datapath* datapath() { return datapath_.get(); }
+    [[nodiscard]] const std::optional<Error>& why_no_datapath() const { return why_; }
+
+    // For compile::Options::node_addresses.
+    [[nodiscard]] const std::vector<IpAddress>& node_addresses() const { return node_addresses_; }
+    [[nodiscard]] const std::vector<AddressState>& addresses() const { return address_states_; }
+
+    // Phase prepare: addresses, then everything new. `now_ms` is a monotonic clock.
+    std::vector<Problem> prepare(const compile::Compiled& wanted, std::int64_t now_ms);
+    // Phase finish: VIPs that go to the worker or away, what nobody names, addresses that nobody claims.
+    std::vector<Problem> finish(const compile::Compiled& wanted, std::int64_t now_ms);
+
+    // Readable when the network changed.
+    [[nodiscard]] int events_fd() const { return events_.fd(); }
+    // Reads events. True: prepare() and finish() should be called again with the same input (they write what differs, usually little).
+    bool on_events();
+    // Call every few seconds: keeps neighbours fresh. True as above.
+    bool tick(std::int64_t now_ms);
+
+    [[nodiscard]] std::uint64_t steps_last() const { return steps_last_; }    // map and address steps of the last prepare and finish
+    [[nodiscard]] std::uint64_t steps_total() const { return steps_total_; }
+    [[nodiscard]] const plan::ReachTable& reach() const { return reacher_.table(); }
+
+private:
+    Edge(EdgeOptions options, Netlink netlink, NetlinkEvents events);
+    void look();  // interfaces and addresses anew
+    void put_addresses(const compile::Compiled& wanted, std::vector<Problem>& problems);
+    void drop_addresses(const compile::Compiled& wanted, std::vector<Problem>& problems);
+    void attach();
+    void carry_out(const compile::Compiled& wanted, plan::Phase phase, std::int64_t now_ms, std::vector<Problem>& problems);
+    [[nodiscard]] std::uint32_t interface_for(const IpAddress& address) const;
+
+    EdgeOptions options_;
+    Netlink netlink_;
+    NetlinkEvents events_;
+    std::unique_ptr<Datapath> datapath_;
+    std::optional<Error> why_;
+    Reacher reacher_;
+    plan::State state_;
+    std::vector<Interface> interfaces_;
+    std::vector<InterfaceAddress> interface_addresses_;
+    std::vector<std::uint32_t> default_route_;
+    std::vector<IpAddress> node_addresses_;
+    std::vector<AddressState> address_states_;
+    std::uint64_t steps_last_ = 0;
+    std::uint64_t steps_total_ = 0;
+};
+
+}  // namespace penstock::apply

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// Keeps the ReachTable: for every backend address the device, next hop, NAT source and exit. Asks the kernel when told to; decides by one
+// pure function, choose_exit().
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "ctl/apply/netlink.hpp"
+#include "ctl/plan/reach.hpp"
+
+namespace penstock::apply {
+
+// The exit for a route over `device`. XDP where the device transmits its frames and the MAC is known; into the pod's namespace where a
+// veth leads there and the MAC is known; else tc and the kernel's neighbour table, which resolves by itself.
+[[nodiscard]] plan::Reach choose_exit(const IpAddress& address, const Route& route, const Interface* device, bool transmits_xdp,
+                                      const Neighbour& neighbour);
+
+class Reacher {
+public:
+    // Looks up all `addresses` anew and forgets others. True if the table changed.
+    bool refresh(const std::set<IpAddress>& addresses, const std::vector<Interface>& interfaces, Netlink& netlink);
+    // Asks the kernel to make sure of the MACs that we use without its knowing.
+    void keep_fresh(Netlink& netlink);
+    [[nodiscard]] const plan::ReachTable& table() const { return table_; }
+
+private:
+    plan::ReachTable table_;
+};
+
+}  // namespace penstock::apply

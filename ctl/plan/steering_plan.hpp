@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// From the logical steering tables to what the BPF maps hold, and from there to ordered steps. Pure: what is in the maps, how backends are
+// reached and what time it is are parameters.
+//
+//   Steering + ReachTable + Observed + State  --desire()-->  Desired  --diff()-->  steps
+//
+// Nothing has to outlive the daemon but the maps: which extents of the slab are in use, which backend id means which endpoint and its
+// generation are read back from them. State only saves work and remembers what was freed a moment ago.
+//
+// Invariants of the steps, after each prefix of them: a VIP leads to a service whose word is there; a word to slots that are written; a slot
+// to a backend record that is valid and of that service. A live extent is never written. What is right already is not written again.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "bpf/abi/pst_abi.h"
+#include "ctl/compile/steering.hpp"
+#include "ctl/plan/maglev.hpp"
+#include "ctl/plan/reach.hpp"
+#include "ctl/plan/slab.hpp"
+#include "ctl/plan/step.hpp"
+#include "userspace/base/result.hpp"
+
+namespace penstock::plan {
+
+// What the maps hold: views of their memory (apply maps them), and a copy of the one hash table. Sizes are the maps' own.
+struct Observed {
+    const pst_filter* filter = nullptr;
+    const std::map<VipKey, pst_vip>* vips = nullptr;
+    std::size_t vips_max = 0;
+    std::span<const pst_service_word_t> services;  // by service id
+    std::span<const std::uint32_t> slots;          // the slab
+    std::span<const pst_backend> backends;         // by backend id
+};
+
+// What they shall hold. Ids that are not named shall hold nothing: word 0, flags 0 (the rest of a backend's record stays, so that its
+// generation is known when the id comes back).
+struct Desired {
+    struct Table {
+        pst_service_word_t word = 0;
+        Slots slots;          // what the word's extent holds
+        bool written = false; // it does already
+    };
+    pst_filter filter = {};
+    std::map<VipKey, pst_vip> vips;
+    std::map<std::uint16_t, Table> services;
+    std::map<std::uint32_t, pst_backend> backends;
+};
+
+// Carried from plan to plan by the caller; a default one is right after a restart. Not tied to success of the steps: what counts is observed.
+struct State {
+    static constexpr std::int64_t kGraceMs = 1000;  // far above an RCU grace period: no packet holds an extent that long
+
+    struct Cached {
+        std::vector<MaglevMember> members;
+        std::vector<std::uint32_t> ids;
+        std::vector<bool> up;
+        std::vector<std::uint32_t> base;  // member by slot, health aside
+        Slots slots;
+        pst_service_word_t word = 0;      // the word that was last planned for these slots
+    };
+    std::unordered_map<std::uint16_t, Cached> tables;  // by service id
+
+    struct Retired {
+        Extent extent;
+        std::int64_t free_at_ms;
+    };
+    std::deque<Retired> retired;  // oldest first
+};
+
+// The maps as they shall be. Errc::limit, before anything is written, if something does not fit: it names the object and the limit.
+// `now_ms` is a monotonic clock.
+[[nodiscard]] Result<Desired> desire(const compile::Steering& steering, const ReachTable& reach, const Observed& observed, State& state,
+                                     std::int64_t now_ms);
+
+// Steps from observed to desired, in safe order; those of Phase::prepare come first and may be carried out alone.
+[[nodiscard]] std::vector<Step> diff(const Observed& observed, const Desired& desired);
+
+}  // namespace penstock::plan
