@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
+#include <utility>
 
 namespace penstock::plan {
 
@@ -23,15 +25,16 @@ public:
     void use(const Extent& extent);
     // The smallest free place that takes it; nothing if there is none.
     std::optional<Extent> take(std::uint32_t size);
-    [[nodiscard]] std::uint32_t free_slots() const { return free_slots_; }
+    [[nodiscard]] std::uint64_t free_slots() const { return free_slots_; }
 
 private:
-    void insert(std::uint32_t begin, std::uint32_t end);
-    void remove(std::map<std::uint32_t, std::uint32_t>::iterator at);
+    using Places = std::map<std::uint64_t, std::uint64_t>;
+    void insert(std::uint64_t begin, std::uint64_t end);
+    Places::iterator remove(Places::iterator at);
 
-    std::map<std::uint32_t, std::uint32_t> by_offset_;       // begin -> end, free
-    std::multimap<std::uint32_t, std::uint32_t> by_size_;    // size -> begin
-    std::uint32_t free_slots_ = 0;
+    Places by_offset_;                                            // begin -> end, free
+    std::set<std::pair<std::uint64_t, std::uint64_t>> by_size_;   // size, begin
+    std::uint64_t free_slots_ = 0;
 };
 
 }  // namespace penstock::plan

@@ -22,7 +22,6 @@
 
 #include "bpf/abi/pst_abi.h"
 #include "ctl/compile/steering.hpp"
-#include "ctl/plan/maglev.hpp"
 #include "ctl/plan/reach.hpp"
 #include "ctl/plan/slab.hpp"
 #include "ctl/plan/step.hpp"
@@ -54,17 +53,24 @@ struct Desired {
     std::map<std::uint32_t, pst_backend> backends;
 };
 
-// Carried from plan to plan by the caller; a default one is right after a restart. Not tied to success of the steps: what counts is observed.
+// Carried from plan to plan by the caller; a default one is right after a restart. It does not matter whether the steps of the last plan were
+// carried out: what counts is what is observed.
 struct State {
     static constexpr std::int64_t kGraceMs = 1000;  // far above an RCU grace period: no packet holds an extent that long
 
+    struct Member {
+        Endpoint endpoint;
+        std::uint32_t weight = 0;
+        std::uint32_t backend = 0;
+        bool up = false;
+
+        bool operator==(const Member&) const = default;
+    };
     struct Cached {
-        std::vector<MaglevMember> members;
-        std::vector<std::uint32_t> ids;
-        std::vector<bool> up;
+        std::vector<Member> members;
         std::vector<std::uint32_t> base;  // member by slot, health aside
-        Slots slots;
-        pst_service_word_t word = 0;      // the word that was last planned for these slots
+        Slots slots;                      // backend by slot
+        pst_service_word_t word = 0;      // under which these slots were planned last; 0: never
     };
     std::unordered_map<std::uint16_t, Cached> tables;  // by service id
 
@@ -72,13 +78,17 @@ struct State {
         Extent extent;
         std::int64_t free_at_ms;
     };
-    std::deque<Retired> retired;  // oldest first
+    std::deque<Retired> retired;             // oldest first
+    std::vector<pst_service_word_t> seen;    // the words at the last plan: an extent that is gone since then is retired now
 };
 
 // The maps as they shall be. Errc::limit, before anything is written, if something does not fit: it names the object and the limit.
 // `now_ms` is a monotonic clock.
 [[nodiscard]] Result<Desired> desire(const compile::Steering& steering, const ReachTable& reach, const Observed& observed, State& state,
                                      std::int64_t now_ms);
+
+// Whether two records are of the same endpoint in the same service: then flows of the one are flows of the other.
+[[nodiscard]] bool same_endpoint(const pst_backend& a, const pst_backend& b);
 
 // Steps from observed to desired, in safe order; those of Phase::prepare come first and may be carried out alone.
 [[nodiscard]] std::vector<Step> diff(const Observed& observed, const Desired& desired);
