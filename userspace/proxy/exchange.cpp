@@ -362,7 +362,7 @@ ring::Task<bool> Exchange::relay(http::ResponseParser& parser) {
         // Head, chunk and end leave together.
         iovec parts[5];
         std::size_t used = 0;
-        const http::ChunkHead chunk(piece.data.size());
+        const http::ChunkHead chunk(std::max<std::size_t>(piece.data.size(), 1));
         const bool chunked = framing == http::Framing::chunked && !piece.data.empty();
         for (const std::string_view text : {first ? std::string_view(out_) : std::string_view(), chunked ? chunk.view() : std::string_view(), piece.data,
                                             chunked ? http::kChunkEnd : std::string_view(), std::string_view(tail)}) {

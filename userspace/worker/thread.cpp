@@ -15,6 +15,7 @@ Result<std::unique_ptr<Thread>> Thread::start(const ring::Options& options, Slot
     auto waiting = ready.get_future();
     thread->thread_ = std::thread([&thread_ref = *thread, options, &ready] { thread_ref.run(options, [&ready](Status status) { ready.set_value(std::move(status)); }); });
     PST_TRY(waiting.get());
+    thread->started_ = true;
     return thread;
 }
 
@@ -28,18 +29,19 @@ void Thread::run(const ring::Options& options, std::function<void(Status)> ready
     context_ = std::make_unique<proxy::Context>(*loop_, stats_, tickets_);
     ready(success());
     loop_->run();
+    // All of it dies on the thread that the ring belongs to.
     served_.clear();
-    context_->pool.clear();
+    context_.reset();
+    loop_.reset();
 }
 
 Thread::~Thread() {
-    if (loop_ != nullptr) {
+    if (started_) {
         loop_->stop();
     }
     if (thread_.joinable()) {
         thread_.join();
     }
-    context_.reset();
 }
 
 void Thread::serve(std::shared_ptr<const proxy::Tables> tables, SlotSockets fresh, bool accept) {

@@ -62,6 +62,7 @@ private:
     bool accepting_ = false;                              // this thread's
     std::atomic<std::uint64_t> open_ = 0;
     std::thread thread_;
+    bool started_ = false;  // the loop stands, until the thread is told to stop
 };
 
 }  // namespace penstock::worker
