@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where decoding stands and whom it tells: At is one step of a path ("listeners", "[1]"), Context the object's diagnostics. Internal to the model.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ctl/model/decode.hpp"
+
+namespace penstock::model {
+
+class Context {
+public:
+    Context(std::string file, std::vector<Diagnostic>& diagnostics) : file_(std::move(file)), diagnostics_(&diagnostics) {}
+
+    // What later diagnostics name.
+    void set_object(std::string kind, std::string ns, std::string name);
+    std::string api_version;  // "v1", of the document
+
+    void tell(Severity severity, std::string path, int line, std::string message);
+    [[nodiscard]] std::size_t errors() const { return errors_; }
+
+private:
+    static constexpr std::size_t kTellMax = 200;  // of one object: a broken generator must not fill the log
+
+    std::string file_;
+    std::string kind_;
+    std::string ns_;
+    std::string name_;
+    std::vector<Diagnostic>* diagnostics_;
+    std::size_t errors_ = 0;
+    std::size_t told_ = 0;
+};
+
+// A place in the object. Lives on the stack of the reader; `up` outlives it.
+struct At {
+    Context* context = nullptr;
+    const At* up = nullptr;
+    std::string_view name;  // "" with an index
+    std::size_t index = 0;
+    int line = 0;
+
+    [[nodiscard]] At member(std::string_view member_name, int at_line) const { return {context, this, member_name, 0, at_line}; }
+    [[nodiscard]] At item(std::size_t item_index, int at_line) const { return {context, this, {}, item_index, at_line}; }
+    [[nodiscard]] std::string path() const;
+    void error(std::string message) const { context->tell(Severity::error, path(), line, std::move(message)); }
+    void warning(std::string message) const { context->tell(Severity::warning, path(), line, std::move(message)); }
+};
+
+// A value of the user's inside of a message: quoted, cut, without control characters.
+[[nodiscard]] std::string quoted(std::string_view text);
+
+// "unknown field", with the known name that is closest, if one is.
+[[nodiscard]] std::string unknown_field(std::string_view name, const std::vector<std::string_view>& known);
+
+}  // namespace penstock::model

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reading YAML by yaml-cpp's events, one document at a time.
+#include <istream>
+#include <map>
+#include <streambuf>
+
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/exceptions.h>
+#include <yaml-cpp/mark.h>
+#include <yaml-cpp/parser.h>
+
+#include "ctl/model/text_read.hpp"
+#include "ctl/model/tree_builder.hpp"
+#include "ctl/model/yaml_scalar.hpp"
+
+namespace penstock::model {
+namespace {
+
+constexpr std::string_view kYamlTag = "tag:yaml.org,2002:";
+
+class YamlBuilder : public YAML::EventHandler {
+public:
+    YamlBuilder(const TextLimits& limits, int first_line) : limits_(limits), first_line_(first_line) {}
+
+    void OnDocumentStart(const YAML::Mark& mark) override {
+        tree_ = TreeBuilder(limits_);
+        anchors_.clear();
+        open_.clear();
+        line_ = line_of(mark);
+    }
+    void OnDocumentEnd() override {
+        Document document{tree_.root().value_or(Value::null(line_)), line_, {}};
+        if (tree_.fault()) {
+            document.faults.push_back(*tree_.fault());
+        }
+        if (tree_.failed() || !document.value.is_null()) {
+            documents.push_back(std::move(document));
+        }
+    }
+    void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+        if (tree_.wants_name()) {
+            tree_.fail(line_of(mark), "the name of a member is not a string");
+        }
+        put(Value::null(line_of(mark)), anchor);
+    }
+    void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+        const auto found = anchors_.find(anchor);
+        if (found == anchors_.end()) {
+            tree_.fail(line_of(mark), "an alias stands inside of what it stands for");
+        } else if (!tree_.wants_name()) {
+            tree_.put_at(found->second.value, found->second.nodes, line_of(mark));
+        } else if (const std::string* text = found->second.value.as_string()) {
+            tree_.name(*text, line_of(mark));
+        } else {
+            tree_.fail(line_of(mark), "the name of a member is not a string");
+        }
+    }
+    void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& text) override {
+        const int line = line_of(mark);
+        if (tree_.wants_name()) {
+            if (anchor != YAML::NullAnchor) {
+                anchors_[anchor] = {Value::string(text, line), 1};
+            }
+            tag == "?" && text == "<<" ? tree_.merge(line) : tree_.name(text, line);
+            return;
+        }
+        put(scalar(tag, text, line), anchor);
+    }
+    void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YAML::EmitterStyle::value /*style*/) override {
+        open(mark, tag, "seq", anchor);
+    }
+    void OnSequenceEnd() override { close(); }
+    void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YAML::EmitterStyle::value /*style*/) override {
+        open(mark, tag, "map", anchor);
+    }
+    void OnMapEnd() override { close(); }
+
+    std::vector<Document> documents;
+
+private:
+    struct Anchored {
+        Value value;
+        std::size_t nodes = 0;
+    };
+    struct Open {
+        YAML::anchor_t anchor;
+        std::size_t nodes_before;
+    };
+
+    [[nodiscard]] int line_of(const YAML::Mark& mark) const { return mark.line + first_line_; }
+
+    void put(Value value, YAML::anchor_t anchor) {
+        if (anchor != YAML::NullAnchor) {
+            anchors_[anchor] = {value, 1};
+        }
+        tree_.put(std::move(value));
+    }
+    void open(const YAML::Mark& mark, const std::string& tag, std::string_view own, YAML::anchor_t anchor) {
+        if (!tag.empty() && tag != "?" && tag != "!" && tag != std::string(kYamlTag).append(own)) {
+            tree_.fail(line_of(mark), "a tag of this name is not known");
+        }
+        open_.push_back({anchor, tree_.nodes()});
+        tree_.begin(own == "map", line_of(mark));
+    }
+    void close() {
+        tree_.end();
+        const Open opened = open_.back();
+        open_.pop_back();
+        if (opened.anchor != YAML::NullAnchor && !tree_.failed()) {
+            anchors_[opened.anchor] = {tree_.last(), tree_.nodes() - opened.nodes_before};
+        }
+    }
+    Value scalar(const std::string& tag, const std::string& text, int line) {
+        if (tag == "!" || tag == std::string(kYamlTag) + "str" || tag == std::string(kYamlTag) + "binary" ||
+            tag == std::string(kYamlTag) + "timestamp") {
+            return Value::string(text, line);
+        }
+        const bool typed = tag == std::string(kYamlTag) + "int" || tag == std::string(kYamlTag) + "float" ||
+                           tag == std::string(kYamlTag) + "bool" || tag == std::string(kYamlTag) + "null";
+        if (!tag.empty() && tag != "?" && !typed) {
+            tree_.fail(line, "a tag of this name is not known");
+        }
+        return plain_scalar(text, line);
+    }
+
+    TextLimits limits_;
+    int first_line_;
+    int line_ = 0;
+    TreeBuilder tree_{TextLimits{}};
+    std::map<YAML::anchor_t, Anchored> anchors_;
+    std::vector<Open> open_;
+};
+
+// A stream over a text that stays where it is.
+class TextBuffer : public std::streambuf {
+public:
+    explicit TextBuffer(std::string_view text) {
+        char* begin = const_cast<char*>(text.data());  // never written: std::streambuf has no read-only form
+        setg(begin, begin, begin + text.size());
+    }
+};
+
+}  // namespace
+
+std::vector<Document> read_yaml(std::string_view text, int first_line, const TextLimits& limits) {
+    YamlBuilder builder(limits, first_line);
+    TextBuffer buffer(text);
+    std::istream stream(&buffer);
+    try {
+        YAML::Parser parser(stream);
+        while (parser.HandleNextDocument(builder)) {
+        }
+    } catch (const YAML::Exception& exception) {  // yaml-cpp has no other way to tell
+        const int line = exception.mark.is_null() ? first_line : exception.mark.line + first_line;
+        builder.documents.push_back({{}, line, {{line, "not YAML: " + exception.msg}}});
+    }
+    return std::move(builder.documents);
+}
+
+}  // namespace penstock::model
