@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+// The test plays the keeper; sockets are opened on loopback.
+#include "ctl/apply/keeper_link.hpp"
+
+#include <sys/socket.h>
+
+#include <thread>
+
+#include "ctl/apply/sockets.hpp"
+#include "schema/keeper.hpp"
+#include "tools/test/catch.hpp"
+#include "userspace/base/memfd.hpp"
+
+using namespace penstock;
+using namespace penstock::apply;
+using keeper::ItemKind;
+
+namespace {
+
+class FakeKeeper {
+public:
+    FakeKeeper() {
+        auto pair = channel_pair();
+        REQUIRE(pair.ok());
+        ours = std::move(pair->first);
+        theirs = std::move(pair->second);
+    }
+    template <class Table>
+    void say(Table table) {
+        REQUIRE(channel_send(ours.get(), keeper::encode(std::move(table))).ok());
+    }
+    std::unique_ptr<keeper::MessageT> hear(std::size_t* fds = nullptr) {
+        auto received = channel_receive(ours.get());
+        REQUIRE(received.ok());
+        if (fds != nullptr) {
+            *fds = received->fds.size();
+        }
+        return keeper::decode(received->bytes);
+    }
+    void greet() {
+        keeper::HelloT hello;
+        hello.version = keeper::kProtocolVersion;
+        hello.pid = 77;
+        say(hello);
+        keeper::WelcomeT welcome;
+        welcome.slots = 2;
+        say(welcome);
+        keeper::ItemT item;
+        item.kind = ItemKind::Part;
+        item.name = "host/a/1";
+        say(item);
+        keeper::WorkerEventT event;
+        event.pid = 5;
+        event.state = keeper::WorkerState::Active;
+        say(event);
+        keeper::SyncedT synced;
+        synced.generation = 9;
+        synced.root = "r9";
+        say(synced);
+    }
+    Fd ours, theirs;
+};
+
+}  // namespace
+
+TEST_CASE("keeper link: what is held, who serves what, and what goes out") {
+    FakeKeeper fake;
+    fake.greet();
+    auto link = KeeperLink::over(std::move(fake.theirs));
+    REQUIRE(link.ok());
+    CHECK(fake.hear()->body.AsHello()->role == "daemon");
+    CHECK((*link)->slots() == 2);
+    CHECK((*link)->keeper_pid() == 77);
+    CHECK((*link)->published_generation() == 9);
+    CHECK((*link)->held() == plan::Items{{ItemKind::Part, "host/a/1"}});
+
+    std::uint64_t seen = 0;
+    (*link)->on_taken = [&](const keeper::TakenT& taken) { seen = taken.generation; };
+    keeper::TakenT taken;
+    taken.pid = 5;
+    taken.generation = 10;
+    taken.standby = true;
+    fake.say(taken);
+    taken.standby = false;
+    taken.generation = 11;
+    fake.say(taken);
+    REQUIRE((*link)->receive().ok());
+    CHECK(seen == 11);
+    CHECK((*link)->workers().at(5).generation == 11);
+
+    REQUIRE((*link)->put_bytes(ItemKind::Key, "k", "secret").ok());
+    std::size_t fds = 0;
+    CHECK(fake.hear(&fds)->body.AsPut()->name == "k");
+    CHECK(fds == 1);
+    REQUIRE((*link)->drop(ItemKind::Part, "host/a/1").ok());
+    CHECK(fake.hear()->body.AsDrop()->name == "host/a/1");
+    REQUIRE((*link)->publish(12, "r12").ok());
+    CHECK(fake.hear()->body.AsPublish()->generation == 12);
+    CHECK((*link)->held() == plan::Items{{ItemKind::Key, "k"}});
+
+    fake.ours.reset();
+    CHECK_FALSE((*link)->receive().ok());
+}
+
+TEST_CASE("keeper link: a keeper that refuses, and one that says nothing, are errors with a hint") {
+    FakeKeeper refusing;
+    keeper::RefusedT refused;
+    refused.reason = "version 2";
+    refusing.say(refused);
+    auto link = KeeperLink::over(std::move(refusing.theirs));
+    REQUIRE_FALSE(link.ok());
+    CHECK(link.error().message().find("version 2") != std::string::npos);
+    FakeKeeper silent;
+    auto none = KeeperLink::over(std::move(silent.theirs), 50);
+    REQUIRE_FALSE(none.ok());
+    CHECK(none.error().code == Errc::timeout);
+}
+
+TEST_CASE("sockets: one per slot on one port, and a port in use is told with a hint") {
+    auto free_port = open_sockets({compile::Transport::tcp, *Endpoint::parse("127.0.0.1:0")}, 1);
+    REQUIRE(free_port.ok());
+    sockaddr_storage address = {};
+    socklen_t size = sizeof address;
+    ::getsockname((*free_port)[0].get(), reinterpret_cast<sockaddr*>(&address), &size);
+    const Endpoint taken = *Endpoint::from_sockaddr(address);
+    CHECK(open_sockets({compile::Transport::tcp, taken}, 3).ok());  // SO_REUSEPORT: ours share it
+
+    const Fd thief(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_storage any = {};
+    const socklen_t any_size = Endpoint::parse("127.0.0.1:0")->to_sockaddr(any);
+    REQUIRE(::bind(thief.get(), reinterpret_cast<sockaddr*>(&any), any_size) == 0);
+    REQUIRE(::listen(thief.get(), 1) == 0);
+    size = sizeof any;
+    ::getsockname(thief.get(), reinterpret_cast<sockaddr*>(&any), &size);
+    auto refused = open_sockets({compile::Transport::tcp, *Endpoint::from_sockaddr(any)}, 1);
+    REQUIRE_FALSE(refused.ok());
+    CHECK(refused.error().report().find("in use") != std::string::npos);
+    CHECK(open_sockets({compile::Transport::udp, *Endpoint::parse("[::1]:0")}, 2).ok());
+    CHECK(open_sockets({compile::Transport::tcp, *Endpoint::parse("192.0.2.200:0")}, 1).ok());  // not ours yet
+}
+
+TEST_CASE("sockets: names are read strictly") {
+    CHECK(parse_socket_name("udp/[2001:db8::1]:53")->endpoint.port == 53);
+    for (const char* name : {"", "tcp/", "sctp/1.2.3.4:1", "tcp/1.2.3.4", "tcp1.2.3.4:1"}) {
+        INFO(name);
+        CHECK_FALSE(parse_socket_name(name).ok());
+    }
+}
