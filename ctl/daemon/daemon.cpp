@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: Apache-2.0
+// The cycle of penstockd; its answers to the control API are in daemon_answers.cpp.
+#include "ctl/daemon/daemon.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "ctl/source/folder_files.hpp"
+#include "userspace/base/log.hpp"
+
+namespace penstock::daemon {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr auto kDebounce = milliseconds(2);        // writers make several events of one change
+constexpr auto kWorkerPatience = milliseconds(2000);
+constexpr auto kSaveDelay = milliseconds(200);
+constexpr std::size_t kStateFileMax = 512U << 20;
+
+constexpr const char* kFileIds = "ids";
+constexpr const char* kFileObjects = "objects";
+constexpr const char* kFileLoaded = "loaded.json";
+constexpr const char* kFileGeneration = "generation";
+constexpr const char* kFileStatus = "status.json";
+
+// The text of a state file; nothing if there is none or it cannot be read, which is logged.
+std::optional<std::string> kept(const StateDir& state, const char* name) {
+    auto text = source::read_file(state.file(name), kStateFileMax);
+    if (text.ok()) {
+        return std::move(text).value();
+    }
+    if (text.error().sys_errno != ENOENT) {
+        log::warn("{}", text.error().message());
+    }
+    return std::nullopt;
+}
+
+// Decodes a state file; damage is logged and the default taken.
+template <class T, class Decode>
+T kept_or(const StateDir& state, const char* name, T absent, const Decode& decode) {
+    const auto text = kept(state, name);
+    if (!text) {
+        return absent;
+    }
+    auto decoded = decode(*text);
+    if (!decoded.ok()) {
+        log::warn("{}: {}; going on without it", state.file(name), decoded.error().message());
+        return absent;
+    }
+    return std::move(decoded).value();
+}
+
+Result<std::uint64_t> decode_generation(std::string_view text) {
+    std::uint64_t value = 0;
+    const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (failure != std::errc()) {
+        return Error{.code = Errc::invalid, .what = "it holds no number"};
+    }
+    return value;
+}
+
+bool same_ids(const compile::Ids& a, const compile::Ids& b) {
+    return a.backends == b.backends && a.services == b.services && a.listeners == b.listeners && a.rules == b.rules && a.sets == b.sets &&
+           a.endpoints == b.endpoints;
+}
+
+}  // namespace
+
+Daemon::Daemon(Loop& loop, Machine& machine, const StateDir& state, Options options, UnixClock clock)
+    : loop_(loop), machine_(machine), state_(state), options_(std::move(options)), clock_(std::move(clock)), rungs_(probe_ladder()) {}
+
+std::int64_t Daemon::now_ms() const {
+    return std::chrono::duration_cast<milliseconds>(Loop::Clock::now().time_since_epoch()).count();
+}
+
+Status Daemon::start() {
+    restore();
+    machine_.listen({.taken = [this](const WorkerTaken& taken) { on_taken(taken); },
+                     .changed = [this] { loop_.at("compile", Loop::Clock::now() + kDebounce, [this] { compile_now(); }); },
+                     .lost = [this](const std::string& why) {
+                         log::error("the keeper is gone: {}", why);
+                         loop_.stop();
+                     }});
+    if (!options_.config.empty()) {
+        folder_.emplace(options_.config);
+        PST_TRY_ASSIGN(auto watch, source::FolderWatch::open(options_.config));
+        watch_ = std::move(watch);
+        folder_->refresh();
+        PST_TRY(loop_.watch(watch_->fd(), [this] { folder_event(); }));
+    }
+    sources_changed();
+    return success();
+}
+
+void Daemon::stop() {
+    board_.close();
+    save();
+}
+
+// ---- kept state -------------------------------------------------------------------------------------------------------
+void Daemon::restore() {
+    const auto generation = kept_or<std::uint64_t>(state_, kFileGeneration, 0, decode_generation);
+    const HeldRoot held = machine_.held();
+    rollout_.restore(generation, held.generation, held.digest);
+    loaded_ = kept_or(state_, kFileLoaded, source::Loaded(), source::Loaded::decode);
+    merger_ = source::Merger(kept_or(state_, kFileObjects, source::IdentityBook(), source::IdentityBook::decode));
+    if (const auto text = kept(state_, kFileStatus)) {
+        if (const auto done = statuses_.restore(*text); !done.ok()) {
+            log::warn("{}", done.error().message());
+        }
+    }
+    auto empty = std::make_shared<compile::Compiled>();
+    empty->ids = kept_or(state_, kFileIds, compile::Ids(), compile::decode_ids);
+    compiled_ = std::move(empty);
+}
+
+// Before a map is written: a daemon that dies in between must find the numbers again, or it would rewrite what is right.
+void Daemon::save_ids() {
+    state_troubles_.clear();
+    const auto save_one = [&](const char* name, const std::string& text) {
+        if (auto done = source::write_file(state_.file(name), text, 0600); !done.ok()) {
+            state_troubles_.push_back({.what = fmt::format("keep {}", name), .error = std::move(done).error(), .failure = {}});
+        }
+    };
+    save_one(kFileIds, compile::encode(compiled_->ids));
+}
+
+void Daemon::save_later() {
+    if (!loop_.pending("save")) {
+        loop_.at("save", Loop::Clock::now() + kSaveDelay, [this] { save(); });
+    }
+}
+
+void Daemon::save() {
+    const auto save_one = [&](const char* name, const std::string& text) {
+        if (auto done = source::write_file(state_.file(name), text, 0600); !done.ok()) {
+            log::warn("{}", done.error().report());
+        }
+    };
+    save_one(kFileGeneration, std::to_string(rollout_.generation().wanted));
+    save_one(kFileStatus, statuses_.encode());
+    if (merger_.book().changed()) {
+        save_one(kFileObjects, merger_.book().encode());
+    }
+}
+
+// ---- the cycle ----------------------------------------------------------------------------------------------------------
+void Daemon::folder_event() {
+    const auto now = Loop::Clock::now();
+    const bool changed = watch_->drain(now);
+    if (watch_->writing_until() != source::FolderWatch::Time::max()) {
+        loop_.at("writing", watch_->writing_until(), [this] { folder_event(); });
+    }
+    if (changed) {
+        loop_.at("sources", now + kDebounce, [this] {
+            if (folder_->refresh(watch_->writing(Loop::Clock::now()))) {
+                sources_changed();
+            }
+        });
+    }
+}
+
+source::Merged Daemon::merge(source::Merger& merger, const source::Loaded& loaded, std::vector<source::Given>& given) const {
+    given.clear();
+    if (folder_) {
+        given.push_back(folder_->given());
+    }
+    given.push_back(loaded.given());
+    std::vector<const source::Given*> sources;
+    for (const source::Given& one : given) {
+        sources.push_back(&one);
+    }
+    source::Merged merged = merger.merge(sources, clock_());
+    for (std::size_t i = 0; i < given.size(); ++i) {
+        given[i].diagnostics.insert(given[i].diagnostics.end(), merged.duplicates[i].begin(), merged.duplicates[i].end());
+    }
+    return merged;
+}
+
+void Daemon::sources_changed() {
+    merged_ = merge(merger_, loaded_, given_);
+    for (const source::Given& one : given_) {
+        const auto errors = std::count_if(one.diagnostics.begin(), one.diagnostics.end(), [](const auto& d) { return d.severity == model::Severity::error; });
+        log::info("{}: {} objects, {} errors", one.name, one.objects.size(), errors);
+        for (const model::Diagnostic& diagnostic : one.diagnostics) {
+            log::debug("{}", diagnostic.text());
+        }
+    }
+    compile_now();
+}
+
+bool Daemon::differs(const compile::Compiled& next) const {
+    return rollout_.wanted() == 0 || compiled_->snapshot.root == nullptr || next.snapshot.root != compiled_->snapshot.root ||
+           next.steering != compiled_->steering || next.addresses != compiled_->addresses || next.statuses != compiled_->statuses;
+}
+
+void Daemon::compile_now() {
+    loop_.cancel("compile");
+    compile_options_ = machine_.compile_options();
+    auto next = std::make_shared<compile::Compiled>(compile::compile(merged_.store, compile_options_, compiled_.get()));
+    const bool changed = differs(*next);
+    const bool new_ids = !same_ids(next->ids, compiled_->ids);
+    compiled_ = std::move(next);
+    if (new_ids) {
+        save_ids();
+    }
+    if (changed) {
+        root_digest_ = source::digest_of(*compiled_->snapshot.root);
+        rollout_.want(root_digest_);
+        log::info("generation {}: {} listeners, {} VIPs in the core", rollout_.wanted(), root_of(*compiled_)->listeners()->size(), compiled_->steering.vips.size());
+        errors_.restart_backoff();
+    } else {
+        // The machine may have lost what it had (an address, a link): the plan is a difference, so looking costs nothing.
+        rollout_.retry();
+    }
+    want_statuses();
+    advance();
+    save_later();
+}
+
+void Daemon::want_statuses() {
+    std::vector<status::Wanted> wanted;
+    for (const auto& [key, object_status] : compiled_->statuses) {
+        auto& [source, json] = status_json_[key];
+        if (source != object_status) {
+            source = object_status;
+            json = std::make_shared<const nlohmann::json>(compile::to_json(*object_status, compile_options_.controller_name));
+        }
+        wanted.push_back({source::name_of(key), object_status->generation, json});
+    }
+    std::erase_if(status_json_, [&](const auto& entry) { return !compiled_->statuses.contains(entry.first); });
+    statuses_.want(std::move(wanted));
+}
+
+void Daemon::advance() {
+    while (rollout_.step() != Rollout::Step::none && rollout_.step() != Rollout::Step::wait) {
+        one_step();
+    }
+    if (rollout_.step() == Rollout::Step::wait) {
+        loop_.at("patience", Loop::Clock::now() + kWorkerPatience, [this] {
+            rollout_.give_up();
+            advance();
+        });
+    } else {
+        loop_.cancel("patience");
+    }
+    tell();
+}
+
+void Daemon::one_step() {
+    switch (rollout_.step()) {
+        case Rollout::Step::prepare:
+            prepare_troubles_ = machine_.prepare(*compiled_);
+            rollout_.prepared();
+            break;
+        case Rollout::Step::publish:
+            publish_troubles_.clear();
+            worker_troubles_.clear();
+            if (auto done = machine_.publish(*compiled_, root_digest_, rollout_.wanted()); done.ok()) {
+                rollout_.published();
+            } else {
+                publish_troubles_.push_back({.what = "publish to the worker", .error = std::move(done).error(), .failure = {}});
+                rollout_.publish_failed();
+            }
+            break;
+        case Rollout::Step::finish:
+            finish_troubles_ = machine_.finish(*compiled_);
+            rollout_.finished();
+            break;
+        case Rollout::Step::wait:
+        case Rollout::Step::none: break;
+    }
+}
+
+std::vector<Trouble> Daemon::all_troubles() const {
+    std::vector<Trouble> all;
+    for (const auto* some : {&prepare_troubles_, &publish_troubles_, &finish_troubles_, &worker_troubles_, &state_troubles_}) {
+        all.insert(all.end(), some->begin(), some->end());
+    }
+    return all;
+}
+
+// Brings statuses, errors and the board up to date with where the rollout is.
+void Daemon::tell() {
+    const std::vector<Trouble> troubles = all_troubles();
+    std::vector<status::Failure> failures;
+    for (const Trouble& trouble : troubles) {
+        if (trouble.failure) {
+            failures.push_back(*trouble.failure);
+        }
+    }
+    if (rollout_.step() == Rollout::Step::none || !troubles.empty()) {
+        const ErrorBook::News news = errors_.set(troubles, rollout_.wanted(), now_ms(), clock_());
+        for (const std::string& text : news.begun) {
+            log::warn("{}", text);
+        }
+        for (const std::string& text : news.solved) {
+            log::info("solved: {}", text);
+        }
+    }
+    if (statuses_.update(rollout_.phase(), failures, clock_())) {
+        save_later();
+    }
+    if (const Generation before = board_.get(); before.taken != rollout_.generation().taken) {
+        log::info("generation {} is served", rollout_.generation().taken);
+    }
+    board_.set(rollout_.generation());
+    if (const auto retry = errors_.retry_at()) {
+        loop_.at("retry", Loop::Time(milliseconds(*retry)), [this] {
+            if (rollout_.step() == Rollout::Step::none) {
+                rollout_.retry();
+            }
+            advance();
+        });
+    } else {
+        loop_.cancel("retry");
+    }
+}
+
+void Daemon::on_taken(const WorkerTaken& taken) {
+    worker_troubles_.clear();
+    if (!taken.refused.empty()) {
+        worker_troubles_.push_back({.what = fmt::format("the worker refused generation {}", taken.generation),
+                                    .error = {.code = Errc::invalid, .what = taken.refused, .hint = "it serves the one before"}, .failure = {}});
+    }
+    for (const auto& [part, reason] : taken.failed) {
+        worker_troubles_.push_back({.what = fmt::format("part {}", part),
+                                    .error = {.code = Errc::invalid, .what = reason, .hint = "its last good version is served"},
+                                    .failure = owner_of_part(*compiled_, part, reason)});
+    }
+    if (taken.refused.empty()) {
+        rollout_.taken(taken.generation);
+    }
+    advance();
+}
+
+}  // namespace penstock::daemon

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// penstockd without its machine: sources -> store -> compile -> rollout -> status, driven by one loop, asked by the control API.
+// Effects and clocks are parameters. Nothing here ends because an object, a file or a step is bad: that is told, and the rest goes on.
+// Everything but the ApiBackend part runs on the loop's thread; the API's threads post their questions to it.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ctl/compile/compile.hpp"
+#include "ctl/daemon/api.hpp"
+#include "ctl/daemon/error_book.hpp"
+#include "ctl/daemon/ladder.hpp"
+#include "ctl/daemon/loop.hpp"
+#include "ctl/daemon/machine.hpp"
+#include "ctl/daemon/options.hpp"
+#include "ctl/daemon/rollout.hpp"
+#include "ctl/daemon/state_dir.hpp"
+#include "ctl/source/folder.hpp"
+#include "ctl/source/folder_watch.hpp"
+#include "ctl/source/loaded.hpp"
+#include "ctl/source/merge.hpp"
+#include "ctl/status/book.hpp"
+
+namespace penstock::daemon {
+
+using UnixClock = std::function<std::int64_t()>;  // seconds
+
+class Daemon : public ApiBackend {
+public:
+    // All references outlive the daemon.
+    Daemon(Loop& loop, Machine& machine, const StateDir& state, Options options, UnixClock clock);
+
+    // Reads what is kept, reads the sources and begins the first rollout. Damage to kept state is logged and done without.
+    Status start();
+    // Writes what has to outlive us. The data path stays as it is.
+    void stop();
+
+    // ---- ApiBackend, from any thread
+    nlohmann::json version() override;
+    const Board& board() override { return board_; }
+    Result<nlohmann::json> status() override;
+    Result<nlohmann::json> objects(const ObjectFilter& filter) override;
+    Result<std::string> tables() override;
+    Result<ApiChanged> change(const ApiChange& change) override;
+    Result<nlohmann::json> not_good() override;
+    Result<nlohmann::json> errors_of(std::uint64_t generation) override;
+
+private:
+    struct View;  // what a question about objects needs, taken on the loop's thread
+
+    // ---- kept state
+    void restore();
+    void save_ids();
+    void save_later();
+    void save();
+
+    // ---- the cycle
+    void folder_event();
+    void sources_changed();
+    source::Merged merge(source::Merger& merger, const source::Loaded& loaded, std::vector<source::Given>& given) const;
+    void compile_now();
+    [[nodiscard]] bool differs(const compile::Compiled& next) const;
+    void want_statuses();
+    void advance();
+    void one_step();
+    void tell();
+    void on_taken(const WorkerTaken& taken);
+    [[nodiscard]] std::vector<Trouble> all_troubles() const;
+
+    // ---- answers, on the loop's thread
+    [[nodiscard]] nlohmann::json status_now();
+    [[nodiscard]] nlohmann::json sources_json() const;
+    [[nodiscard]] nlohmann::json listeners_json() const;
+    [[nodiscard]] View view() const;
+    [[nodiscard]] Result<ApiChanged> change_now(const ApiChange& change);
+    [[nodiscard]] Status apply_change(const ApiChange& change, source::Loaded& next, source::LoadResult& result) const;
+    [[nodiscard]] nlohmann::json not_good_of(const compile::Compiled& compiled) const;
+    template <class T>
+    Result<T> on_loop(std::function<Result<T>()> question);
+
+    [[nodiscard]] std::int64_t now_ms() const;
+
+    Loop& loop_;
+    Machine& machine_;
+    const StateDir& state_;
+    Options options_;
+    UnixClock clock_;
+    Loop::Time started_ = Loop::Clock::now();
+    std::vector<Rung> rungs_;
+
+    std::optional<source::Folder> folder_;
+    std::optional<source::FolderWatch> watch_;
+    source::Loaded loaded_;
+    source::Merger merger_{source::IdentityBook()};
+    source::Merged merged_;
+    std::vector<source::Given> given_;  // as of merged_: folder (if any), loaded; diagnostics include duplicates
+    compile::Options compile_options_;
+    std::shared_ptr<const compile::Compiled> compiled_;
+    std::string root_digest_;
+
+    Rollout rollout_;
+    Board board_;
+    status::Book statuses_;
+    std::map<model::ObjectKey, std::pair<std::shared_ptr<const compile::ObjectStatus>, std::shared_ptr<const nlohmann::json>>> status_json_;
+    ErrorBook errors_;
+    std::vector<Trouble> prepare_troubles_;
+    std::vector<Trouble> publish_troubles_;
+    std::vector<Trouble> finish_troubles_;
+    std::vector<Trouble> worker_troubles_;
+    std::vector<Trouble> state_troubles_;
+};
+
+// {"severity", "source", "file", ...}: a diagnostic as the control API has it.
+nlohmann::json to_json(const model::Diagnostic& diagnostic, const std::string& source);
+
+}  // namespace penstock::daemon

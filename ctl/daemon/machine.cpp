@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctl/daemon/machine.hpp"
+
+#include <algorithm>
+
+#include "ctl/source/source.hpp"
+
+namespace penstock::daemon {
+
+namespace {
+
+using status::Failure;
+
+std::string name_of(const penstock::snapshot::ObjectRef& object) {
+    return object.kind()->str() + "/" + object.namespace_()->str() + "/" + object.name()->str();
+}
+
+// "https" of "Gateway/ns/name/https".
+std::string section_of(const std::string& listener) {
+    const std::size_t slash = listener.rfind('/');
+    return slash == std::string::npos ? std::string() : listener.substr(slash + 1);
+}
+
+const char* kind_of(penstock::snapshot::PartKind kind) {
+    switch (kind) {
+        case penstock::snapshot::PartKind::Host: return "host";
+        case penstock::snapshot::PartKind::Certificates: return "certificates";
+        case penstock::snapshot::PartKind::Backends: break;
+    }
+    return "backends";
+}
+
+}  // namespace
+
+const penstock::snapshot::Root* root_of(const compile::Compiled& compiled) {
+    return compiled.snapshot.root == nullptr ? nullptr : penstock::snapshot::GetRoot(compiled.snapshot.root->data());
+}
+
+std::optional<Failure> owner_of_socket(const compile::Compiled& compiled, const std::string& socket, const std::string& message) {
+    const auto* root = root_of(compiled);
+    if (root == nullptr) {
+        return std::nullopt;
+    }
+    for (const auto* port : *root->ports()) {
+        if (port->socket()->str() == socket && port->listeners()->size() > 0) {
+            const auto* listener = root->listeners()->Get(port->listeners()->Get(0));
+            return Failure{.kind = Failure::Kind::socket, .object = name_of(*listener->object()), .listener = section_of(listener->name()->str()), .message = message};
+        }
+    }
+    return std::nullopt;
+}
+
+std::optional<Failure> owner_of_address(const compile::Compiled& compiled, const IpAddress& address, const std::string& message) {
+    const auto found = std::find_if(compiled.addresses.begin(), compiled.addresses.end(), [&](const auto& claim) { return claim.address == address; });
+    if (found == compiled.addresses.end()) {
+        return std::nullopt;
+    }
+    return Failure{.kind = Failure::Kind::address, .object = source::name_of(found->owner), .listener = {}, .message = message};
+}
+
+std::optional<Failure> owner_of_part(const compile::Compiled& compiled, const std::string& part, const std::string& message) {
+    const auto* root = root_of(compiled);
+    if (root == nullptr) {
+        return std::nullopt;
+    }
+    for (const auto* ref : *root->parts()) {
+        if (ref->object() != nullptr && part == std::string(kind_of(ref->kind())) + "/" + ref->key()->str() + "/" + ref->digest()->str()) {
+            return Failure{.kind = Failure::Kind::part, .object = name_of(*ref->object()), .listener = {}, .message = message};
+        }
+    }
+    return std::nullopt;
+}
+
+}  // namespace penstock::daemon

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// The machine as the daemon sees it: the three steps of a rollout and the facts that status shows. penstockd passes the one over
+// ctl/apply, tests pass one that remembers. A step does as much as it can: what fails is told as trouble, and the rest is done.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ctl/compile/compile.hpp"
+#include "ctl/daemon/counters.hpp"
+#include "ctl/daemon/error_book.hpp"
+#include "userspace/base/result.hpp"
+
+namespace penstock::daemon {
+
+// What the active worker said of a root.
+struct WorkerTaken {
+    std::uint64_t generation = 0;
+    std::vector<std::pair<std::string, std::string>> failed;  // name of the part, reason
+    std::string refused;                                      // not empty: the root was not taken, why
+};
+
+// What the machine tells by itself.
+struct MachineEvents {
+    std::function<void(const WorkerTaken&)> taken;
+    std::function<void()> changed;          // addresses, links, neighbours: what compile was given or apply did may not hold any more
+    std::function<void(std::string)> lost;  // the keeper is gone: the daemon ends, so that its successor starts clean
+};
+
+// What the keeper holds of an earlier daemon.
+struct HeldRoot {
+    std::uint64_t generation = 0;  // 0: nothing
+    std::string digest;
+};
+
+// Facts for GET /v1/status, ready to be shown.
+struct MachineFacts {
+    nlohmann::json processes;  // keeper, workers
+    nlohmann::json workers;
+    nlohmann::json datapath;   // without "wanted"
+    nlohmann::json addresses;
+    nlohmann::json rung_xdp;   // one rung
+    nlohmann::json verdicts;
+};
+
+class Machine {
+public:
+    virtual ~Machine() = default;
+
+    virtual void listen(MachineEvents events) = 0;
+    [[nodiscard]] virtual HeldRoot held() const = 0;
+    // What compile must know of this machine.
+    [[nodiscard]] virtual compile::Options compile_options() const = 0;
+
+    virtual std::vector<Trouble> prepare(const compile::Compiled& wanted) = 0;
+    // `digest` names the root: held() of a later daemon gives it back.
+    virtual Status publish(const compile::Compiled& wanted, const std::string& digest, std::uint64_t generation) = 0;
+    virtual std::vector<Trouble> finish(const compile::Compiled& wanted) = 0;
+
+    [[nodiscard]] virtual MachineFacts facts() = 0;
+    [[nodiscard]] virtual const StatsPage* stats() const = 0;
+};
+
+// The root of a compilation; null before the first one. Points into its bytes.
+const penstock::snapshot::Root* root_of(const compile::Compiled& compiled);
+
+// Who owns a listening socket or an address, for troubles: the first listener or Gateway that needs it. Nothing if nobody does.
+std::optional<status::Failure> owner_of_socket(const compile::Compiled& compiled, const std::string& socket, const std::string& message);
+std::optional<status::Failure> owner_of_address(const compile::Compiled& compiled, const IpAddress& address, const std::string& message);
+std::optional<status::Failure> owner_of_part(const compile::Compiled& compiled, const std::string& part, const std::string& message);
+
+}  // namespace penstock::daemon

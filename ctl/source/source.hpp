@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a source gives: objects in a fixed order and what it has to say about its texts. The sources are `folder` and `loaded`; merge.hpp
+// makes one store of them.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ctl/model/decode.hpp"
+#include "ctl/model/object.hpp"
+
+namespace penstock::source {
+
+enum class State {
+    ok,
+    degraded,  // something is not used, or is used in its last good version
+    failed     // nothing can be read
+};
+
+struct Given {
+    std::string name;  // "folder /etc/penstock", "loaded"
+    std::string kind;  // "folder", "loaded"
+    State state = State::ok;
+    std::vector<model::ObjectPtr> objects;  // file order, then document order
+    std::vector<model::Diagnostic> diagnostics;
+};
+
+std::string_view name_of(State state);
+
+// The name of an object that survives restarts and is shown in messages: "HTTPRoute/shop/cart", "GatewayClass//penstock".
+std::string name_of(const model::ObjectKey& key);
+
+// True if the diagnostic is about this object.
+bool is_about(const model::Diagnostic& diagnostic, const model::ObjectKey& key);
+
+// What a text gives now, where some of it is broken: objects with an error, and all of a text that could not be read to its end, stay
+// as they were in `last`.
+std::vector<model::ObjectPtr> with_last_good(const model::ParseResult& now, const std::vector<model::ObjectPtr>& last);
+
+}  // namespace penstock::source
