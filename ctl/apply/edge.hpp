@@ -52,7 +52,8 @@ public:
     [[nodiscard]] Datapath* datapath() { return datapath_.get(); }
     [[nodiscard]] const std::optional<Error>& why_no_datapath() const { return why_; }
 
-    // For compile::Options::node_addresses.
+    // For compile::Options: what the maps hold, and whether there are maps at all (`xdp` = has_datapath()).
+    [[nodiscard]] compile::Limits limits() const;
     [[nodiscard]] const std::vector<IpAddress>& node_addresses() const { return node_addresses_; }
     [[nodiscard]] const std::vector<AddressState>& addresses() const { return address_states_; }
 
@@ -74,7 +75,12 @@ public:
 
 private:
     Edge(EdgeOptions options, Netlink netlink, NetlinkEvents events);
+    Status open_datapath();
     void look();  // interfaces and addresses anew
+    [[nodiscard]] bool is_port(const Interface& interface) const;    // of a bridge or bond: what comes in is seen there
+    [[nodiscard]] bool is_uplink(const Interface& interface) const;  // has XDP
+    [[nodiscard]] bool leads_out(const Interface& interface) const;
+    void count(std::uint64_t steps);
     void put_addresses(const compile::Compiled& wanted, std::vector<Problem>& problems);
     void drop_addresses(const compile::Compiled& wanted, std::vector<Problem>& problems);
     void attach();
@@ -91,8 +97,12 @@ private:
     std::vector<Interface> interfaces_;
     std::vector<InterfaceAddress> interface_addresses_;
     std::vector<std::uint32_t> default_route_;
+    std::vector<std::uint32_t> uplinks_;
+    std::set<IpAddress> reachable_;  // backend addresses that reacher_ follows
     std::vector<IpAddress> node_addresses_;
     std::vector<AddressState> address_states_;
+    bool prepared_ = false;  // until then an earlier daemon's attachments stay as they are
+    bool told_no_uplink_ = false;
     std::uint64_t steps_last_ = 0;
     std::uint64_t steps_total_ = 0;
 };

@@ -8,9 +8,11 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ctl/plan/reach.hpp"
@@ -125,7 +127,10 @@ public:
 
 private:
     explicit NetlinkEvents(Fd fd) : fd_(std::move(fd)) {}
+    bool matters(const nlmsghdr* message);
+
     Fd fd_;
+    std::map<std::pair<std::uint32_t, IpAddress>, Mac> known_;  // neighbours seen, with zeros where there was no MAC
 };
 
 // ip_local_port_range of this namespace, both included.

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctl/apply/edge.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "ctl/apply/pins.hpp"
+#include "userspace/base/log.hpp"
+
+namespace penstock::apply {
+
+namespace {
+
+bool contains(const std::vector<std::uint32_t>& list, std::uint32_t value) { return std::find(list.begin(), list.end(), value) != list.end(); }
+
+const Interface* find_interface(const std::vector<Interface>& interfaces, std::uint32_t index) {
+    const auto found = std::find_if(interfaces.begin(), interfaces.end(), [&](const Interface& one) { return one.index == index; });
+    return found == interfaces.end() ? nullptr : &*found;
+}
+
+bool same_network(const InterfaceAddress& own, const IpAddress& address) {
+    const std::size_t skip = own.address.family == Family::v4 ? 96 : 0;
+    const std::size_t bits = skip + own.prefix_length;
+    if (own.address.family != address.family || own.prefix_length == 0) {
+        return false;
+    }
+    for (std::size_t bit = skip; bit < bits; ++bit) {
+        const int shift = 7 - static_cast<int>(bit % 8);
+        if (((own.address.bytes[bit / 8] ^ address.bytes[bit / 8]) >> shift & 1) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+std::set<IpAddress> addresses_of(const compile::Steering& steering) {
+    std::set<IpAddress> addresses;
+    for (const auto& backend : steering.backends) {
+        addresses.insert(backend.endpoint.address);
+    }
+    return addresses;
+}
+
+}  // namespace
+
+Edge::Edge(EdgeOptions options, Netlink netlink, NetlinkEvents events)
+    : options_(std::move(options)), netlink_(std::move(netlink)), events_(std::move(events)) {}
+
+Result<std::unique_ptr<Edge>> Edge::open(EdgeOptions options) {
+    PST_TRY_ASSIGN(Netlink netlink, Netlink::open());
+    PST_TRY_ASSIGN(NetlinkEvents events, NetlinkEvents::open());
+    std::unique_ptr<Edge> edge(new Edge(std::move(options), std::move(netlink), std::move(events)));
+    edge->look();
+    if (auto opened = edge->open_datapath(); !opened.ok()) {
+        edge->why_ = std::move(opened).error();
+    }
+    return edge;
+}
+
+Status Edge::open_datapath() {
+    if (!options_.bpf) {
+        // What an earlier run with BPF left would go on to steer packets by its tables.
+        if (!names_in(options_.datapath.pin_dir).empty()) {
+            log::info("taking the BPF data path off: it is not wanted any more");
+            PST_TRY(Datapath::detach(options_.datapath.pin_dir));
+        }
+        return Error{.code = Errc::unsupported, .what = "use BPF", .hint = "--datapath=userspace was asked for"};
+    }
+    PST_TRY_ASSIGN(const PortSpan local, local_port_range());
+    PST_TRY(check_nat_ports({options_.datapath.nat_port_min, options_.datapath.nat_port_max}, local));
+    PST_TRY_ASSIGN(datapath_, Datapath::open(options_.datapath));
+    for (const std::string& folder : datapath_->other_folders()) {
+        log::warn("{}/{} holds the data path of another version: its programs go where ours are attached; penstockd --detach removes it",
+                  options_.datapath.pin_dir, folder);
+    }
+    return success();
+}
+
+compile::Limits Edge::limits() const {
+    compile::Limits limits;
+    if (datapath_ != nullptr) {
+        const plan::Observed observed = datapath_->observed();
+        limits.vips_max = std::min<std::uint32_t>(limits.vips_max, static_cast<std::uint32_t>(observed.vips_max / 2));
+        limits.services_max = static_cast<std::uint32_t>(observed.services.size() - 1);
+        limits.backends_max = static_cast<std::uint32_t>(observed.backends.size() - 1);
+    }
+    return limits;
+}
+
+// ---- what is there ----------------------------------------------------------------------------------------------------
+
+void Edge::look() {
+    if (auto interfaces = netlink_.interfaces(); interfaces.ok()) {
+        interfaces_ = std::move(interfaces).value();
+    }
+    if (auto addresses = netlink_.addresses(); addresses.ok()) {
+        interface_addresses_ = std::move(addresses).value();
+    }
+    if (auto indexes = netlink_.default_route_interfaces(); indexes.ok()) {
+        default_route_ = std::move(indexes).value();
+    }
+    node_addresses_ = options_.addresses;
+    if (node_addresses_.empty()) {
+        for (const InterfaceAddress& one : interface_addresses_) {
+            if (one.global && !one.ours && !one.address.is_loopback()) {
+                node_addresses_.push_back(one.address);
+            }
+        }
+        std::sort(node_addresses_.begin(), node_addresses_.end());
+        node_addresses_.erase(std::unique(node_addresses_.begin(), node_addresses_.end()), node_addresses_.end());
+    }
+}
+
+bool Edge::is_port(const Interface& interface) const {
+    const Interface* master = interface.master == 0 ? nullptr : find_interface(interfaces_, interface.master);
+    return master != nullptr && master->kind != "vrf";
+}
+
+// Named ones, or the hardware that leads somewhere. A veth is not chosen unless named: frames from a peer on this machine may come with
+// unfinished checksums, which XDP cannot see; tc can.
+bool Edge::is_uplink(const Interface& interface) const {
+    if (!options_.interfaces.empty()) {
+        return std::find(options_.interfaces.begin(), options_.interfaces.end(), interface.name) != options_.interfaces.end();
+    }
+    const bool hardware = interface.kind.empty() || interface.kind == "bond" || interface.kind == "team";
+    return hardware && leads_out(interface);
+}
+
+bool Edge::leads_out(const Interface& interface) const {
+    return contains(default_route_, interface.index) ||
+           std::any_of(interface_addresses_.begin(), interface_addresses_.end(), [&](const InterfaceAddress& one) {
+               return one.ifindex == interface.index && one.global && !one.ours;
+           });
+}
+
+void Edge::attach() {
+    std::set<std::uint32_t> exits;
+    for (const auto& [address, reach] : reacher_.table()) {
+        exits.insert(reach.ifindex);
+    }
+    std::vector<AttachWish> wishes;
+    uplinks_.clear();
+    for (const Interface& interface : interfaces_) {
+        if (!interface.up || interface.loopback || !interface.ethernet || is_port(interface)) {
+            continue;
+        }
+        const bool uplink = is_uplink(interface);
+        const bool pods = interface.kind == "veth" || interface.kind == "bridge";
+        if (uplink || pods || exits.contains(interface.index) || leads_out(interface)) {
+            wishes.push_back({.interface = interface, .xdp = uplink});
+        }
+        if (uplink) {
+            uplinks_.push_back(interface.index);
+        }
+    }
+    datapath_->attach(wishes, netlink_);
+    if (uplinks_.empty() && !std::exchange(told_no_uplink_, true)) {
+        log::info("XDP is attached to no interface, tc carries the packets: no hardware has a default route or a global address, and none was named");
+    }
+}
+
+bool Edge::on_events() {
+    const NetlinkEvents::Changes changes = events_.drain();
+    if (!changes.any()) {
+        return false;
+    }
+    const auto interfaces = interfaces_;
+    const auto addresses = interface_addresses_;
+    const auto defaults = default_route_;
+    look();
+    const bool moved = interfaces != interfaces_ || addresses != interface_addresses_ || defaults != default_route_;
+    const bool reached = datapath_ != nullptr && prepared_ && reacher_.refresh(reachable_, interfaces_, netlink_);
+    return moved || reached;
+}
+
+bool Edge::tick(std::int64_t) {
+    if (datapath_ == nullptr || !prepared_) {
+        return false;
+    }
+    reacher_.keep_fresh(netlink_);
+    return reacher_.refresh(reachable_, interfaces_, netlink_);
+}
+
+// ---- the phases -------------------------------------------------------------------------------------------------------
+
+std::vector<Problem> Edge::prepare(const compile::Compiled& wanted, std::int64_t now_ms) {
+    std::vector<Problem> problems;
+    steps_last_ = 0;
+    prepared_ = true;
+    put_addresses(wanted, problems);
+    if (datapath_ != nullptr) {
+        const std::uint64_t before = datapath_->steps_total();
+        reachable_ = addresses_of(wanted.steering);
+        reacher_.refresh(reachable_, interfaces_, netlink_);
+        attach();
+        count(datapath_->steps_total() - before);
+        carry_out(wanted, plan::Phase::prepare, now_ms, problems);
+        for (const auto& [address, reach] : reacher_.table()) {
+            if (reach.exit == plan::Reach::Exit::none) {
+                problems.push_back({.what = "reach the backend " + address.text(), .error = {.code = Errc::not_found, .what = reach.why}, .address = {}});
+            }
+        }
+    }
+    return problems;
+}
+
+std::vector<Problem> Edge::finish(const compile::Compiled& wanted, std::int64_t now_ms) {
+    std::vector<Problem> problems;
+    if (datapath_ != nullptr) {
+        carry_out(wanted, plan::Phase::finish, now_ms, problems);
+    }
+    drop_addresses(wanted, problems);
+    return problems;
+}
+
+void Edge::carry_out(const compile::Compiled& wanted, plan::Phase phase, std::int64_t now_ms, std::vector<Problem>& problems) {
+    const plan::Observed observed = datapath_->observed();
+    const auto desired = plan::desire(wanted.steering, reacher_.table(), observed, state_, now_ms);
+    if (!desired.ok()) {
+        problems.push_back({.what = "plan the packet core's tables", .error = desired.error(), .address = {}});
+        return;
+    }
+    std::vector<plan::Step> steps = plan::diff(observed, *desired);
+    std::erase_if(steps, [&](const plan::Step& step) { return step.phase != phase; });
+    const std::uint64_t before = datapath_->steps_total();
+    auto done = apply_steps(steps, [&](const plan::Step& step) {
+        log::debug("{}", step.text());
+        return datapath_->write(step);
+    });
+    count(datapath_->steps_total() - before);
+    if (!done.ok()) {
+        problems.push_back({.what = "write the packet core's tables", .error = std::move(done).error(), .address = {}});
+    }
+}
+
+void Edge::count(std::uint64_t steps) {
+    steps_last_ += steps;
+    steps_total_ += steps;
+}
+
+// ---- addresses --------------------------------------------------------------------------------------------------------
+
+// Where others look for it: the interface of its own network, else the one of the default route, else the first uplink.
+std::uint32_t Edge::interface_for(const IpAddress& address) const {
+    for (const InterfaceAddress& one : interface_addresses_) {
+        if (one.global && !one.ours && same_network(one, address)) {
+            return one.ifindex;
+        }
+    }
+    const auto usable = [&](const Interface& interface) { return interface.up && !interface.loopback && !is_port(interface); };
+    const auto first = [&](const auto& matches) -> std::uint32_t {
+        const auto found = std::find_if(interfaces_.begin(), interfaces_.end(), [&](const Interface& one) { return usable(one) && matches(one); });
+        return found == interfaces_.end() ? 0 : found->index;
+    };
+    if (const std::uint32_t index = first([&](const Interface& one) { return contains(default_route_, one.index); }); index != 0) {
+        return index;
+    }
+    if (const std::uint32_t index = first([&](const Interface& one) { return is_uplink(one); }); index != 0) {
+        return index;
+    }
+    if (const std::uint32_t index = first([&](const Interface& one) { return leads_out(one); }); index != 0) {
+        return index;
+    }
+    const auto loopback = std::find_if(interfaces_.begin(), interfaces_.end(), [](const Interface& one) { return one.loopback; });
+    return loopback == interfaces_.end() ? 0 : loopback->index;
+}
+
+void Edge::put_addresses(const compile::Compiled& wanted, std::vector<Problem>& problems) {
+    address_states_.clear();
+    bool changed = false;
+    for (const compile::ClaimedAddress& claim : wanted.addresses) {
+        AddressState state{.address = claim.address};
+        const auto there = std::find_if(interface_addresses_.begin(), interface_addresses_.end(), [&](const auto& one) { return one.address == claim.address; });
+        std::uint32_t ifindex = there == interface_addresses_.end() ? 0 : there->ifindex;
+        if (there != interface_addresses_.end()) {
+            state.kind = there->ours ? AddressState::Kind::added : claim.requested ? AddressState::Kind::foreign : AddressState::Kind::present;
+            state.detail = state.kind == AddressState::Kind::foreign ? "it was there already and will stay" : "";
+        } else if (!claim.requested) {
+            state.kind = AddressState::Kind::failed;
+            state.detail = "this node does not have it any more";
+        } else {
+            ifindex = interface_for(claim.address);
+            auto done = netlink_.add_address(ifindex, claim.address);
+            state.kind = AddressState::Kind::added;
+            if (done.ok()) {
+                changed = true;
+                count(1);
+            } else {
+                state.kind = AddressState::Kind::failed;
+                state.detail = done.error().message();
+                problems.push_back({.what = "put " + claim.address.text() + " on an interface", .error = std::move(done).error(), .address = claim.address});
+            }
+        }
+        if (const Interface* interface = find_interface(interfaces_, ifindex)) {
+            state.interface = interface->name;
+        }
+        address_states_.push_back(std::move(state));
+    }
+    if (changed) {
+        look();
+    }
+}
+
+void Edge::drop_addresses(const compile::Compiled& wanted, std::vector<Problem>& problems) {
+    bool changed = false;
+    for (const InterfaceAddress& one : interface_addresses_) {
+        const bool claimed = std::any_of(wanted.addresses.begin(), wanted.addresses.end(), [&](const auto& claim) { return claim.requested && claim.address == one.address; });
+        if (!one.ours || claimed) {
+            continue;
+        }
+        auto done = netlink_.remove_address(one.ifindex, one.address);
+        if (done.ok()) {
+            changed = true;
+            count(1);
+        } else {
+            problems.push_back({.what = "take " + one.address.text() + " off its interface", .error = std::move(done).error(), .address = one.address});
+        }
+    }
+    if (changed) {
+        look();
+    }
+}
+
+}  // namespace penstock::apply
