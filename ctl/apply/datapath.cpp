@@ -344,10 +344,13 @@ void Datapath::attach(const std::vector<AttachWish>& wishes, Netlink& netlink) {
     std::vector<LinkWish> links;
     for (const AttachWish& wish : wishes) {
         attached.push_back(impl_->attach_one(wish));
-        Attached& one = attached.back();
+    }
+    // Only now: a veth transmits once its peer has a program.
+    for (std::size_t i = 0; i < wishes.size(); ++i) {
+        Attached& one = attached[i];
         one.xdp_transmits = netlink.xdp_features(one.ifindex).value_or(XdpFeatures{}).xmit;
         if (one.tc || one.xdp != XdpMode::none) {
-            links.push_back({one.ifindex, wish.interface.mac, one.xdp_transmits});
+            links.push_back({one.ifindex, wishes[i].interface.mac, one.xdp_transmits});
         }
     }
     impl_->attached = std::move(attached);

@@ -45,6 +45,8 @@ enum class XdpMode : std::uint8_t { none, native, generic };
 struct AttachWish {
     Interface interface;
     bool xdp = false;  // besides tc
+
+    bool operator==(const AttachWish&) const = default;
 };
 
 struct Attached {

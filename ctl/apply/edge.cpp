@@ -2,6 +2,7 @@
 #include "ctl/apply/edge.hpp"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "ctl/apply/pins.hpp"
@@ -133,7 +134,7 @@ bool Edge::leads_out(const Interface& interface) const {
            });
 }
 
-void Edge::attach() {
+void Edge::attach(bool again) {
     std::set<std::uint32_t> exits;
     for (const auto& [address, reach] : reacher_.table()) {
         exits.insert(reach.ifindex);
@@ -153,7 +154,10 @@ void Edge::attach() {
             uplinks_.push_back(interface.index);
         }
     }
-    datapath_->attach(wishes, netlink_);
+    if (again || wishes != wishes_) {
+        datapath_->attach(wishes, netlink_);
+        wishes_ = std::move(wishes);
+    }
     if (uplinks_.empty() && !std::exchange(told_no_uplink_, true)) {
         log::info("XDP is attached to no interface, tc carries the packets: no hardware has a default route or a global address, and none was named");
     }
@@ -164,21 +168,27 @@ bool Edge::on_events() {
     if (!changes.any()) {
         return false;
     }
-    const auto interfaces = interfaces_;
-    const auto addresses = interface_addresses_;
-    const auto defaults = default_route_;
-    look();
-    const bool moved = interfaces != interfaces_ || addresses != interface_addresses_ || defaults != default_route_;
-    const bool reached = datapath_ != nullptr && prepared_ && reacher_.refresh(reachable_, interfaces_, netlink_);
+    const bool network = changes.links || changes.addresses || changes.routes;
+    bool moved = false;
+    if (network) {
+        const auto before = std::tuple(interfaces_, interface_addresses_, default_route_);
+        look();
+        moved = before != std::tie(interfaces_, interface_addresses_, default_route_);
+    }
+    if (datapath_ == nullptr || !prepared_) {
+        return moved;
+    }
+    const bool reached = network ? reacher_.refresh(interfaces_, netlink_) : reacher_.refresh(changes.neighbours, interfaces_, netlink_);
     return moved || reached;
 }
 
-bool Edge::tick(std::int64_t) {
+bool Edge::tick() {
     if (datapath_ == nullptr || !prepared_) {
         return false;
     }
+    attach(true);
     reacher_.keep_fresh(netlink_);
-    return reacher_.refresh(reachable_, interfaces_, netlink_);
+    return reacher_.refresh(interfaces_, netlink_);
 }
 
 // ---- the phases -------------------------------------------------------------------------------------------------------
@@ -190,9 +200,8 @@ std::vector<Problem> Edge::prepare(const compile::Compiled& wanted, std::int64_t
     put_addresses(wanted, problems);
     if (datapath_ != nullptr) {
         const std::uint64_t before = datapath_->steps_total();
-        reachable_ = addresses_of(wanted.steering);
-        reacher_.refresh(reachable_, interfaces_, netlink_);
-        attach();
+        reacher_.follow(addresses_of(wanted.steering), interfaces_, netlink_);
+        attach(false);
         count(datapath_->steps_total() - before);
         carry_out(wanted, plan::Phase::prepare, now_ms, problems);
         for (const auto& [address, reach] : reacher_.table()) {

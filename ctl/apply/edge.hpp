@@ -66,8 +66,8 @@ public:
     [[nodiscard]] int events_fd() const { return events_.fd(); }
     // Reads events. True: prepare() and finish() should be called again with the same input (they write what differs, usually little).
     bool on_events();
-    // Call every few seconds: keeps neighbours fresh. True as above.
-    bool tick(std::int64_t now_ms);
+    // Call every ten seconds or so: keeps neighbours fresh, puts back what others took off interfaces, sees what sends no event. True as above.
+    bool tick();
 
     [[nodiscard]] std::uint64_t steps_last() const { return steps_last_; }    // map and address steps of the last prepare and finish
     [[nodiscard]] std::uint64_t steps_total() const { return steps_total_; }
@@ -83,7 +83,7 @@ private:
     void count(std::uint64_t steps);
     void put_addresses(const compile::Compiled& wanted, std::vector<Problem>& problems);
     void drop_addresses(const compile::Compiled& wanted, std::vector<Problem>& problems);
-    void attach();
+    void attach(bool again);
     void carry_out(const compile::Compiled& wanted, plan::Phase phase, std::int64_t now_ms, std::vector<Problem>& problems);
     [[nodiscard]] std::uint32_t interface_for(const IpAddress& address) const;
 
@@ -98,7 +98,7 @@ private:
     std::vector<InterfaceAddress> interface_addresses_;
     std::vector<std::uint32_t> default_route_;
     std::vector<std::uint32_t> uplinks_;
-    std::set<IpAddress> reachable_;  // backend addresses that reacher_ follows
+    std::vector<AttachWish> wishes_;  // as last attached
     std::vector<IpAddress> node_addresses_;
     std::vector<AddressState> address_states_;
     bool prepared_ = false;  // until then an earlier daemon's attachments stay as they are

@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -109,15 +110,15 @@ private:
 };
 
 // Subscription to changes of links, addresses, routes and neighbours: says that, not what. After a burst that overran the socket's buffer
-// it says "all".
+// it says that links, addresses and routes changed: the reader then looks at everything.
 class NetlinkEvents {
 public:
     struct Changes {
         bool links = false;
         bool addresses = false;
         bool routes = false;
-        bool neighbours = false;
-        [[nodiscard]] bool any() const { return links || addresses || routes || neighbours; }
+        std::set<std::pair<std::uint32_t, IpAddress>> neighbours;  // interface and address whose MAC is new, another or gone
+        [[nodiscard]] bool any() const { return links || addresses || routes || !neighbours.empty(); }
     };
 
     static Result<NetlinkEvents> open();
@@ -127,7 +128,7 @@ public:
 
 private:
     explicit NetlinkEvents(Fd fd) : fd_(std::move(fd)) {}
-    bool matters(const nlmsghdr* message);
+    void note_neighbour(const nlmsghdr* message, Changes& changes);
 
     Fd fd_;
     std::map<std::pair<std::uint32_t, IpAddress>, Mac> known_;  // neighbours seen, with zeros where there was no MAC

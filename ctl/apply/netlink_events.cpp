@@ -31,10 +31,10 @@ Result<NetlinkEvents> NetlinkEvents::open() {
 }
 
 // A neighbour goes through its states all the time; what counts is whether there is a MAC, and which.
-bool NetlinkEvents::matters(const nlmsghdr* message) {
+void NetlinkEvents::note_neighbour(const nlmsghdr* message, Changes& changes) {
     const auto* head = static_cast<const ndmsg*>(mnl_nlmsg_get_payload(message));
     if (head->ndm_family != AF_INET && head->ndm_family != AF_INET6) {
-        return false;  // a bridge's table
+        return;  // a bridge's table
     }
     std::optional<IpAddress> address;
     for_each_attr(message, sizeof(*head), [&](const nlattr* attr) {
@@ -43,14 +43,17 @@ bool NetlinkEvents::matters(const nlmsghdr* message) {
         }
     });
     if (!address) {
-        return false;
+        return;
     }
     const Mac mac = message->nlmsg_type == RTM_DELNEIGH ? Mac{} : read_neighbour(message).mac;
     if (known_.size() > kKnownMax) {
         known_.clear();
     }
-    const auto [place, added] = known_.try_emplace({static_cast<std::uint32_t>(head->ndm_ifindex), *address}, mac);
-    return added || std::exchange(place->second, mac) != mac;
+    const std::pair hop{static_cast<std::uint32_t>(head->ndm_ifindex), *address};
+    const auto [place, added] = known_.try_emplace(hop, mac);
+    if (added || std::exchange(place->second, mac) != mac) {
+        changes.neighbours.insert(hop);
+    }
 }
 
 NetlinkEvents::Changes NetlinkEvents::drain() {
@@ -60,7 +63,7 @@ NetlinkEvents::Changes NetlinkEvents::drain() {
         const ssize_t got = recv(fd_.get(), buffer, sizeof(buffer), 0);
         if (got < 0 && errno == ENOBUFS) {
             known_.clear();
-            changes = {.links = true, .addresses = true, .routes = true, .neighbours = true};
+            changes.links = changes.addresses = changes.routes = true;
             continue;
         }
         if (got < 0 && errno == EINTR) {
@@ -79,7 +82,7 @@ NetlinkEvents::Changes NetlinkEvents::drain() {
                 case RTM_NEWROUTE:
                 case RTM_DELROUTE: changes.routes = true; break;
                 case RTM_NEWNEIGH:
-                case RTM_DELNEIGH: changes.neighbours |= matters(message); break;
+                case RTM_DELNEIGH: note_neighbour(message, changes); break;
                 default: break;
             }
         }

@@ -37,46 +37,90 @@ Reach choose_exit(const IpAddress& address, const Route& route, const Interface*
     return reach;
 }
 
-bool Reacher::refresh(const std::set<IpAddress>& addresses, const std::vector<Interface>& interfaces, Netlink& netlink) {
+struct Reacher::Lookup {
+    Netlink& netlink;
     std::unordered_map<std::uint32_t, const Interface*> by_index;
-    for (const Interface& interface : interfaces) {
-        by_index.emplace(interface.index, &interface);
-    }
     std::unordered_map<std::uint32_t, bool> transmits;
-    plan::ReachTable table;
-    for (const IpAddress& address : addresses) {
+
+    Lookup(const std::vector<Interface>& interfaces, Netlink& net) : netlink(net) {
+        for (const Interface& interface : interfaces) {
+            by_index.emplace(interface.index, &interface);
+        }
+    }
+
+    bool transmits_xdp(std::uint32_t ifindex) {
+        const auto [place, added] = transmits.try_emplace(ifindex, false);
+        if (added) {
+            place->second = netlink.xdp_features(ifindex).value_or(XdpFeatures{}).xmit;
+        }
+        return place->second;
+    }
+
+    // Also notes the hop if its MAC makes a better exit.
+    Reach reach(const IpAddress& address, std::set<Hop>& hops) {
         const auto route = netlink.route_to(address);
         if (!route.ok()) {
-            table[address].why = route.error().message();
-            continue;
+            return {.why = route.error().message()};
         }
         const auto found = by_index.find(route->ifindex);
-        const Interface* device = found == by_index.end() ? nullptr : found->second;
-        const IpAddress next_hop = route->gateway.value_or(address);
-        const Neighbour neighbour = device == nullptr || route->local ? Neighbour{} : netlink.neighbour(device->index, next_hop).value_or({});
-        const auto [xmit, added] = transmits.try_emplace(route->ifindex, false);
-        if (added && device != nullptr) {
-            xmit->second = netlink.xdp_features(device->index).value_or(XdpFeatures{}).xmit;
+        if (found == by_index.end() || route->local) {
+            return choose_exit(address, *route, nullptr, false, {});
         }
-        table[address] = choose_exit(address, *route, device, xmit->second, neighbour);
-        if (table[address].exit == Reach::Exit::neigh && device->ethernet && neighbour.state == NeighbourState::unknown) {
+        const Interface* device = found->second;
+        const bool xdp = transmits_xdp(device->index);
+        const IpAddress next_hop = route->gateway.value_or(address);
+        if (choose_exit(address, *route, device, xdp, {.state = NeighbourState::usable}).exit == Reach::Exit::neigh) {
+            return choose_exit(address, *route, device, xdp, {});
+        }
+        const Neighbour neighbour = netlink.neighbour(device->index, next_hop).value_or({});
+        if (neighbour.state == NeighbourState::unknown) {
             // The answer is an event; until then the kernel resolves with the first packet.
             (void)netlink.resolve(device->index, next_hop).ok();
         }
+        hops.emplace(device->index, next_hop);
+        return choose_exit(address, *route, device, xdp, neighbour);
     }
-    const bool changed = table != table_;
-    table_ = std::move(table);
+};
+
+bool Reacher::follow(const std::set<IpAddress>& addresses, const std::vector<Interface>& interfaces, Netlink& netlink) {
+    bool changed = std::erase_if(table_, [&](const auto& entry) { return !addresses.contains(entry.first); }) != 0;
+    Lookup lookup(interfaces, netlink);
+    for (const IpAddress& address : addresses) {
+        if (!table_.contains(address)) {
+            table_.emplace(address, lookup.reach(address, hops_));
+            changed = true;
+        }
+    }
+    return changed;
+}
+
+bool Reacher::refresh(const std::vector<Interface>& interfaces, Netlink& netlink) {
+    Lookup lookup(interfaces, netlink);
+    bool changed = false;
+    hops_.clear();
+    for (auto& [address, reach] : table_) {
+        Reach now = lookup.reach(address, hops_);
+        changed |= now != reach;
+        reach = std::move(now);
+    }
+    return changed;
+}
+
+bool Reacher::refresh(const std::set<Hop>& hops, const std::vector<Interface>& interfaces, Netlink& netlink) {
+    Lookup lookup(interfaces, netlink);
+    bool changed = false;
+    for (auto& [address, reach] : table_) {
+        if (hops.contains({reach.ifindex, reach.next_hop})) {
+            Reach now = lookup.reach(address, hops_);
+            changed |= now != reach;
+            reach = std::move(now);
+        }
+    }
     return changed;
 }
 
 void Reacher::keep_fresh(Netlink& netlink) {
-    std::set<std::pair<std::uint32_t, IpAddress>> hops;
-    for (const auto& [address, reach] : table_) {
-        if (reach.exit == Reach::Exit::xmit || reach.exit == Reach::Exit::peer) {
-            hops.emplace(reach.ifindex, reach.next_hop);
-        }
-    }
-    for (const auto& [ifindex, hop] : hops) {
+    for (const auto& [ifindex, hop] : hops_) {
         const auto now = netlink.neighbour(ifindex, hop);
         if (now.ok() && now->state != NeighbourState::usable) {
             (void)netlink.resolve(ifindex, hop).ok();

@@ -21,14 +21,23 @@ namespace penstock::apply {
 
 class Reacher {
 public:
-    // Looks up all `addresses` anew and forgets others. True if the table changed.
-    bool refresh(const std::set<IpAddress>& addresses, const std::vector<Interface>& interfaces, Netlink& netlink);
-    // Asks the kernel to make sure of the MACs that we use without its knowing.
+    using Hop = std::pair<std::uint32_t, IpAddress>;  // interface, next hop
+
+    // Looks up those of `addresses` that are new and forgets those that are not there. True if the table changed.
+    bool follow(const std::set<IpAddress>& addresses, const std::vector<Interface>& interfaces, Netlink& netlink);
+    // Looks up everything anew. True if the table changed.
+    bool refresh(const std::vector<Interface>& interfaces, Netlink& netlink);
+    // Looks up what goes over one of these neighbours. True if the table changed.
+    bool refresh(const std::set<Hop>& hops, const std::vector<Interface>& interfaces, Netlink& netlink);
+    // Asks the kernel for MACs that we lack, and to make sure of those that we use without its knowing.
     void keep_fresh(Netlink& netlink);
     [[nodiscard]] const plan::ReachTable& table() const { return table_; }
 
 private:
+    struct Lookup;  // what look-ups at one moment share
+
     plan::ReachTable table_;
+    std::set<Hop> hops_;  // neighbours whose MAC we write or would like to
 };
 
 }  // namespace penstock::apply
