@@ -3,6 +3,8 @@
 // for the tickets, which all threads share.
 #pragma once
 
+#include <sys/random.h>
+
 #include <array>
 #include <memory>
 #include <string>
@@ -21,7 +23,10 @@ struct IdleNode : ring::ListNode {
 };
 
 struct Context {
-    Context(ring::Loop& on, SlotStats& counters, Tickets& shared) : loop(on), stats(counters), tickets(shared), pool(on) {}
+    Context(ring::Loop& on, SlotStats& counters, Tickets& shared) : loop(on), stats(counters), tickets(shared), pool(on) {
+        // Not a secret: only different from thread to thread and from start to start.
+        static_cast<void>(::getrandom(&request_id_seed, sizeof request_id_seed, 0));
+    }
 
     ring::Loop& loop;
     SlotStats& stats;
@@ -30,10 +35,24 @@ struct Context {
     std::shared_ptr<const Tables> tables;  // never null once the first snapshot was taken
     bool draining = false;                 // answers end with Connection: close
     ring::List<IdleNode> idle;
-    std::uint64_t request_ids = 0;
+    std::uint64_t request_id_seed = 0;
+    std::uint32_t request_ids = 0;
 
     [[nodiscard]] ring::Time in_ms(std::uint64_t ms) const { return ms == 0 ? ring::kNever : loop.now() + std::chrono::milliseconds(ms); }
     void count_reason(Reason reason) { count(stats.reasons[static_cast<std::size_t>(reason)]); }
+    void count_status(int status) { count(stats.status_class[static_cast<std::size_t>(status / 100) % stats.status_class.size()]); }
+    // Replaces `out` by an id that no other request has: 16 hexadecimal digits of this thread, 8 that count.
+    void next_request_id(std::string& out) {
+        static constexpr char kDigits[] = "0123456789abcdef";
+        out.resize(24);
+        for (std::size_t i = 0; i < 16; ++i) {
+            out[i] = kDigits[request_id_seed >> (60 - 4 * i) & 15];
+        }
+        ++request_ids;
+        for (std::size_t i = 0; i < 8; ++i) {
+            out[16 + i] = kDigits[request_ids >> (28 - 4 * i) & 15];
+        }
+    }
     [[nodiscard]] ListenerStats& listener(std::uint32_t id) { return stats.listeners[id % kStatsListenersMax]; }
 };
 

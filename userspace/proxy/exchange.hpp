@@ -9,6 +9,7 @@
 #include "userspace/http/writer.hpp"
 #include "userspace/proxy/backend_connect.hpp"
 #include "userspace/proxy/event.hpp"
+#include "userspace/proxy/gather.hpp"
 #include "userspace/proxy/http_proxy.hpp"
 
 namespace penstock::proxy {
@@ -18,9 +19,9 @@ struct RequestFacts {
     std::string method;
     int minor = 1;
     http::Framing framing = http::Framing::none;
-    std::uint64_t content_length = 0;
     bool keep_alive = true;
     bool upgrade = false;
+    bool json = false;  // what our own answers are written in
     std::string id;
 };
 
@@ -35,23 +36,40 @@ struct Route {
 
 class Exchange {
 public:
+    // `out` is the connection's scratch space for heads.
     Exchange(Context& context, HttpClient& client, ring::Scope& scope, std::string& out)
-        : context_(context), client_(client), scope_(scope), out_(out) {}
+        : context_(context), client_(client), scope_(scope), out_(out), tables_(context.tables) {}
 
-    // True: the client's connection can serve another request.
-    ring::Task<bool> run(http::RequestHead& head, http::RequestParser& parser, std::size_t head_in_stream);
+    // True: the client's connection can serve another request. `head_in_stream`: bytes of the head at the front of the client's stream.
+    ring::Task<bool> run(http::RequestHead& head, std::size_t head_in_stream);
 
 private:
+    enum class Attempt : std::uint8_t { ended, served, again };  // ended: so does the client's connection; again: on a fresh connection
+
+    void note(const http::RequestHead& head);
+    [[nodiscard]] std::optional<Reason> fault_of(const http::RequestHead& head, std::string_view& detail);
     Route route(http::RequestHead& head);
-    ring::Task<bool> refuse(const http::RequestHead* head, Reason reason, std::string_view detail = {});
+    ring::Task<bool> refuse(Reason reason, std::string_view detail = {});
+    ring::Task<bool> redirect(const http::RequestHead& head, const fb::RedirectT& to);
     ring::Task<bool> forward(http::RequestHead& head);
-    ring::Task<std::optional<bool>> attempt(const std::string& request_head, std::shared_ptr<const BackendSet> set, bool fresh);
+    ring::Task<Attempt> attempt(const std::string& request_head, std::shared_ptr<const BackendSet> set, bool fresh);
+    ring::Task<Attempt> answer_fault(Reason fault, bool may_try_again);
+
+    ring::Task<bool> send_request(const std::string& request_head);
     ring::Task<> pump_request();
-    ring::Task<int> send_piece(Stream& to, http::Framing framing, std::string_view data, ring::Time deadline);
-    ring::Task<std::optional<Reason>> read_response_head(http::ResponseParser& parser);
-    ring::Task<bool> relay(http::ResponseParser& parser);
+    ring::Task<> pump_pieces();
     ring::Task<> stop_pump();
+    ring::Task<std::optional<Reason>> read_response_head(http::ResponseParser& parser);
+    ring::Task<std::optional<Reason>> wait_for_response();
+    ring::Task<bool> pass_interim(http::ResponseParser& parser);
+    ring::Task<bool> switch_protocols(http::ResponseParser& parser);
+    ring::Task<bool> relay(http::ResponseParser& parser);
+    ring::Task<bool> send_to_client(Gather& gather);
+    void count_broken(int error);
+    void keep_backend(const Endpoint& endpoint);
+
     [[nodiscard]] ring::Time stall_deadline() const;
+    [[nodiscard]] bool may_keep() const { return facts_.keep_alive && !context_.draining && request_body_.complete() && !request_broken_; }
 
     Context& context_;
     HttpClient& client_;
@@ -68,13 +86,13 @@ private:
 
     Stream backend_;
     http::BodyReader request_body_;
-    bool request_started_ = false;  // bytes of the body were taken from the client: no attempt after this one
-    bool request_broken_ = false;   // the client's body ended in a fault
+    ring::Time request_moved_ = {};    // when bytes of the body last went on
+    bool request_started_ = false;     // bytes of the body were taken from the client: no attempt after this one
+    bool request_broken_ = false;      // the rest of the client's body cannot be told from a next request
     std::optional<Reason> request_fault_;
     std::optional<Event> pump_done_;
     std::optional<ring::Scope> pump_scope_;
-    std::string backend_head_;      // a head of the backend that came in pieces
-    bool answered_ = false;         // bytes of a final response went to the client
+    std::string backend_head_;         // a head of the backend that came in pieces
 };
 
 }  // namespace penstock::proxy

@@ -85,6 +85,9 @@ void write_request(std::string& out, http::RequestHead& head, std::string_view p
     headers.remove_hop_by_hop();
     headers.remove("content-length");
     headers.remove("host");
+    if (head.minor == 0) {
+        headers.remove("expect");  // means nothing there, but would to the backend
+    }
     // Forwarded by strangers says what they like; ours is added to X-Forwarded-For only, the rest is replaced.
     headers.set("X-Forwarded-For", forwarded_for);
     headers.set("X-Forwarded-Proto", client.tls ? "https" : "http");
@@ -171,21 +174,20 @@ void write_redirect(std::string& out, const http::RequestHead& head, std::string
     writer.end();
 }
 
-void write_refusal(std::string& out, const http::RequestHead* head, Reason reason, int status, std::string_view detail, std::string_view request_id,
-                   bool keep_alive) {
-    const bool json = head != nullptr && head->headers.find("accept").value_or("").find("application/json") != std::string_view::npos;
-    const ReasonInfo& about = info(reason);
-    const std::string_view text = detail.empty() ? about.text : detail;
-    const std::string body = json ? fmt::format(R"({{"status":{},"reason":"{}","message":"{}","request_id":"{}"}})" "\n", status, about.name, escaped(text), request_id)
-                                  : fmt::format("{} {}\n{}: {}\nrequest {}\n", status, http::reason_phrase(status), about.name, text, request_id);
+void write_refusal(std::string& out, const Refusal& refusal) {
+    const ReasonInfo& about = info(refusal.reason);
+    const std::string_view text = refusal.detail.empty() ? about.text : refusal.detail;
+    const std::string body =
+        refusal.json ? fmt::format(R"({{"status":{},"reason":"{}","message":"{}","request_id":"{}"}})" "\n", refusal.status, about.name, escaped(text), escaped(refusal.request_id))
+                     : fmt::format("{} {}\n{}: {}\nrequest {}\n", refusal.status, http::reason_phrase(refusal.status), about.name, text, refusal.request_id);
     http::HeadWriter writer(out);
-    writer.status(status).header("Content-Type", json ? "application/json" : "text/plain; charset=utf-8").header("Content-Length", body.size());
+    writer.status(refusal.status).header("Content-Type", refusal.json ? "application/json" : "text/plain; charset=utf-8").header("Content-Length", body.size());
     writer.header("X-Penstock-Reason", about.name);
-    if (!keep_alive) {
+    if (!refusal.keep_alive) {
         writer.header("Connection", "close");
     }
     writer.end();
-    if (head == nullptr || head->method != "HEAD") {
+    if (!refusal.to_head) {
         out += body;
     }
 }

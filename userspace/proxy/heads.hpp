@@ -39,9 +39,17 @@ void write_response(std::string& out, http::ResponseHead& head, http::Framing fr
 void write_redirect(std::string& out, const http::RequestHead& head, std::string_view path, const ClientFacts& client, const fb::RedirectT& redirect,
                     std::string_view matched_prefix, bool keep_alive);
 
-// An answer of our own, whole. JSON if the client prefers it. `head` null: nothing is known of the request.
-void write_refusal(std::string& out, const http::RequestHead* head, Reason reason, int status, std::string_view detail, std::string_view request_id,
-                   bool keep_alive);
+// An answer of our own.
+struct Refusal {
+    Reason reason = Reason::bad_request;
+    int status = 400;
+    std::string_view detail = {};  // instead of the reason's own sentence
+    std::string_view request_id = "-";
+    bool keep_alive = false;
+    bool json = false;             // the client prefers it to text
+    bool to_head = false;          // an answer to HEAD: the body is left out
+};
+void write_refusal(std::string& out, const Refusal& refusal);
 
 // The path after an edit: the whole of it, or the matched prefix exchanged.
 std::string edited_path(std::string_view path, fb::PathEdit edit, std::string_view replacement, std::string_view matched_prefix);

@@ -26,17 +26,13 @@ public:
     ring::Scope& scope() { return scope_; }
 
     ring::Task<> run() {
-        const fb::LimitsT& limits = context_.tables->limits;
-        http::Limits http_limits;
-        http_limits.head_bytes_max = limits.header_bytes_max;
-        http_limits.headers_max = limits.headers_max;
-        http::RequestParser parser(http_limits);
+        http::RequestParser parser(http_limits(context_.tables->limits));
         bool first = true;
         while (co_await read_head(parser, first)) {
             first = false;
             Exchange exchange(context_, client_, scope_, out_);
             const std::size_t in_stream = parser.size() - before_;
-            if (!co_await exchange.run(parser.head(), parser, in_stream)) {
+            if (!co_await exchange.run(parser.head(), in_stream)) {
                 break;
             }
             parser.reset();
@@ -102,9 +98,13 @@ private:
 
     ring::Task<> refuse(Reason reason, int status, std::string_view detail) {
         context_.count_reason(reason);
-        count(context_.stats.status_class[static_cast<std::size_t>(status / 100)]);
+        context_.count_status(status);
         out_.clear();
-        write_refusal(out_, nullptr, reason, status, detail, "-", false);
+        Refusal refusal;
+        refusal.reason = reason;
+        refusal.status = status;
+        refusal.detail = detail;
+        write_refusal(out_, refusal);
         co_await client_.stream.send(out_, context_.in_ms(1000));
     }
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "userspace/http/message.hpp"
 #include "userspace/proxy/context.hpp"
 #include "userspace/proxy/heads.hpp"
 #include "userspace/proxy/stream.hpp"
@@ -18,6 +19,8 @@ struct HttpClient {
     ClientFacts facts;
     std::string tls_listener;   // name of the listener that the SNI chose; empty for plain HTTP
 };
+
+http::Limits http_limits(const fb::LimitsT& limits);
 
 // Serves until the connection ends. `context` outlives it.
 ring::Task<> serve_http(Context& context, HttpClient client);

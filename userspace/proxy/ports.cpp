@@ -151,7 +151,8 @@ private:
             co_return co_await refuse(Reason::backend_connect);
         }
         Stream backend(std::move(connection.socket));
-        if (!first.empty() && co_await backend.send(first, context_.in_ms(tables_->limits.body_stall_ms)) != 0) {
+        const int sent = co_await backend.send(first, context_.in_ms(tables_->limits.body_stall_ms));  // nothing if it is empty
+        if (sent != 0) {
             co_return co_await refuse(Reason::backend_closed);
         }
         count(context_.stats.connections_open);

@@ -6,6 +6,8 @@
 namespace penstock::proxy {
 
 namespace {
+constexpr std::size_t kHeldMax = 8;
+constexpr std::size_t kRecordMax = 16 * 1024;  // of plaintext, RFC 8446 5.1
 std::span<const std::uint8_t> bytes_of(std::string_view text) { return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}; }
 }  // namespace
 
@@ -13,9 +15,9 @@ ring::Task<int> Stream::flush(ring::Time deadline) {
     if (session_->output().empty()) {
         co_return 0;
     }
-    sending_.clear();
-    sending_.swap(session_->output());
-    co_return co_await socket_.send(std::span<const std::uint8_t>(sending_), deadline);
+    // Freed when it is sent: an idle connection keeps no buffers.
+    const std::vector<std::uint8_t> sending = std::exchange(session_->output(), {});
+    co_return co_await socket_.send(std::span<const std::uint8_t>(sending), deadline);
 }
 
 void Stream::take_plaintext() { view_ = {reinterpret_cast<const char*>(plaintext_.data()), plaintext_.size()}; }
@@ -41,8 +43,27 @@ ring::Task<int> Stream::handshake(ssl_ctx_st* context, std::string first, ring::
     co_return session_->state() == tls::SessionState::failed ? EPROTO : 0;
 }
 
+bool Stream::gather() {
+    if (session_ != nullptr || !socket_.open() || held_.size() >= kHeldMax) {
+        return false;
+    }
+    ring::Buffer more = socket_.take();
+    if (more.empty()) {
+        return false;
+    }
+    held_.push_back(std::move(buffer_));
+    buffer_ = std::move(more);
+    view_ = buffer_.view();
+    return true;
+}
+
 ring::Task<int> Stream::fill(ring::Time deadline) {
+    held_.clear();
     buffer_.reset();
+    view_ = {};
+    if (!socket_.open()) {
+        co_return ECANCELED;
+    }
     if (session_ != nullptr && session_->state() != tls::SessionState::established) {
         co_return session_->state() == tls::SessionState::closed ? kEnded : EPROTO;
     }
@@ -72,14 +93,39 @@ ring::Task<int> Stream::fill(ring::Time deadline) {
     }
 }
 
+// One record for all of it where that fits: a record costs 22 bytes, a system of its own at the client, and a pass of the cipher.
+bool Stream::encrypt(std::span<const iovec> parts) {
+    static thread_local std::vector<std::uint8_t> record;
+    record.clear();
+    for (const iovec& part : parts) {
+        const auto* bytes = static_cast<const std::uint8_t*>(part.iov_base);
+        if (parts.size() == 1 || part.iov_len >= kRecordMax) {
+            if (!session_->write(record) || !session_->write({bytes, part.iov_len})) {
+                return false;
+            }
+            record.clear();
+            continue;
+        }
+        if (record.size() + part.iov_len > kRecordMax) {
+            if (!session_->write(record)) {
+                return false;
+            }
+            record.clear();
+        }
+        record.insert(record.end(), bytes, bytes + part.iov_len);
+    }
+    return session_->write(record);
+}
+
 ring::Task<int> Stream::send(std::span<iovec> parts, ring::Time deadline) {
+    if (!socket_.open()) {
+        co_return ECANCELED;
+    }
     if (session_ == nullptr) {
         co_return co_await socket_.send(parts, deadline);
     }
-    for (const iovec& part : parts) {
-        if (!session_->write({static_cast<const std::uint8_t*>(part.iov_base), part.iov_len})) {
-            co_return EPROTO;
-        }
+    if (!encrypt(parts)) {
+        co_return EPROTO;
     }
     co_return co_await flush(deadline);
 }
@@ -90,11 +136,13 @@ ring::Task<int> Stream::send(std::string_view text, ring::Time deadline) {
 }
 
 ring::Task<> Stream::finish(ring::Time deadline) {
-    if (session_ != nullptr) {
+    if (session_ != nullptr && socket_.open()) {
         session_->close();
         co_await flush(deadline);
     }
-    socket_.shutdown_send();
+    if (socket_.open()) {
+        socket_.shutdown_send();
+    }
 }
 
 }  // namespace penstock::proxy

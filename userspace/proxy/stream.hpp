@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A connection as plaintext, whether TLS lies below or not, so that one HTTP coroutine serves both. What was received and not yet
 // consumed is data(); fill() waits for more once that is used up. One task may fill and one may send at a time.
+// After close() or abort() both give ECANCELED.
 #pragma once
 
 #include <memory>
@@ -27,6 +28,9 @@ public:
     void consume(std::size_t count) { view_.remove_prefix(count); }
     // Only when data() is empty. 0: there is data; kEnded; or an errno. Views into data() from before are void.
     ring::Task<int> fill(ring::Time deadline);
+    // Presents bytes that have arrived meanwhile, if there are, without waiting. Only when data() is empty; views from before stay until
+    // the next fill(), so that several buffers can leave in one send.
+    bool gather();
     // Sends all. 0 or an errno. The parts' memory must stay until the end; the array is used up.
     ring::Task<int> send(std::span<iovec> parts, ring::Time deadline);
     ring::Task<int> send(std::string_view text, ring::Time deadline);
@@ -42,13 +46,14 @@ public:
 private:
     ring::Task<int> flush(ring::Time deadline);
     void take_plaintext();
+    bool encrypt(std::span<const iovec> parts);
 
     ring::Socket socket_;
     ring::Buffer buffer_;
+    std::vector<ring::Buffer> held_;  // before buffer_, since the last fill
     std::string_view view_;
     std::unique_ptr<tls::Session> session_;
     std::vector<std::uint8_t> plaintext_;
-    std::vector<std::uint8_t> sending_;
 };
 
 }  // namespace penstock::proxy

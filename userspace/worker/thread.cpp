@@ -2,7 +2,6 @@
 #include "userspace/worker/thread.hpp"
 
 #include <cerrno>
-#include <future>
 
 #include "userspace/base/log.hpp"
 #include "userspace/proxy/ports.hpp"
@@ -32,12 +31,14 @@ void Thread::run(const ring::Options& options, std::function<void(Status)> ready
     // All of it dies on the thread that the ring belongs to.
     served_.clear();
     context_.reset();
+    let_go_.get_future().wait();  // stop() still uses the loop
     loop_.reset();
 }
 
 Thread::~Thread() {
     if (started_) {
         loop_->stop();
+        let_go_.set_value();
     }
     if (thread_.joinable()) {
         thread_.join();

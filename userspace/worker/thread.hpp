@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <future>
 #include <map>
 #include <memory>
 #include <string>
@@ -61,6 +62,7 @@ private:
     std::map<std::string, std::shared_ptr<Served>> served_;  // this thread's
     bool accepting_ = false;                              // this thread's
     std::atomic<std::uint64_t> open_ = 0;
+    std::promise<void> let_go_;  // the loop may die
     std::thread thread_;
     bool started_ = false;  // the loop stands, until the thread is told to stop
 };

@@ -1,0 +1,472 @@
+// SPDX-License-Identifier: Apache-2.0
+// HTTP through real sockets; every case runs on both rings.
+#include "userspace/proxy/http_proxy.hpp"
+
+#include "userspace/proxy/testing.hpp"
+
+using namespace penstock;
+using namespace penstock::proxy;
+using namespace penstock::proxy::testing;
+
+TEST_CASE("http_proxy: a request reaches the backend with who asked, and its answer comes back") {
+    Backend backend(echo);
+    Edge edge(ring_kind(), http_snapshot({backend.at()}));
+    Peer client = edge.client();
+    const Message answer = client.ask("GET /a/b?c=d HTTP/1.1\r\nHost: shop.example:8080\r\nAccept: x\r\nKeep-Alive: 5\r\nConnection: Keep-Alive, X-Mine\r\nX-Mine: 1\r\n\r\n");
+    CHECK(answer.status() == 200);
+    Message seen;
+    seen.head = answer.body;
+    CHECK(seen.start() == "GET /a/b?c=d HTTP/1.1");
+    CHECK(seen.field("Host") == "shop.example:8080");
+    CHECK(seen.field("Accept") == "x");
+    CHECK(seen.field("X-Forwarded-For") == "127.0.0.1");
+    CHECK(seen.field("X-Forwarded-Proto") == "http");
+    CHECK(seen.field("X-Forwarded-Host") == "shop.example:8080");
+    CHECK(seen.field("X-Request-Id") != "-");
+    CHECK(seen.field("X-Mine") == "-");
+    CHECK(seen.field("Keep-Alive") == "-");
+    CHECK(seen.field("Connection") == "-");
+}
+
+TEST_CASE("http_proxy: connections are kept alive on both sides") {
+    Backend backend(echo);
+    Edge edge(ring_kind(), http_snapshot({backend.at()}));
+    Peer client = edge.client();
+    for (int i = 0; i < 20; ++i) {
+        const Message answer = client.ask("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello");
+        REQUIRE(answer.status() == 200);
+        CHECK(answer.body.ends_with("hello"));
+        CHECK(answer.field("Connection") == "-");
+    }
+    CHECK(backend.connections() == 1);
+    CHECK(edge.stats().backend_reused_total == 19);
+    CHECK(edge.stats().requests_total == 20);
+    CHECK(edge.stats().status_class[2] == 20);
+}
+
+TEST_CASE("http_proxy: pipelined requests are answered in order") {
+    Backend backend(echo);
+    Edge edge(ring_kind(), http_snapshot({backend.at()}));
+    Peer client = edge.client();
+    std::string many;
+    for (int i = 0; i < 50; ++i) {
+        many += "POST /" + std::to_string(i) + " HTTP/1.1\r\nHost: a\r\nContent-Length: 300\r\n\r\n" + pattern(300);
+    }
+    client.send(many);
+    for (int i = 0; i < 50; ++i) {
+        const Message answer = client.message();
+        REQUIRE(answer.status() == 200);
+        CHECK(answer.body.starts_with("POST /" + std::to_string(i) + " "));
+        CHECK(answer.body.ends_with(pattern(300)));
+    }
+}
+
+TEST_CASE("http_proxy: a request in single bytes is the same request") {
+    Backend backend(echo);
+    Edge edge(ring_kind(), http_snapshot({backend.at()}));
+    Peer client = edge.client();
+    for (const char byte : std::string("POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\nX-T: 1\r\n\r\n")) {
+        client.send(std::string_view(&byte, 1));
+    }
+    const Message answer = client.message();
+    CHECK(answer.status() == 200);
+    CHECK(answer.body.ends_with("abcde"));
+    CHECK(client.ask("GET /y HTTP/1.1\r\nHost: a\r\n\r\n").body.starts_with("GET /y "));
+}
+
+TEST_CASE("http_proxy: large bodies go both ways at once, by length and by chunks, with trailers") {
+    // The backend sends back what it gets while it still gets it.
+    Backend backend([](Peer& peer) {
+        for (;;) {
+            Message request;
+            request.head = peer.take_until("\r\n\r\n");
+            if (request.head.empty()) {
+                return;
+            }
+            if (const std::string length = request.field("Content-Length"); length != "-") {
+                std::size_t left = std::stoul(length);
+                peer.send("HTTP/1.1 200 OK\r\nContent-Length: " + length + "\r\n\r\n");
+                while (left > 0) {
+                    const std::string piece = peer.take(std::min<std::size_t>(left, 10'000));
+                    if (piece.empty() || !peer.send(piece)) {
+                        return;
+                    }
+                    left -= piece.size();
+                }
+            } else {
+                peer.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+                for (;;) {
+                    const std::string line = peer.take_until("\r\n");
+                    const std::size_t size = line.empty() ? 0 : std::stoul(line, nullptr, 16);
+                    if (size == 0) {
+                        peer.send("0\r\n" + peer.take_until("\r\n\r\n"));
+                        break;
+                    }
+                    peer.send(line + peer.take(size + 2));
+                }
+            }
+        }
+    });
+    Edge edge(ring_kind(), http_snapshot({backend.at()}));
+    const std::string body = pattern(3'000'000);
+    for (const bool chunked : {false, true}) {
+        Peer client = edge.client();
+        std::thread sender([&] {
+            client.send("POST /up HTTP/1.1\r\nHost: a\r\n");
+            if (!chunked) {
+                client.send("Content-Length: " + std::to_string(body.size()) + "\r\n\r\n");
+                client.send(body);
+                return;
+            }
+            client.send("Transfer-Encoding: chunked\r\n\r\n");
+            for (std::size_t at = 0; at < body.size(); at += 99'999) {
+                const std::string piece = body.substr(at, 99'999);
+                char size[20];
+                snprintf(size, sizeof size, "%zx\r\n", piece.size());
+                client.send(size + piece + "\r\n");
+            }
+            client.send("0\r\nX-Sum: 42\r\n\r\n");
+        });
+        const Message answer = client.message();
+        sender.join();
+        CHECK(answer.status() == 200);
+        CHECK(answer.whole);
+        CHECK((answer.body == body));
+        CHECK(answer.trailers == (chunked ? "X-Sum: 42\r\n" : ""));
+    }
+}
+
+TEST_CASE("http_proxy: a client that does not read stops the backend, and the other clients go on") {
+    std::atomic<std::size_t> sent = 0;
+    constexpr std::size_t kWhole = 64U << 20;
+    Backend backend([&](Peer& peer) {
+        const Message request = peer.message();
+        if (!request.head.starts_with("GET /big")) {
+            peer.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+            return;
+        }
+        peer.send("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(kWhole) + "\r\n\r\n");
+        const std::string piece = pattern(1 << 16);
+        while (sent < kWhole && peer.send(piece)) {
+            sent += piece.size();
+        }
+    });
+    Edge edge(ring_kind(), http_snapshot({backend.at()}));
+    Peer slow = edge.client();
+    slow.send("GET /big HTTP/1.1\r\nHost: a\r\n\r\n");
+    std::size_t before = 1;
+    CHECK(Edge::eventually([&] {  // it comes to rest long before the end
+        std::this_thread::sleep_for(20ms);
+        return std::exchange(before, sent.load()) == sent.load() && sent.load() > 0;
+    }));
+    CHECK(sent < kWhole / 2);
+    CHECK(edge.client().ask("GET / HTTP/1.1\r\nHost: a\r\n\r\n").body == "ok");
+    const Message answer = slow.message();
+    CHECK(answer.whole);
+    CHECK(answer.body.size() == kWhole);
+}
+
+TEST_CASE("http_proxy: a backend that does not read stops the client") {
+    std::promise<void> go;
+    auto gone = go.get_future().share();
+    Backend backend([&](Peer& peer) {
+        peer.take_until("\r\n\r\n");
+        gone.wait();
+        const std::string body = peer.take(64U << 20);
+        peer.send("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n" + std::to_string(body.size()));
+    });
+    Edge edge(ring_kind(), http_snapshot({backend.at()}));
+    Peer client = edge.client();
+    std::atomic<std::size_t> sent = 0;
+    std::thread sender([&] {
+        client.send("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 67108864\r\n\r\n");
+        const std::string piece = pattern(1 << 16);
+        while (sent < (64U << 20) && client.send(piece)) {
+            sent += piece.size();
+        }
+    });
+    std::size_t before = 1;
+    CHECK(Edge::eventually([&] {
+        std::this_thread::sleep_for(20ms);
+        return std::exchange(before, sent.load()) == sent.load() && sent.load() > 0;
+    }));
+    CHECK(sent < (32U << 20));
+    go.set_value();
+    CHECK(client.message().body == "67108864");
+    sender.join();
+}
+
+TEST_CASE("http_proxy: answers without a body, by any rule, keep the connection in step") {
+    struct Case {
+        std::string method, answer;
+        int status;
+        std::string body;
+        bool kept;
+    };
+    const Case cases[] = {
+        {"HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", 200, "", true},
+        {"HEAD", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", 200, "", true},
+        {"GET", "HTTP/1.1 204 No Content\r\n\r\n", 204, "", true},
+        {"GET", "HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\n\r\n", 304, "", true},
+        {"GET", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 200, "", true},
+        {"GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 200, "", true},
+        {"GET", "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", 103, "", true},
+    };
+    for (const Case& one : cases) {
+        INFO(one.method << " " << one.answer);
+        Backend backend(always(one.answer));
+        Edge edge(ring::Kind::automatic, http_snapshot({backend.at()}));
+        Peer client = edge.client();
+        for (int i = 0; i < 2; ++i) {
+            Message answer = client.ask(one.method + " / HTTP/1.1\r\nHost: a\r\n\r\n", one.method);
+            CHECK(answer.status() == one.status);
+            CHECK(answer.body == one.body);
+            if (one.status == 103) {
+                answer = client.message();
+                CHECK(answer.body == "ok");
+            }
+        }
+        CHECK(backend.connections() == 1);
+    }
+}
+
+TEST_CASE("http_proxy: a body that ends with the backend's connection is framed for the client") {
+    Backend backend([](Peer& peer) {
+        peer.message();
+        peer.send("HTTP/1.0 200 OK\r\n\r\nall of it");
+    });
+    Edge edge(ring_kind(), http_snapshot({backend.at()}));
+    Peer client = edge.client();
+    Message answer = client.ask("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    CHECK(answer.field("Transfer-Encoding") == "chunked");
+    CHECK(answer.body == "all of it");
+    CHECK(answer.whole);
+    CHECK(client.ask("GET / HTTP/1.1\r\nHost: a\r\n\r\n").body == "all of it");  // the client's connection stays
+    answer = edge.client().ask("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+    CHECK(answer.field("Transfer-Encoding") == "-");
+    CHECK(answer.field("Connection") == "close");
+    CHECK(answer.body == "all of it");
+}
+
+TEST_CASE("http_proxy: HTTP/1.0 clients are served as they expect") {
+    Backend backend(always("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n"));
+    Backend fixed(always("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nab"));
+    Edge edge(ring_kind(), http_snapshot({backend.at()}));
+    Peer client = edge.client();
+    Message answer = client.ask("GET / HTTP/1.0\r\n\r\n");
+    CHECK(answer.field("Transfer-Encoding") == "-");
+    CHECK(answer.body == "ab");
+    edge.serve(http_snapshot({fixed.at()}));
+    Peer kept = edge.client();
+    for (int i = 0; i < 2; ++i) {
+        answer = kept.ask("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+        CHECK(answer.field("Connection") == "keep-alive");
+        CHECK(answer.body == "ab");
+    }
+    answer = kept.ask("GET / HTTP/1.0\r\n\r\n");
+    CHECK(answer.field("Connection") == "close");
+    CHECK(kept.ended());
+}
+
+TEST_CASE("http_proxy: Expect: 100-continue is the backend's to answer") {
+    Backend backend([](Peer& peer) {
+        for (;;) {
+            Message request;
+            request.head = peer.take_until("\r\n\r\n");
+            if (request.head.empty()) {
+                return;
+            }
+            if (request.head.starts_with("PUT /no")) {
+                peer.send("HTTP/1.1 413 No\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno");
+                return;
+            }
+            CHECK(request.field("Expect") == "100-continue");
+            peer.send("HTTP/1.1 100 Continue\r\n\r\n");
+            peer.send("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n" + peer.take(3));
+        }
+    });
+    Edge edge(ring_kind(), http_snapshot({backend.at()}));
+    Peer client = edge.client();
+    for (int i = 0; i < 2; ++i) {
+        client.send("PUT /yes HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n");
+        CHECK(client.take_until("\r\n\r\n") == "HTTP/1.1 100 Continue\r\n\r\n");
+        CHECK(client.ask("abc").body == "abc");
+    }
+    const Message answer = client.ask("PUT /no HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n");
+    CHECK(answer.status() == 413);
+    CHECK(answer.field("Connection") == "close");  // whether the body comes after all is unknown
+    CHECK(client.ended());
+}
+
+TEST_CASE("http_proxy: an upgraded connection carries bytes both ways until both have ended") {
+    Backend backend([](Peer& peer) {
+        const Message request = peer.message();
+        CHECK(request.field("Upgrade") == "chat");
+        CHECK(request.field("Connection") == "upgrade");
+        peer.send("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: chat\r\n\r\nfirst words");
+        for (std::string line = peer.take_until("\n"); !line.empty(); line = peer.take_until("\n")) {
+            peer.send("<" + line);
+        }
+        peer.send("bye");
+    });
+    Edge edge(ring_kind(), http_snapshot({backend.at()}));
+    Peer client = edge.client();
+    const Message answer = client.ask("GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: chat\r\n\r\nearly\n");
+    CHECK(answer.status() == 101);
+    CHECK(answer.field("Upgrade") == "chat");
+    CHECK(client.take(11) == "first words");
+    CHECK(client.take_until("\n") == "<early\n");
+    client.send("more\n");
+    CHECK(client.take_until("\n") == "<more\n");
+    client.end_sending();
+    CHECK(client.rest() == "bye");
+}
+
+TEST_CASE("http_proxy: a switch of protocols that nobody asked for is refused") {
+    Backend backend([](Peer& peer) {
+        peer.take_until("\r\n\r\n");
+        peer.send("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: chat\r\n\r\n");
+        peer.rest();
+    });
+    Edge edge(ring_kind(), http_snapshot({backend.at()}));
+    CHECK(edge.client().ask("GET / HTTP/1.1\r\nHost: a\r\n\r\n").status() == 502);
+    Peer client = edge.client();  // a body that has not come whole leaves no place for another protocol
+    CHECK(client.ask("POST / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: chat\r\nContent-Length: 5\r\n\r\nab").status() == 502);
+    CHECK(edge.counted(Reason::backend_invalid, 2));
+}
+
+TEST_CASE("http_proxy: a kept connection that the backend has closed meanwhile costs the client nothing") {
+    // The first answer promises more; the next request on it is met by a reset.
+    std::atomic<int> number = 0;
+    Backend backend([&](Peer& peer) {
+        const int mine = number++;
+        peer.message();
+        peer.send("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n" + std::to_string(mine));
+        peer.message();
+        if (mine == 0) {
+            peer.reset();
+            return;
+        }
+        peer.send("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n" + std::to_string(mine));
+    });
+    Edge edge(ring_kind(), http_snapshot({backend.at()}));
+    Peer client = edge.client();
+    CHECK(client.ask("GET / HTTP/1.1\r\nHost: a\r\n\r\n").body == "0");
+    CHECK(client.ask("GET / HTTP/1.1\r\nHost: a\r\n\r\n").body == "1");
+    CHECK(client.ask("GET / HTTP/1.1\r\nHost: a\r\n\r\n").body == "1");
+    CHECK(backend.connections() == 2);
+    CHECK(edge.reasons(Reason::backend_closed) == 0);
+}
+
+TEST_CASE("http_proxy: what may have been served is not sent twice") {
+    std::atomic<int> seen = 0;
+    Backend backend([&](Peer& peer) {
+        peer.message();
+        peer.send("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n0");
+        if (peer.message().whole) {
+            ++seen;
+        }
+        peer.reset();
+    });
+    Edge edge(ring_kind(), http_snapshot({backend.at()}));
+    Peer client = edge.client();
+    CHECK(client.ask("GET / HTTP/1.1\r\nHost: a\r\n\r\n").status() == 200);
+    CHECK(client.ask("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n").status() == 502);
+    CHECK(seen == 1);
+    CHECK(client.ask("GET / HTTP/1.1\r\nHost: a\r\n\r\n").status() == 200);  // and the client's connection stays
+}
+
+TEST_CASE("http_proxy: an endpoint that refuses is passed over") {
+    Backend good(echo);
+    Endpoint dead;
+    {
+        const Fd closed = listening();
+        dead = local_of(closed.get());
+    }
+    Edge edge(ring_kind(), http_snapshot({dead, good.at(), dead}));
+    Peer client = edge.client();
+    for (int i = 0; i < 6; ++i) {
+        CHECK(client.ask("GET / HTTP/1.1\r\nHost: a\r\n\r\n").status() == 200);
+    }
+}
+
+TEST_CASE("http_proxy: weights hold exactly over each cycle, unresolved shares included") {
+    Backend one(always("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1"));
+    Backend two(always("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n2"));
+    RuleSpec rule;
+    rule.backends = {{"web", 3}, {"two", 2}, {"", 1}, {"web", 0}};
+    Snapshot snapshot = http_snapshot({one.at()}, {rule});
+    snapshot.backends("two", {two.at()});
+    Edge edge(ring_kind(), snapshot);
+    Peer client = edge.client();
+    std::map<std::string, int> answers;
+    for (int i = 0; i < 60; ++i) {
+        const Message answer = client.ask("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        answers[answer.status() == 200 ? answer.body : std::to_string(answer.status())]++;
+    }
+    CHECK(answers == std::map<std::string, int>{{"1", 30}, {"2", 20}, {"500", 10}});
+}
+
+TEST_CASE("http_proxy: snapshots change under load and nothing fails") {
+    Backend one(always("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1"));
+    Backend two(always("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n2"));
+    Edge edge(ring_kind(), http_snapshot({one.at()}));
+    std::atomic<int> done = 0;
+    std::atomic<int> wrong = 0;
+    std::vector<std::thread> clients;
+    for (int c = 0; c < 4; ++c) {
+        clients.emplace_back([&] {
+            Peer client = edge.client();
+            for (int i = 0; i < 2500; ++i) {
+                const Message answer = client.ask("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+                wrong += answer.status() != 200 || !answer.whole;
+                ++done;
+            }
+        });
+    }
+    for (int swap = 1; swap <= 50; ++swap) {
+        while (done < swap * 190) {
+            std::this_thread::sleep_for(1ms);
+        }
+        edge.serve(http_snapshot({swap % 2 == 0 ? one.at() : two.at()}));
+    }
+    for (std::thread& one_client : clients) {
+        one_client.join();
+    }
+    CHECK(wrong == 0);
+    CHECK(edge.stats().requests_total == 10'000);
+    CHECK(edge.stats().connections_total == 4);
+}
+
+TEST_CASE("http_proxy: when the thread drains, waiting connections end at once and busy ones with their answer") {
+    std::promise<void> go;
+    auto going = go.get_future().share();
+    Backend backend([&](Peer& peer) {
+        while (peer.message().whole) {
+            if (going.valid()) {
+                going.wait();
+            }
+            peer.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+        }
+    });
+    Backend quick(always("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"));
+    Edge edge(ring_kind(), http_snapshot({quick.at()}));
+    Peer idle = edge.client();
+    CHECK(idle.ask("GET / HTTP/1.1\r\nHost: a\r\n\r\n").status() == 200);
+    edge.serve(http_snapshot({backend.at()}));
+    Peer busy = edge.client();
+    busy.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    CHECK(Edge::eventually([&] { return backend.connections() == 1; }));
+    edge.on_thread([](Context& context) {
+        context.draining = true;
+        while (!context.idle.empty()) {
+            context.idle.pop_front().scope.cancel();
+        }
+    });
+    CHECK(idle.ended());
+    go.set_value();
+    const Message answer = busy.message();
+    CHECK(answer.body == "ok");
+    CHECK(answer.field("Connection") == "close");
+    CHECK(busy.ended());
+}
