@@ -13,7 +13,7 @@
 #include <filesystem>
 
 #include "ctl/apply/attach.hpp"
-#include "ctl/apply/lab/lab.hpp"
+#include "ctl/apply/test/lab.hpp"
 #include "ctl/plan/steering_plan.hpp"
 #include "tools/test/catch.hpp"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "ctl/apply/lab/lab.hpp"
+#include "ctl/apply/test/lab.hpp"
 
 #include <fcntl.h>
 #include <netinet/tcp.h>

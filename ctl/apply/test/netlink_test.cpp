@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "ctl/apply/lab/lab.hpp"
+#include "ctl/apply/test/lab.hpp"
 #include "tools/test/catch.hpp"
 
 using namespace penstock;

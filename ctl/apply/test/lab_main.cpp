@@ -9,7 +9,7 @@
 #include <csignal>
 #include <cstdio>
 
-#include "ctl/apply/lab/lab.hpp"
+#include "ctl/apply/test/lab.hpp"
 
 int main(int argc, char** argv) {
     if (geteuid() != 0 || unshare(CLONE_NEWNET) != 0) {
