@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "tools/test/catch.hpp"
+#include "userspace/http/headers.hpp"
 #include "userspace/proxy/ports.hpp"
 #include "userspace/proxy/tables.hpp"
 

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "userspace/proxy/heads.hpp"
+
+#include "tools/test/catch.hpp"
+#include "userspace/http/parser.hpp"
+
+using namespace penstock;
+using namespace penstock::proxy;
+
+namespace {
+
+using Fields = std::vector<std::pair<std::string, std::string>>;
+
+std::unique_ptr<fb::HeaderEditT> edit(const Fields& set, const Fields& add, const std::vector<std::string>& remove) {
+    auto made = std::make_unique<fb::HeaderEditT>();
+    const auto fill = [](auto& to, const Fields& from) {
+        for (const auto& [name, value] : from) {
+            auto field = std::make_unique<fb::NameValueT>();
+            field->name = name;
+            field->value = value;
+            to.push_back(std::move(field));
+        }
+    };
+    fill(made->set, set);
+    fill(made->add, add);
+    made->remove = remove;
+    return made;
+}
+
+const ClientFacts kClient = {"192.0.2.7", false, 8080};
+
+std::string request(const std::string& text, const Treatment& treatment = {}, const ClientFacts& client = kClient) {
+    http::RequestParser parser;
+    REQUIRE(parser.parse(text) == http::Progress::done);
+    std::string out;
+    write_request(out, parser.head(), parser.head().path, client, treatment, "id-1");
+    return out;
+}
+
+std::string response(const std::string& text, const Treatment& treatment = {}, bool keep_alive = true, int minor = 1) {
+    http::ResponseParser parser;
+    parser.expect("GET");
+    REQUIRE(parser.parse(text) == http::Progress::done);
+    std::string out;
+    write_response(out, parser.head(), parser.head().framing, keep_alive, minor, treatment);
+    return out;
+}
+
+bool has(const std::string& head, const std::string& line) { return head.find("\r\n" + line + "\r\n") != std::string::npos; }
+bool mentions(const std::string& head, const std::string& text) { return head.find(text) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("heads: the path after an edit is that of the Gateway API") {
+    struct Case {
+        const char *path, *prefix, *replacement, *result;
+    };
+    // HTTPPathModifier, ReplacePrefixMatch, with the elements of its table.
+    const Case cases[] = {
+        {"/foo/bar", "/foo", "/xyz", "/xyz/bar"}, {"/foo/bar", "/foo", "/xyz/", "/xyz/bar"}, {"/foo", "/foo", "/xyz", "/xyz"},
+        {"/foo/", "/foo", "/xyz", "/xyz/"},       {"/foo/bar", "/foo", "", "/bar"},          {"/foo/", "/foo", "", "/"},
+        {"/foo", "/foo", "", "/"},                {"/foo/", "/foo", "/", "/"},               {"/foo", "/foo", "/", "/"},
+        {"/foo/bar", "/foo", "/", "/bar"},        {"/bar", "/", "/xyz", "/xyz/bar"},         {"/", "/", "/xyz", "/xyz/"},
+        {"/a/b/c", "/a/b", "/x/y", "/x/y/c"},
+    };
+    for (const Case& one : cases) {
+        INFO(one.path << " " << one.prefix << " -> " << one.replacement);
+        CHECK(edited_path(one.path, fb::PathEdit::ReplacePrefix, one.replacement, one.prefix) == one.result);
+    }
+    CHECK(edited_path("/foo", fb::PathEdit::None, "/x", "/foo") == "/foo");
+    CHECK(edited_path("/foo/bar", fb::PathEdit::ReplaceFull, "/x", "/foo") == "/x");
+    CHECK(edited_path("/foo/bar", fb::PathEdit::ReplaceFull, "", "/foo") == "/");
+}
+
+TEST_CASE("heads: a request tells the backend whom it comes from, whatever the client claims") {
+    const std::string head = request(
+        "GET /a?x=1 HTTP/1.1\r\nHost: Shop:8080\r\nX-Forwarded-For: 10.0.0.1\r\nX-Forwarded-For: 10.0.0.2\r\nX-Forwarded-Proto: https\r\n"
+        "X-Forwarded-Host: evil\r\nX-Request-ID: mine\r\n\r\n");
+    CHECK(head.starts_with("GET /a?x=1 HTTP/1.1\r\nHost: Shop:8080\r\n"));
+    CHECK(has(head, "X-Forwarded-For: 10.0.0.1, 10.0.0.2, 192.0.2.7"));
+    CHECK(has(head, "X-Forwarded-Proto: http"));
+    CHECK(has(head, "X-Forwarded-Host: Shop:8080"));
+    CHECK(has(head, "X-Request-ID: mine"));
+    CHECK_FALSE(mentions(head, "evil"));
+    CHECK(has(request("GET / HTTP/1.1\r\nHost: a\r\n\r\n", {}, {"::1", true, 443}), "X-Forwarded-Proto: https"));
+    CHECK(has(request("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), "X-Request-Id: id-1"));
+}
+
+TEST_CASE("heads: what belongs to one connection stays there") {
+    const std::string head = request(
+        "POST / HTTP/1.1\r\nHost: a\r\nConnection: close, X-Secret, Host\r\nX-Secret: 1\r\nKeep-Alive: 3\r\nProxy-Connection: x\r\nTE: trailers\r\n"
+        "Upgrade: h2c\r\nTransfer-Encoding: chunked\r\n\r\n");
+    for (const char* gone : {"X-Secret", "Keep-Alive", "Proxy-Connection", "TE:", "Upgrade", "Connection"}) {
+        INFO(gone);
+        CHECK_FALSE(mentions(head, gone));
+    }
+    CHECK(has(head, "Host: a"));
+    CHECK(has(head, "Transfer-Encoding: chunked"));
+    CHECK(has(request("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n"), "Content-Length: 4"));
+    CHECK(has(request("POST / HTTP/1.1\r\nHost: a\r\n\r\n"), "Content-Length: 0"));
+    CHECK_FALSE(mentions(request("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), "Content-Length"));
+    const std::string upgrade = request("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+    CHECK(has(upgrade, "Connection: upgrade"));
+    CHECK(has(upgrade, "Upgrade: websocket"));
+    CHECK_FALSE(mentions(request("PUT / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n"), "Expect"));
+}
+
+TEST_CASE("heads: filters edit a request, the rule's before the backend's") {
+    fb::FiltersT rule;
+    rule.request_headers = edit({{"X-Set", "rule"}, {"X-Both", "rule"}}, {{"X-Add", "2"}}, {"X-Gone"});
+    rule.rewrite = std::make_unique<fb::RewriteT>();
+    rule.rewrite->hostname = "inside";
+    rule.rewrite->path_edit = fb::PathEdit::ReplacePrefix;
+    rule.rewrite->path = "/v2";
+    fb::FiltersT backend;
+    backend.request_headers = edit({{"X-Both", "backend"}}, {}, {});
+    const std::string head = request("GET /v1/a?q HTTP/1.1\r\nHost: out\r\nx-set: client\r\nX-Add: 1\r\nx-gone: 1\r\n\r\n", {&rule, &backend, "/v1"});
+    CHECK(head.starts_with("GET /v2/a?q HTTP/1.1\r\nHost: inside\r\n"));
+    CHECK(has(head, "X-Set: rule"));
+    CHECK(has(head, "X-Both: backend"));
+    CHECK(has(head, "X-Add: 1"));
+    CHECK(has(head, "X-Add: 2"));
+    CHECK(has(head, "X-Forwarded-Host: out"));
+    CHECK_FALSE(mentions(head, "gone"));
+    rule.request_headers = edit({{"Host", "edited"}}, {}, {});
+    rule.rewrite.reset();
+    CHECK(has(request("GET / HTTP/1.1\r\nHost: out\r\n\r\n", {&rule, nullptr, "/"}), "Host: edited"));
+}
+
+TEST_CASE("heads: filters edit a response, and its framing is ours") {
+    fb::FiltersT rule;
+    rule.response_headers = edit({{"Server", "edge"}}, {{"Via", "edge"}}, {"X-Inside"});
+    const std::string head = response("HTTP/1.1 200 Fine\r\nServer: x\r\nX-Inside: 1\r\nConnection: close\r\nContent-Length: 3\r\n\r\n", {&rule, nullptr, {}});
+    CHECK(head.starts_with("HTTP/1.1 200 Fine\r\n"));
+    CHECK(has(head, "Server: edge"));
+    CHECK(has(head, "Via: edge"));
+    CHECK(has(head, "Content-Length: 3"));
+    CHECK_FALSE(mentions(head, "X-Inside"));
+    CHECK_FALSE(mentions(head, "Connection"));
+    CHECK(has(response("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", {}, false), "Connection: close"));
+    CHECK(has(response("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", {}, true, 0), "Connection: keep-alive"));
+    CHECK(has(response("HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\n\r\n"), "Content-Length: 7"));
+    const std::string switching = response("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n");
+    CHECK(has(switching, "Connection: upgrade"));
+    CHECK(has(switching, "Upgrade: x"));
+}
+
+TEST_CASE("heads: a redirect goes where the filter, the request and the listener say") {
+    struct Case {
+        const char *scheme, *hostname;
+        std::uint16_t port;
+        bool tls;
+        std::uint16_t listener;
+        const char* location;
+    };
+    const Case cases[] = {
+        {"", "", 0, false, 8080, "http://shop.example:8080/old/x?q=1"}, {"", "", 0, false, 80, "http://shop.example/old/x?q=1"},
+        {"https", "", 0, false, 8080, "https://shop.example/old/x?q=1"}, {"http", "", 0, true, 443, "http://shop.example/old/x?q=1"},
+        {"", "other", 0, true, 443, "https://other/old/x?q=1"},          {"https", "", 443, false, 80, "https://shop.example/old/x?q=1"},
+        {"http", "", 8083, true, 443, "http://shop.example:8083/old/x?q=1"}, {"", "", 80, false, 8080, "http://shop.example/old/x?q=1"},
+    };
+    const std::string text = "GET /old/x?q=1 HTTP/1.1\r\nHost: Shop.Example:1234\r\n\r\n";
+    http::RequestParser parser;
+    REQUIRE(parser.parse(text) == http::Progress::done);
+    for (const Case& one : cases) {
+        fb::RedirectT redirect;
+        redirect.scheme = one.scheme;
+        redirect.hostname = one.hostname;
+        redirect.port = one.port;
+        redirect.status = 301;
+        std::string out;
+        write_redirect(out, parser.head(), "/old/x", {"1.2.3.4", one.tls, one.listener}, redirect, "/old", true);
+        CHECK(out.starts_with("HTTP/1.1 301 "));
+        CHECK(has(out, "Location: " + std::string(one.location)));
+        CHECK(has(out, "Content-Length: 0"));
+    }
+    fb::RedirectT redirect;
+    redirect.path_edit = fb::PathEdit::ReplacePrefix;
+    redirect.path = "/new";
+    std::string out;
+    write_redirect(out, parser.head(), "/old/x", {"1.2.3.4", false, 80}, redirect, "/old", false);
+    CHECK(out.starts_with("HTTP/1.1 302 "));
+    CHECK(has(out, "Location: http://shop.example/new/x?q=1"));
+    CHECK(has(out, "Connection: close"));
+}
+
+TEST_CASE("heads: a refusal says its reason as text or JSON") {
+    std::string out;
+    Refusal refusal{.reason = Reason::no_backend, .status = 503, .detail = {}, .request_id = "a\"b", .keep_alive = true, .json = true, .to_head = false};
+    write_refusal(out, refusal);
+    CHECK(has(out, "X-Penstock-Reason: no_backend"));
+    CHECK(out.ends_with(R"({"status":503,"reason":"no_backend","message":"the service has no ready endpoint","request_id":"a\"b"})" "\n"));
+    CHECK_FALSE(mentions(out, "Connection"));
+    out.clear();
+    refusal.json = refusal.keep_alive = false;
+    refusal.detail = "more of it";
+    write_refusal(out, refusal);
+    CHECK(out.ends_with("\r\n\r\n503 Service Unavailable\nno_backend: more of it\nrequest a\"b\n"));
+    CHECK(has(out, "Connection: close"));
+    out.clear();
+    refusal.to_head = true;
+    write_refusal(out, refusal);
+    CHECK(out.ends_with("\r\n\r\n"));
+}
