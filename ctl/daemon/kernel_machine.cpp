@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctl/daemon/kernel_machine.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "ctl/apply/sockets.hpp"
+#include "ctl/plan/publish.hpp"
+#include "userspace/base/log.hpp"
+
+namespace penstock::daemon {
+
+namespace {
+
+using keeper::ItemKind;
+using nlohmann::json;
+
+constexpr auto kTick = std::chrono::seconds(5);
+
+std::int64_t now_ms() { return std::chrono::duration_cast<std::chrono::milliseconds>(Loop::Clock::now().time_since_epoch()).count(); }
+
+// A root is kept under its digest and generation: the bytes differ by the generation alone.
+std::string root_name(const std::string& digest, std::uint64_t generation) { return digest + "/" + std::to_string(generation); }
+
+apply::EdgeOptions edge_options(const Options& options) {
+    apply::EdgeOptions edge;
+    edge.bpf = options.datapath != DatapathWish::userspace;
+    edge.interfaces = options.interfaces;
+    edge.addresses = options.addresses;
+    edge.datapath.pin_dir = options.pin_dir;
+    edge.datapath.nat_port_min = options.nat_ports.first;
+    edge.datapath.nat_port_max = options.nat_ports.last;
+    edge.datapath.flows_max = options.flows_max;
+    edge.datapath.vips_max = options.vips_max;
+    edge.datapath.services_max = options.services_max;
+    edge.datapath.backends_max = options.backends_max;
+    return edge;
+}
+
+const char* name_of(keeper::WorkerState state) {
+    switch (state) {
+        case keeper::WorkerState::Started: return "standby";
+        case keeper::WorkerState::Active: return "active";
+        case keeper::WorkerState::Draining: return "draining";
+        case keeper::WorkerState::Exited: break;
+    }
+    return "exited";
+}
+
+const char* name_of(apply::XdpMode mode) {
+    switch (mode) {
+        case apply::XdpMode::native: return "native";
+        case apply::XdpMode::generic: return "generic";
+        case apply::XdpMode::none: break;
+    }
+    return "none";
+}
+
+const char* name_of(apply::AddressState::Kind kind) {
+    switch (kind) {
+        case apply::AddressState::Kind::added: return "added";
+        case apply::AddressState::Kind::present: return "present";
+        case apply::AddressState::Kind::foreign: return "foreign";
+        case apply::AddressState::Kind::failed: break;
+    }
+    return "failed";
+}
+
+}  // namespace
+
+Result<std::unique_ptr<KernelMachine>> KernelMachine::open(Loop& loop, const Options& options, Fd keeper_fd) {
+    PST_TRY_ASSIGN(auto edge, apply::Edge::open(edge_options(options)));
+    if (options.datapath == DatapathWish::xdp && !edge->has_datapath()) {
+        return Error(*edge->why_no_datapath()).in("--datapath=xdp");
+    }
+    if (!edge->has_datapath() && options.datapath == DatapathWish::automatic) {
+        log::warn("TCP and UDP are served in user space: {}", edge->why_no_datapath()->message());
+    }
+    PST_TRY_ASSIGN(auto keeper, apply::KeeperLink::over(std::move(keeper_fd)));
+    return std::unique_ptr<KernelMachine>(new KernelMachine(loop, options, std::move(keeper), std::move(edge)));
+}
+
+KernelMachine::KernelMachine(Loop& loop, Options options, std::unique_ptr<apply::KeeperLink> keeper, std::unique_ptr<apply::Edge> edge)
+    : loop_(loop), options_(std::move(options)), keeper_(std::move(keeper)), edge_(std::move(edge)) {
+    root_name_ = keeper_->published_root();
+}
+
+// ---- what the machine tells -------------------------------------------------------------------------------------------
+void KernelMachine::listen(MachineEvents events) {
+    events_ = std::move(events);
+    keeper_->on_taken = [this](const keeper::TakenT& taken) { on_taken(taken); };
+    for (const auto& [fd, ready] : {std::pair<int, Loop::Task>{keeper_->fd(), [this] { hear_keeper(); }}, {edge_->events_fd(), [this] { hear_network(); }}}) {
+        if (auto watched = loop_.watch(fd, ready); !watched.ok()) {
+            log::error("{}", watched.error().report());
+        }
+    }
+    tick_later();
+    // What came with the greeting has been read already.
+    for (const auto& [pid, worker] : keeper_->workers()) {
+        if (worker.state == keeper::WorkerState::Active && worker.generation != 0) {
+            loop_.post([this, generation = worker.generation] { events_.taken({.generation = generation, .failed = {}, .refused = {}}); });
+        }
+    }
+}
+
+void KernelMachine::hear_keeper() {
+    if (auto heard = keeper_->receive(); !heard.ok()) {
+        loop_.unwatch(keeper_->fd());
+        events_.lost(heard.error().message());
+    }
+}
+
+void KernelMachine::hear_network() {
+    if (edge_->on_events()) {
+        events_.changed();
+    }
+}
+
+void KernelMachine::tick_later() {
+    loop_.at("tick", Loop::Clock::now() + kTick, [this] {
+        if (edge_->tick(now_ms())) {
+            events_.changed();
+        }
+        tick_later();
+    });
+}
+
+void KernelMachine::on_taken(const keeper::TakenT& taken) {
+    WorkerTaken told{.generation = taken.generation, .failed = {}, .refused = taken.refused};
+    for (const auto& part : taken.failed) {
+        told.failed.emplace_back(part->part, part->reason);
+    }
+    events_.taken(told);
+}
+
+HeldRoot KernelMachine::held() const {
+    const std::string& root = keeper_->published_root();
+    return {.generation = keeper_->published_generation(), .digest = root.substr(0, root.find('/'))};
+}
+
+compile::Options KernelMachine::compile_options() const {
+    compile::Options compile;
+    compile.node_addresses = edge_->node_addresses();
+    compile.xdp = edge_->has_datapath();
+    compile.limits.vips_max = options_.vips_max;
+    compile.limits.services_max = options_.services_max;
+    compile.limits.backends_max = options_.backends_max;
+    return compile;
+}
+
+// ---- the steps of a rollout ---------------------------------------------------------------------------------------------
+Trouble KernelMachine::to_trouble(const compile::Compiled& wanted, const apply::Problem& problem) {
+    Trouble trouble{.what = problem.what, .error = problem.error, .failure = {}};
+    if (problem.address) {
+        trouble.failure = owner_of_address(wanted, *problem.address, problem.error.message());
+    }
+    return trouble;
+}
+
+void KernelMachine::open_missing_sockets(const compile::Compiled& wanted, std::vector<Trouble>& troubles) {
+    for (const auto* port : *root_of(wanted)->ports()) {
+        const std::string socket = port->socket()->str();
+        if (keeper_->held().contains({ItemKind::Socket, socket})) {
+            continue;
+        }
+        auto opened = [&]() -> Status {
+            PST_TRY_ASSIGN(const apply::SocketName name, apply::parse_socket_name(socket));
+            PST_TRY_ASSIGN(const std::vector<Fd> fds, apply::open_sockets(name, keeper_->slots()));
+            std::vector<int> numbers;
+            for (const Fd& fd : fds) {
+                numbers.push_back(fd.get());
+            }
+            return keeper_->put(ItemKind::Socket, socket, numbers);
+        }();
+        if (!opened.ok()) {
+            troubles.push_back({.what = "socket " + socket, .error = opened.error(), .failure = owner_of_socket(wanted, socket, opened.error().message())});
+        }
+    }
+}
+
+std::vector<Trouble> KernelMachine::prepare(const compile::Compiled& wanted) {
+    std::vector<Trouble> troubles;
+    for (const apply::Problem& problem : edge_->prepare(wanted, now_ms())) {
+        troubles.push_back(to_trouble(wanted, problem));
+    }
+    open_missing_sockets(wanted, troubles);
+    return troubles;
+}
+
+Status KernelMachine::publish(const compile::Compiled& wanted, const std::string& digest, std::uint64_t generation) {
+    const std::string name = root_name(digest, generation);
+    const plan::Publication difference = plan::difference(keeper_->held(), plan::needed(wanted.snapshot, name));
+    for (const auto& [kind, item] : difference.puts) {
+        switch (kind) {
+            case ItemKind::Key: PST_TRY(keeper_->put_bytes(kind, item, wanted.snapshot.keys.at(item)->reveal())); break;
+            case ItemKind::Part: PST_TRY(keeper_->put_bytes(kind, item, *wanted.snapshot.parts.at(item))); break;
+            case ItemKind::Root: PST_TRY(keeper_->put_bytes(kind, item, compile::root_bytes(wanted.snapshot, generation))); break;
+            case ItemKind::Socket:      // prepare() has tried
+            case ItemKind::StatsPage: break;
+        }
+    }
+    PST_TRY(keeper_->publish(generation, name));
+    root_name_ = name;
+    return success();
+}
+
+std::vector<Trouble> KernelMachine::finish(const compile::Compiled& wanted) {
+    std::vector<Trouble> troubles;
+    for (const apply::Problem& problem : edge_->finish(wanted, now_ms())) {
+        troubles.push_back(to_trouble(wanted, problem));
+    }
+    for (const auto& [kind, item] : plan::difference(keeper_->held(), plan::needed(wanted.snapshot, root_name_)).drops) {
+        if (auto dropped = keeper_->drop(kind, item); !dropped.ok()) {
+            troubles.push_back({.what = "drop " + item, .error = std::move(dropped).error(), .failure = {}});
+        }
+    }
+    return troubles;
+}
+
+// ---- facts ------------------------------------------------------------------------------------------------------------------
+json KernelMachine::processes_json() const {
+    json list = json::array({{{"name", "penstock-keeper"}, {"pid", keeper_->keeper_pid()}, {"state", "running"}, {"restarts", 0}, {"detail", ""}}});
+    for (const auto& [pid, worker] : keeper_->workers()) {
+        list.push_back({{"name", "penstock-worker"}, {"pid", pid}, {"state", name_of(worker.state)}, {"restarts", keeper_->worker_restarts()},
+                        {"generation", worker.generation}, {"detail", worker.detail}});
+    }
+    return list;
+}
+
+json KernelMachine::datapath_json() const {
+    json interfaces = json::array();
+    apply::Datapath* datapath = edge_->datapath();
+    if (datapath != nullptr) {
+        for (const apply::Attached& attached : datapath->attached()) {
+            interfaces.push_back({{"name", attached.name}, {"index", attached.ifindex}, {"attach", name_of(attached.xdp)}, {"tc", attached.tc}, {"reason", attached.reason}});
+        }
+    }
+    std::string reason = "--datapath=userspace asks for it";
+    if (datapath != nullptr) {
+        reason = "BPF programs are loaded and attached";
+    } else if (edge_->why_no_datapath()) {
+        reason = edge_->why_no_datapath()->report();
+    }
+    return {{"in_use", datapath != nullptr ? "xdp" : "userspace"}, {"reason", reason}, {"interfaces", interfaces},
+            {"abi", std::string(apply::abi_hash())}, {"pin_dir", datapath != nullptr ? datapath->folder() : ""},
+            {"steps_last", edge_->steps_last()}, {"steps_total", edge_->steps_total()}};
+}
+
+json KernelMachine::addresses_json() const {
+    json list = json::array();
+    for (const apply::AddressState& address : edge_->addresses()) {
+        list.push_back({{"address", address.address.text()}, {"interface", address.interface}, {"state", name_of(address.kind)}, {"detail", address.detail}});
+    }
+    return list;
+}
+
+MachineFacts KernelMachine::facts() {
+    MachineFacts facts;
+    facts.processes = processes_json();
+    facts.workers = {{"threads", keeper_->slots()}, {"ring", options_.ring}};
+    facts.datapath = datapath_json();
+    facts.addresses = addresses_json();
+    apply::Datapath* datapath = edge_->datapath();
+    facts.rung_xdp = {{"name", "xdp"}, {"since", "5.15"}, {"what", "L4 in XDP and tc"}, {"works", datapath != nullptr},
+                      {"detail", datapath != nullptr ? "" : facts.datapath["reason"].get<std::string>()}};
+    facts.verdicts = json::array();
+    if (datapath != nullptr) {
+        for (const apply::VerdictCount& verdict : datapath->verdicts()) {
+            facts.verdicts.push_back({{"name", verdict.name}, {"count", verdict.packets}, {"bytes", verdict.bytes}, {"text", verdict.text}});
+        }
+    }
+    return facts;
+}
+
+}  // namespace penstock::daemon

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// The Machine that penstockd runs on: the keeper with its workers, and the edge's L4 side (addresses, BPF maps).
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ctl/apply/edge.hpp"
+#include "ctl/apply/keeper_link.hpp"
+#include "ctl/daemon/loop.hpp"
+#include "ctl/daemon/machine.hpp"
+#include "ctl/daemon/options.hpp"
+
+namespace penstock::daemon {
+
+class KernelMachine final : public Machine {
+public:
+    // `loop` outlives it. Fails without a keeper or without netlink; never for want of BPF, unless --datapath=xdp asks for it.
+    static Result<std::unique_ptr<KernelMachine>> open(Loop& loop, const Options& options, Fd keeper);
+
+    void listen(MachineEvents events) override;
+    [[nodiscard]] HeldRoot held() const override;
+    [[nodiscard]] compile::Options compile_options() const override;
+    std::vector<Trouble> prepare(const compile::Compiled& wanted) override;
+    Status publish(const compile::Compiled& wanted, const std::string& digest, std::uint64_t generation) override;
+    std::vector<Trouble> finish(const compile::Compiled& wanted) override;
+    [[nodiscard]] MachineFacts facts() override;
+    [[nodiscard]] const StatsPage* stats() const override { return keeper_->stats(); }
+
+private:
+    KernelMachine(Loop& loop, Options options, std::unique_ptr<apply::KeeperLink> keeper, std::unique_ptr<apply::Edge> edge);
+    void open_missing_sockets(const compile::Compiled& wanted, std::vector<Trouble>& troubles);
+    void hear_keeper();
+    void hear_network();
+    void tick_later();
+    void on_taken(const keeper::TakenT& taken);
+    static Trouble to_trouble(const compile::Compiled& wanted, const apply::Problem& problem);
+    [[nodiscard]] nlohmann::json processes_json() const;
+    [[nodiscard]] nlohmann::json datapath_json() const;
+    [[nodiscard]] nlohmann::json addresses_json() const;
+
+    Loop& loop_;
+    Options options_;
+    std::unique_ptr<apply::KeeperLink> keeper_;
+    std::unique_ptr<apply::Edge> edge_;
+    MachineEvents events_;
+    std::string root_name_;  // of the wanted root, in the keeper
+};
+
+}  // namespace penstock::daemon

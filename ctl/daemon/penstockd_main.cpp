@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// penstockd: reads its command line, comes to live under a keeper, opens the machine, and runs the daemon's loop.
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <ctime>
+
+#include "ctl/daemon/control_server.hpp"
+#include "ctl/daemon/daemon.hpp"
+#include "ctl/daemon/kernel_machine.hpp"
+#include "ctl/daemon/launch.hpp"
+#include "schema/keeper.hpp"
+#include "userspace/base/log.hpp"
+#include "userspace/base/version.hpp"
+
+namespace {
+
+using namespace penstock;
+using namespace penstock::daemon;
+
+Result<Fd> termination_signals() {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    // Before any thread is started, so that all inherit it.
+    if (::sigprocmask(SIG_BLOCK, &set, nullptr) != 0) {
+        return sys_error("block signals");
+    }
+    Fd fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+    if (!fd.valid()) {
+        return sys_error("open a signal descriptor");
+    }
+    return fd;
+}
+
+Status serve(const Options& options, Fd keeper) {
+    PST_TRY_ASSIGN(const Fd signals, termination_signals());
+    PST_TRY_ASSIGN(const StateDir state, StateDir::open(options.state_dir));
+    PST_TRY_ASSIGN(auto loop, Loop::open());
+    PST_TRY_ASSIGN(auto machine, KernelMachine::open(*loop, options, std::move(keeper)));
+    PST_TRY(loop->watch(signals.get(), [&loop] { loop->stop(); }));
+    Daemon daemon(*loop, *machine, state, options, [] { return static_cast<std::int64_t>(::time(nullptr)); });
+    PST_TRY(daemon.start());
+    PST_TRY_ASSIGN(auto control, ControlServer::start(state.file("control.sock"), [&daemon](const ApiRequest& request) { return serve_api(daemon, request); }));
+    log::info("version {}, control socket {}", kVersion, state.file("control.sock"));
+    loop->run();
+    daemon.stop();
+    return success();
+}
+
+int fail(const Error& error) {
+    std::fprintf(stderr, "%s\n", error.report().c_str());
+    return keeper::kExitFailed;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    log::set_program(keeper::kDaemonProgram);
+    std::signal(SIGPIPE, SIG_IGN);
+    auto parsed = parse_options(argc, argv);
+    if (const auto* leave = std::get_if<Leave>(&parsed)) {
+        std::fputs(leave->text.c_str(), leave->exit_code == 0 ? stdout : stderr);
+        return leave->exit_code;
+    }
+    const Options options = std::get<Options>(std::move(parsed));
+    log::set_level(options.log_level);
+    if (options.detach) {
+        auto detached = apply::Datapath::detach(options.pin_dir);
+        return detached.ok() ? 0 : fail(detached.error());
+    }
+    auto keeper = inherited_keeper();
+    if (!keeper.ok()) {
+        return fail(keeper.error());
+    }
+    if (!*keeper) {
+        return fail(become_keeper(argc, argv, options));
+    }
+    auto served = serve(options, std::move(**keeper));
+    return served.ok() ? 0 : fail(served.error());
+}
