@@ -172,7 +172,7 @@ json Daemon::status_now() {
     facts.datapath["wanted"] = name_of(options_.datapath);
     json processes = facts.processes;
     processes.insert(processes.begin() + std::min<std::ptrdiff_t>(1, static_cast<std::ptrdiff_t>(processes.size())),
-                     {{"name", "penstockd"}, {"pid", ::getpid()}, {"state", "running"}, {"restarts", 0}, {"detail", ""}});
+                     json({{"name", "penstockd"}, {"pid", ::getpid()}, {"state", "running"}, {"restarts", 0}, {"detail", ""}}));
     json rungs = json::array({facts.rung_xdp});
     for (const Rung& rung : rungs_) {
         rungs.push_back({{"name", rung.name}, {"since", rung.since}, {"what", rung.what}, {"works", rung.works}, {"detail", rung.detail}});
