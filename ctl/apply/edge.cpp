@@ -34,8 +34,8 @@ bool same_network(const InterfaceAddress& own, const IpAddress& address) {
     return true;
 }
 
-std::set<IpAddress> addresses_of(const compile::Steering& steering) {
-    std::set<IpAddress> addresses;
+std::unordered_set<IpAddress> addresses_of(const compile::Steering& steering) {
+    std::unordered_set<IpAddress> addresses;
     for (const auto& backend : steering.backends) {
         addresses.insert(backend.endpoint.address);
     }

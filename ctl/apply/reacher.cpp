@@ -82,7 +82,7 @@ struct Reacher::Lookup {
     }
 };
 
-bool Reacher::follow(const std::set<IpAddress>& addresses, const std::vector<Interface>& interfaces, Netlink& netlink) {
+bool Reacher::follow(const std::unordered_set<IpAddress>& addresses, const std::vector<Interface>& interfaces, Netlink& netlink) {
     bool changed = std::erase_if(table_, [&](const auto& entry) { return !addresses.contains(entry.first); }) != 0;
     Lookup lookup(interfaces, netlink);
     for (const IpAddress& address : addresses) {

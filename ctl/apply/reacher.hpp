@@ -4,9 +4,9 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
-#include <optional>
 #include <set>
+#include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "ctl/apply/netlink.hpp"
@@ -24,7 +24,7 @@ public:
     using Hop = std::pair<std::uint32_t, IpAddress>;  // interface, next hop
 
     // Looks up those of `addresses` that are new and forgets those that are not there. True if the table changed.
-    bool follow(const std::set<IpAddress>& addresses, const std::vector<Interface>& interfaces, Netlink& netlink);
+    bool follow(const std::unordered_set<IpAddress>& addresses, const std::vector<Interface>& interfaces, Netlink& netlink);
     // Looks up everything anew. True if the table changed.
     bool refresh(const std::vector<Interface>& interfaces, Netlink& netlink);
     // Looks up what goes over one of these neighbours. True if the table changed.

@@ -3,12 +3,14 @@
 
 #include <algorithm>
 #include <cstring>
+#include <unordered_set>
 #include <utility>
 
 #include "bpf/core/pst_hash.h"
 #include "bpf/core/pst_service.h"
 #include "ctl/plan/maglev.hpp"
 #include "ctl/plan/steering_plan.hpp"
+#include "userspace/base/assert.hpp"
 
 namespace penstock::plan {
 
@@ -78,24 +80,29 @@ private:
             record.kind = steered ? PST_VIP_SERVICE : PST_VIP_OURS;
             record.service = steered ? vip.service : std::uint16_t{0};
             record.listener = vip.listener;
-            out_.vips.emplace(VipKey{vip.address, static_cast<std::uint8_t>(vip.transport)}, record);
+            out_.vips.emplace_hint(out_.vips.end(), VipKey{vip.address, static_cast<std::uint8_t>(vip.transport)}, record);
             out_.filter.slot[filter_slot(vip.address.address)] |= PST_FILTER_VIP;
         }
         return success();
     }
 
     Status backends() {
-        std::map<std::uint32_t, bool> draining;
+        std::vector<bool> draining(observed_.backends.size());
         for (const Service& service : steering_.services) {
             for (const auto& backend : service.backends) {
-                draining[backend.backend] = backend.draining;
+                if (backend.backend < draining.size()) {
+                    draining[backend.backend] = backend.draining;
+                }
             }
         }
+        by_id_.resize(observed_.backends.size());
+        out_.backends.reserve(steering_.backends.size());
         for (const Backend& backend : steering_.backends) {
             if (backend.id == 0 || backend.id >= observed_.backends.size()) {
                 return full("pst_backends", observed_.backends.size(), backend.endpoint.text() + " of " + backend.object.name, "backends_max");
             }
-            out_.backends.emplace(backend.id, record_of(backend, draining[backend.id]));
+            out_.backends.emplace_back(backend.id, record_of(backend, draining[backend.id]));
+            by_id_[backend.id] = {&backend.endpoint, out_.backends.back().second.exit != PST_EXIT_NONE};
         }
         return success();
     }
@@ -139,27 +146,31 @@ private:
     }
 
     Status services() {
-        by_id_.reserve(steering_.backends.size());
-        for (const Backend& backend : steering_.backends) {
-            by_id_.emplace(backend.id, &backend.endpoint);
-        }
         for (const Service& service : steering_.services) {
             if (service.id == 0 || service.id >= observed_.services.size()) {
                 return full("pst_services", observed_.services.size(), service.name, "services_max");
             }
             PST_TRY(add_service(service));
         }
-        std::erase_if(state_.tables, [&](const auto& entry) { return !out_.services.contains(entry.first); });
+        if (state_.tables.size() > out_.services.size()) {
+            std::unordered_set<std::uint16_t> named;
+            for (const auto& [id, table] : out_.services) {
+                named.insert(id);
+            }
+            std::erase_if(state_.tables, [&](const auto& entry) { return !named.contains(entry.first); });
+        }
         return success();
     }
 
     // Also those that are down have a place in the table: the overlay takes their slots, and gives them back.
     [[nodiscard]] std::vector<State::Member> members_of(const Service& service) const {
         std::vector<State::Member> members;
+        members.reserve(service.backends.size());
         bool any_up = false;
         for (const auto& backend : service.backends) {
-            const bool exits = out_.backends.at(backend.backend).exit != PST_EXIT_NONE;
-            members.push_back({*by_id_.at(backend.backend), backend.weight, backend.backend, !backend.draining && exits});
+            const Known& known = by_id_.at(backend.backend);
+            PST_ASSERT(known.endpoint != nullptr);
+            members.push_back({*known.endpoint, backend.weight, backend.backend, !backend.draining && known.exits});
             any_up |= members.back().up && backend.weight > 0;
         }
         if (!any_up) {
@@ -178,7 +189,7 @@ private:
         if (!cached.slots->empty()) {
             PST_TRY(place(service, cached, table));
         }
-        out_.services.emplace(service.id, std::move(table));
+        out_.services.emplace_back(service.id, std::move(table));
         return success();
     }
 
@@ -243,7 +254,11 @@ private:
     std::int64_t now_ms_;
     Slab slab_;
     Desired out_;
-    std::unordered_map<std::uint32_t, const Endpoint*> by_id_;
+    struct Known {
+        const Endpoint* endpoint = nullptr;
+        bool exits = false;
+    };
+    std::vector<Known> by_id_;  // of this plan's backends
 };
 
 }  // namespace

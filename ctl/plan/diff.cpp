@@ -5,6 +5,7 @@
 //   finish    VIPs that lead to the worker - VIP filter off - VIPs away - words 0 - backends not ready - NAT filter off
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <set>
 
 #include "bpf/core/pst_service.h"
@@ -16,18 +17,29 @@ namespace {
 
 class Differ {
 public:
-    Differ(const Observed& observed, const Desired& desired) : observed_(observed), desired_(desired), filter_(*observed.filter) {}
+    Differ(const Observed& observed, const Desired& desired)
+        : observed_(observed), desired_(desired), filter_(*observed.filter), services_(observed.services.size()), backends_(observed.backends.size()) {
+        for (const auto& [id, table] : desired.services) {
+            services_[id] = true;
+        }
+        for (const auto& [id, backend] : desired.backends) {
+            backends_[id] = true;
+        }
+        compare_vips();
+    }
 
     std::vector<Step> make() {
         phase_ = Phase::prepare;
         raise_filter(PST_FILTER_NAT);
         put_services();
-        put_vips(PST_VIP_SERVICE);
+        put_vips(to_services_);
         raise_filter(PST_FILTER_VIP);
         phase_ = Phase::finish;
-        put_vips(PST_VIP_OURS);
+        put_vips(to_worker_);
         lower_filter(PST_FILTER_VIP);
-        erase_vips();
+        for (const VipKey& key : gone_) {
+            add(EraseVip{key});
+        }
         clear_services();
         clear_backends();
         lower_filter(PST_FILTER_NAT);
@@ -87,30 +99,34 @@ private:
                 put_backend(id, wanted);
             }
         }
-        std::vector<std::uint16_t> late;
+        std::set<std::uint16_t> late;
         for (const auto& [id, table] : desired_.services) {
             if (names_any(*table.slots, reused)) {
-                late.push_back(id);
+                late.insert(id);
             } else {
                 put_service(id, table);
             }
         }
-        park(reused, late);
-        for (const std::uint32_t id : reused) {
-            put_backend(id, desired_.backends.at(id));
-        }
-        for (const std::uint16_t id : late) {
-            put_service(id, desired_.services.at(id));
-        }
-    }
-
-    void park(const std::set<std::uint32_t>& reused, const std::vector<std::uint16_t>& late) {
         if (reused.empty()) {
             return;
         }
+        park(reused, late);
+        for (const auto& [id, wanted] : desired_.backends) {
+            if (reused.contains(id)) {
+                put_backend(id, wanted);
+            }
+        }
+        for (const auto& [id, table] : desired_.services) {
+            if (late.contains(id)) {
+                put_service(id, table);
+            }
+        }
+    }
+
+    void park(const std::set<std::uint32_t>& reused, const std::set<std::uint16_t>& late) {
         for (std::size_t index = 0; index < observed_.services.size(); ++index) {
             const auto id = static_cast<std::uint16_t>(index);
-            const bool done = desired_.services.contains(id) && std::find(late.begin(), late.end(), id) == late.end();
+            const bool done = services_[index] && !late.contains(id);
             if (observed_.services[index] != 0 && !done && names_any(slots_of(observed_.services[index]), reused)) {
                 add(PutService{id, 0});
                 parked_.insert(id);
@@ -131,7 +147,7 @@ private:
     void clear_services() {
         for (std::size_t id = 0; id < observed_.services.size(); ++id) {
             const auto service = static_cast<std::uint16_t>(id);
-            if (observed_.services[id] != 0 && !desired_.services.contains(service) && !parked_.contains(service)) {
+            if (observed_.services[id] != 0 && !services_[id] && !parked_.contains(service)) {
                 add(PutService{service, 0});
             }
         }
@@ -140,7 +156,7 @@ private:
     // Address and generation stay: should the id come back, they say whether it is the same endpoint.
     void clear_backends() {
         for (std::size_t id = 0; id < observed_.backends.size(); ++id) {
-            if (observed_.backends[id].flags != 0 && !desired_.backends.contains(static_cast<std::uint32_t>(id))) {
+            if (observed_.backends[id].flags != 0 && !backends_[id]) {
                 pst_backend gone = observed_.backends[id];
                 gone.flags = 0;
                 add(PutBackend{static_cast<std::uint32_t>(id), gone, false});
@@ -148,20 +164,27 @@ private:
         }
     }
 
-    // ---- VIPs
-    void put_vips(std::uint8_t kind) {
-        for (const auto& [key, vip] : desired_.vips) {
-            const auto old = observed_.vips->find(key);
-            if (vip.kind == kind && (old == observed_.vips->end() || std::memcmp(&old->second, &vip, sizeof(vip)) != 0)) {
-                add(PutVip{key, vip});
+    // ---- VIPs: both tables are sorted, so one walk over the two tells what is new, changed and gone
+    void compare_vips() {
+        auto old = observed_.vips->begin();
+        for (const auto& entry : desired_.vips) {
+            while (old != observed_.vips->end() && old->first < entry.first) {
+                gone_.push_back((old++)->first);
             }
+            const bool there = old != observed_.vips->end() && old->first == entry.first;
+            if (!there || std::memcmp(&old->second, &entry.second, sizeof(pst_vip)) != 0) {
+                (entry.second.kind == PST_VIP_SERVICE ? to_services_ : to_worker_).push_back(&entry);
+            }
+            old = there ? std::next(old) : old;
+        }
+        for (; old != observed_.vips->end(); ++old) {
+            gone_.push_back(old->first);
         }
     }
-    void erase_vips() {
-        for (const auto& [key, vip] : *observed_.vips) {
-            if (!desired_.vips.contains(key)) {
-                add(EraseVip{key});
-            }
+    using Vips = std::vector<const std::pair<const VipKey, pst_vip>*>;
+    void put_vips(const Vips& vips) {
+        for (const auto* vip : vips) {
+            add(PutVip{vip->first, vip->second});
         }
     }
 
@@ -169,6 +192,11 @@ private:
     const Desired& desired_;
     pst_filter filter_;
     std::set<std::uint16_t> parked_;  // services whose word is 0 for the moment
+    std::vector<bool> services_;      // those that are desired
+    std::vector<bool> backends_;
+    Vips to_services_;
+    Vips to_worker_;
+    std::vector<VipKey> gone_;
     Phase phase_ = Phase::prepare;
     std::vector<Step> steps_;
 };

@@ -4,8 +4,8 @@
 
 #include <array>
 #include <cstdint>
-#include <map>
 #include <string>
+#include <unordered_map>
 
 #include "userspace/base/ip.hpp"
 
@@ -35,6 +35,6 @@ struct Reach {
 };
 
 // By backend address. An address that is missing counts as Exit::none.
-using ReachTable = std::map<IpAddress, Reach>;
+using ReachTable = std::unordered_map<IpAddress, Reach>;
 
 }  // namespace penstock::plan

@@ -18,6 +18,7 @@
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "bpf/abi/pst_abi.h"
@@ -49,8 +50,8 @@ struct Desired {
     };
     pst_filter filter = {};
     std::map<VipKey, pst_vip> vips;
-    std::map<std::uint16_t, Table> services;
-    std::map<std::uint32_t, pst_backend> backends;
+    std::vector<std::pair<std::uint16_t, Table>> services;      // by id
+    std::vector<std::pair<std::uint32_t, pst_backend>> backends;  // by id
 };
 
 // Carried from plan to plan by the caller; a default one is right after a restart. It does not matter whether the steps of the last plan were
