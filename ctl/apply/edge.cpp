@@ -78,12 +78,15 @@ Status Edge::open_datapath() {
 }
 
 compile::Limits Edge::limits() const {
-    compile::Limits limits;
+    compile::Limits limits{.vips_max = options_.datapath.vips_max,
+                           .services_max = options_.datapath.services_max,
+                           .backends_max = options_.datapath.backends_max};
     if (datapath_ != nullptr) {
+        // Maps of an earlier run keep their size.
         const plan::Observed observed = datapath_->observed();
-        limits.vips_max = std::min<std::uint32_t>(limits.vips_max, static_cast<std::uint32_t>(observed.vips_max / 2));
-        limits.services_max = static_cast<std::uint32_t>(observed.services.size() - 1);
-        limits.backends_max = static_cast<std::uint32_t>(observed.backends.size() - 1);
+        limits.vips_max = std::min(limits.vips_max, static_cast<std::uint32_t>(observed.vips_max / 2));
+        limits.services_max = std::min(limits.services_max, static_cast<std::uint32_t>(observed.services.size() - 1));
+        limits.backends_max = std::min(limits.backends_max, static_cast<std::uint32_t>(observed.backends.size() - 1));
     }
     return limits;
 }

@@ -118,7 +118,7 @@ void KernelMachine::hear_network() {
 
 void KernelMachine::tick_later() {
     loop_.at("tick", Loop::Clock::now() + kTick, [this] {
-        if (edge_->tick(now_ms())) {
+        if (edge_->tick()) {
             events_.changed();
         }
         tick_later();
@@ -142,9 +142,7 @@ compile::Options KernelMachine::compile_options() const {
     compile::Options compile;
     compile.node_addresses = edge_->node_addresses();
     compile.xdp = edge_->has_datapath();
-    compile.limits.vips_max = options_.vips_max;
-    compile.limits.services_max = options_.services_max;
-    compile.limits.backends_max = options_.backends_max;
+    compile.limits = edge_->limits();
     return compile;
 }
 
