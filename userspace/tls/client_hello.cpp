@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <utility>
 
 #include "userspace/base/ip.hpp"
 
@@ -54,7 +55,7 @@ private:
 
 bool is_grease(std::uint32_t value) { return (value & 0x0f0f) == 0x0a0a && (value >> 8) == (value & 0xff); }
 
-// A DNS name as a client sends it: letters, digits, "-", "_", "."; labels of 1 to 63; no address (RFC 6066 3).
+// A DNS name as a client sends it: letters, digits, "-", "_", "."; labels of 1 to 63.
 bool host_name(std::string& name) {
     if (name.ends_with('.')) {
         name.pop_back();
@@ -74,11 +75,12 @@ bool host_name(std::string& name) {
         }
         letter = static_cast<char>(std::tolower(byte));
     }
-    return label > 0 && name.size() <= 253 && !IpAddress::parse(name);
+    return label > 0 && name.size() <= 253;
 }
 
 bool read_server_name(Reader extension, ClientHello& hello) {
     Reader names = extension.vector(2);
+    bool seen = false;
     while (!names.empty() && !names.failed()) {
         const std::uint32_t type = names.number(1);
         const std::uint32_t length = names.number(2);
@@ -86,11 +88,14 @@ bool read_server_name(Reader extension, ClientHello& hello) {
         if (type != 0) {
             continue;
         }
-        if (!hello.server_name.empty()) {
+        if (std::exchange(seen, true)) {
             return false;  // one of each type
         }
         hello.server_name.assign(bytes.begin(), bytes.end());
-        if (!host_name(hello.server_name)) {
+        // RFC 6066 3 wants no address here, but clients that were given one send it: as good as no name.
+        if (IpAddress::parse(hello.server_name)) {
+            hello.server_name.clear();
+        } else if (!host_name(hello.server_name)) {
             return false;
         }
     }
