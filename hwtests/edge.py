@@ -49,7 +49,9 @@ class Edge(lab.Lab):
                 self.start_backends()
             for name, text in (manifests or {}).items():
                 self.put(name, text)
-            self.options = list(options) + (["--config", self.manifests] if manifests is not None else [])
+            # A veth is not taken for an uplink by itself: here two of them play the machine's network cards.
+            uplinks = ["--interface", "to-client", "--interface", "to-host"]
+            self.options = [*uplinks, *options, *(["--config", self.manifests] if manifests is not None else [])]
             self.start_daemon()
         except BaseException:
             self.close()

@@ -5,7 +5,7 @@
                                            |---(10.90.3/24, fd90:3::/64)-- pod         backend on this host, behind a veth
                                            `---bridge pst-br (10.90.4/24, fd90:4::/64)-- bridged    backend behind a bridge
 
-Names carry the process id, so labs never meet. Everything is removed by close(), also after a failure. Traffic stays inside:
+Names carry the process id and a number, so labs never meet. Everything is removed by close(), also after a failure. Traffic stays inside:
 no namespace of a lab has a way out of it.
 """
 import contextlib
@@ -49,9 +49,12 @@ def run(*argv, check=True, **options):
 
 
 class Lab:
+    made = 0  # by this process
+
     def __init__(self, vips=(), extra=None):
         """`vips`: addresses that the client routes to the edge. `extra`: {node: addresses that it has besides, routed by the edge}."""
-        self.tag = f"pst{os.getpid()}"
+        Lab.made += 1
+        self.tag = f"pst{os.getpid()}n{Lab.made}"
         self.folder = tempfile.mkdtemp(prefix="penstock-lab-")
         self.children = []
         self.bpffs = None
