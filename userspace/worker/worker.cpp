@@ -96,6 +96,10 @@ void Worker::put(const keeper::PutT& given, std::vector<Fd> fds) {
     if (given.kind == keeper::ItemKind::Socket) {
         sockets_[given.name] = std::move(fds);
         handed_.erase(given.name);
+        // A socket that could not be had when its port was published comes later.
+        if (tables_ != nullptr && tables_->ports.contains(given.name)) {
+            hand_over();
+        }
         return;
     }
     if (fds.size() != 1) {

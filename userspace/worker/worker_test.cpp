@@ -421,6 +421,25 @@ TEST_CASE("worker: a standby serves nothing until it is activated; what waited i
     });
 }
 
+TEST_CASE("worker: a socket that comes after its port was published is served") {
+    on_both_kinds([](ring::Kind kind) {
+        Backend backend(echo_http("one"));
+        Harness harness(kind);
+        Snapshot snapshot;
+        snapshot.backends("b", {backend.port});
+        std::vector<Snapshot::PathRule> rules;
+        rules.push_back({"/", Snapshot::rule({{"b", 1}})});
+        snapshot.host("h", "a.test", std::move(rules));
+        snapshot.port(fb::PortMode::Http, "tcp/http", 80, {snapshot.listener(fb::ListenerMode::Http, "", {{"a.test", "h"}})});
+        harness.activate();
+        REQUIRE(harness.publish(snapshot).refused.empty());
+        const std::uint16_t port = harness.open("tcp/http");
+        Client client(port);
+        client.send(kGet);
+        CHECK(client.answer().status == 200);
+    });
+}
+
 TEST_CASE("worker: drain finishes what runs, closes what waits, and ends") {
     on_both_kinds([](ring::Kind kind) {
         std::atomic<bool> go = false;
