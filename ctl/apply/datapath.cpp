@@ -295,8 +295,11 @@ Attached Datapath::Impl::attach_one(const AttachWish& wish) {
 }
 
 void Datapath::Impl::leave(std::uint32_t ifindex, bool keep_xdp, bool keep_tc) {
-    if (!keep_xdp && xdp_links.erase(ifindex) != 0) {
+    if (const auto link = xdp_links.find(ifindex); !keep_xdp && link != xdp_links.end()) {
+        // Closing the last descriptor would do, but some time later.
+        bpf_link_detach(link->second.get());
         unlink(xdp_pin(ifindex).c_str());
+        xdp_links.erase(link);
     }
     if (!keep_tc && tc_on.erase(ifindex) != 0) {
         char name[IF_NAMESIZE];
@@ -396,6 +399,12 @@ Status Datapath::detach(const std::string& pin_dir) {
         if (auto program = open_pin(pin_dir + "/" + name + "/progs/pst_tc"); program.ok() && program->valid()) {
             PST_TRY_ASSIGN(const ProgramFacts facts, facts_of(program->get()));
             programs.insert(facts.id);
+        }
+        const std::string links = pin_dir + "/" + name + "/links/";
+        for (const std::string& pin : names_in(links)) {
+            if (auto link = open_pin(links + pin); link.ok() && link->valid()) {
+                bpf_link_detach(link->get());
+            }
         }
     }
     PST_TRY_ASSIGN(Netlink netlink, Netlink::open());

@@ -58,6 +58,18 @@ Result<std::unique_ptr<Edge>> Edge::open(EdgeOptions options) {
     return edge;
 }
 
+Status Edge::detach(const std::string& pin_dir) {
+    PST_TRY(Datapath::detach(pin_dir));
+    PST_TRY_ASSIGN(Netlink netlink, Netlink::open());
+    PST_TRY_ASSIGN(const auto addresses, netlink.addresses());
+    for (const InterfaceAddress& one : addresses) {
+        if (one.ours) {
+            PST_TRY(netlink.remove_address(one.ifindex, one.address));
+        }
+    }
+    return success();
+}
+
 Status Edge::open_datapath() {
     if (!options_.bpf) {
         // What an earlier run with BPF left would go on to steer packets by its tables.

@@ -48,6 +48,9 @@ public:
     // Never fails for want of BPF: then datapath() is null and why() says the reason; only netlink is a must.
     static Result<std::unique_ptr<Edge>> open(EdgeOptions options);
 
+    // Takes everything of ours off this machine: programs, maps, addresses. No daemon must run.
+    static Status detach(const std::string& pin_dir);
+
     [[nodiscard]] bool has_datapath() const { return datapath_ != nullptr; }
     [[nodiscard]] Datapath* datapath() { return datapath_.get(); }
     [[nodiscard]] const std::optional<Error>& why_no_datapath() const { return why_; }

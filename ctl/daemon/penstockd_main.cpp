@@ -69,7 +69,7 @@ int main(int argc, char** argv) {
     const Options options = std::get<Options>(std::move(parsed));
     log::set_level(options.log_level);
     if (options.detach) {
-        auto detached = apply::Datapath::detach(options.pin_dir);
+        auto detached = apply::Edge::detach(options.pin_dir);
         return detached.ok() ? 0 : fail(detached.error());
     }
     auto keeper = inherited_keeper();

@@ -4,8 +4,10 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
+#include <linux/capability.h>
 #include <linux/if_link.h>
 #include <net/if.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -230,6 +232,38 @@ TEST_CASE("datapath: a full map stops the steps at the first that fails, which s
     CHECK(stopped.error().what.find("write pst_vips[192.0.2.1:") == 0);
     CHECK(stopped.error().hint.find("full") != std::string::npos);
     CHECK(datapath->steps_total() < 64);
+}
+
+TEST_CASE("datapath: the daemon's capabilities are enough, CAP_SYS_ADMIN is not among them") {
+    const lab::PinDir pins;
+    const Veth veth;
+    Netlink before = netlink();
+    open(small(pins))->attach(wish_for(before, {"d0"}), before);  // so that the child finds links and programs of an earlier run
+    const pid_t child = fork();
+    if (child == 0) {
+        __user_cap_header_struct head{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+        __user_cap_data_struct caps[2]{};
+        for (const unsigned cap : {CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN, CAP_NET_RAW, CAP_NET_BIND_SERVICE}) {
+            caps[cap / 32].effective |= 1U << cap % 32;
+            caps[cap / 32].permitted |= 1U << cap % 32;
+        }
+        if (syscall(SYS_capset, &head, caps) != 0) {
+            _exit(1);
+        }
+        auto datapath = Datapath::open(small(pins));
+        auto net = Netlink::open();
+        if (!datapath.ok() || !net.ok()) {
+            _exit(2);
+        }
+        (*datapath)->attach(wish_for(*net, {"d0", "d1"}), *net);
+        const auto& attached = (*datapath)->attached();
+        const bool whole = std::all_of(attached.begin(), attached.end(), [](const Attached& one) { return one.tc && one.xdp == XdpMode::native; });
+        _exit(attached.size() == 2 && whole ? 0 : 3);
+    }
+    int status = 0;
+    REQUIRE(waitpid(child, &status, 0) == child);
+    CHECK(WEXITSTATUS(status) == 0);
+    CHECK(WIFEXITED(status));
 }
 
 TEST_CASE("datapath: without privileges the error says what is missing") {

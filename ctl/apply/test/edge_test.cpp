@@ -182,8 +182,14 @@ TEST_CASE("edge: TCP and UDP, IPv4 and IPv6, reach another host, a pod and a bri
     go(*edge, {});
     CHECK(edge->addresses().empty());
     CHECK_FALSE(lab::connect_to(world.client, *Endpoint::parse("198.51.100.10:80"), SOCK_STREAM).valid());
+    go(*edge, wanted);
     edge.reset();
-    REQUIRE(Datapath::detach(world.pins.path()).ok());
+    REQUIRE(Edge::detach(world.pins.path()).ok());
+    auto netlink = Netlink::open();
+    REQUIRE(netlink.ok());
+    const auto left = netlink->addresses();
+    REQUIRE(left.ok());
+    CHECK(std::none_of(left->begin(), left->end(), [](const auto& one) { return one.ours; }));
 }
 
 TEST_CASE("edge: tc alone carries everything where no uplink has XDP, also unfinished checksums") {
