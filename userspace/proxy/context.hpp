@@ -35,11 +35,18 @@ struct Context {
     std::shared_ptr<const Tables> tables;  // never null once the first snapshot was taken
     bool draining = false;                 // answers end with Connection: close
     ring::List<IdleNode> idle;
+    std::uint64_t connections = 0;         // of clients, open now
+    std::size_t udp_flows_max = 32768;     // of one port; each has a socket
     std::uint64_t request_id_seed = 0;
     std::uint32_t request_ids = 0;
 
     [[nodiscard]] ring::Time in_ms(std::uint64_t ms) const { return ms == 0 ? ring::kNever : loop.now() + std::chrono::milliseconds(ms); }
     void count_reason(Reason reason) { count(stats.reasons[static_cast<std::size_t>(reason)]); }
+    // The page outlives processes: it is told the number, not the change.
+    void count_connections(int change) {
+        connections += static_cast<std::uint64_t>(static_cast<std::int64_t>(change));
+        stats.connections_open.store(connections, std::memory_order_relaxed);
+    }
     void count_status(int status) { count(stats.status_class[static_cast<std::size_t>(status / 100) % stats.status_class.size()]); }
     // Replaces `out` by an id that no other request has: 16 hexadecimal digits of this thread, 8 that count.
     void next_request_id(std::string& out) {

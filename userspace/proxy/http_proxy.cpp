@@ -138,9 +138,7 @@ private:
 
 ring::Task<> serve_http(Context& context, HttpClient client) {
     HttpConnection connection(context, std::move(client));
-    count(context.stats.connections_open);
     co_await connection.run().in(connection.scope());
-    context.stats.connections_open.fetch_sub(1, std::memory_order_relaxed);
 }
 
 }  // namespace penstock::proxy

@@ -109,7 +109,7 @@ private:
         const int shaken = co_await stream_.handshake(listener.certificates->choose(hello), std::move(first), context_.in_ms(tables_->limits.request_header_ms));
         if (shaken != 0) {
             context_.count_reason(Reason::tls_handshake);
-            stream_.abort();
+            stream_.socket().shutdown_send();  // no reset: it could overtake the alert
             co_return;
         }
         count(context_.stats.tls_handshakes_total);
@@ -155,9 +155,7 @@ private:
         if (sent != 0) {
             co_return co_await refuse(Reason::backend_closed);
         }
-        count(context_.stats.connections_open);
         const TunnelBytes bytes = co_await tunnel(context_, stream_, backend, scope_, tables_->limits);
-        context_.stats.connections_open.fetch_sub(1, std::memory_order_relaxed);
         count(context_.listener(listener.id).bytes_in, bytes.from_client + first.size());
         count(context_.listener(listener.id).bytes_out, bytes.to_client);
     }
@@ -173,8 +171,17 @@ private:
 }  // namespace
 
 ring::Task<> serve_connection(Context& context, std::string socket, ring::Socket client) {
-    Connection connection(context, std::move(socket), std::move(client));
-    co_await connection.run().in(connection.scope());
+    if (context.connections >= context.tables->limits.connections_max) {
+        context.count_reason(Reason::connections_limit);
+        client.abort();
+        co_return;
+    }
+    context.count_connections(1);
+    {
+        Connection connection(context, std::move(socket), std::move(client));
+        co_await connection.run().in(connection.scope());
+    }
+    context.count_connections(-1);
 }
 
 }  // namespace penstock::proxy

@@ -76,6 +76,7 @@ class Snapshot {
 public:
     Snapshot() { root.limits = std::make_unique<fb::LimitsT>(); }
     Snapshot(Snapshot&&) = default;
+    Snapshot& operator=(Snapshot&&) = default;
 
     fb::RootT root;
 
@@ -168,6 +169,17 @@ private:
     }
 };
 
+inline fb::CertificateSetT certificate_set(const std::string& key_id, const std::string& chain_pem, const std::string& name) {
+    fb::CertificateSetT set;
+    auto one = std::make_unique<fb::CertificateT>();
+    one->chain_pem = chain_pem;
+    one->key_id = key_id;
+    one->names = {name};
+    one->object = object("Secret", name);
+    set.certificates.push_back(std::move(one));
+    return set;
+}
+
 // One plain HTTP port whose rules are these.
 inline Snapshot http_snapshot(const std::vector<Endpoint>& ready, const std::vector<RuleSpec>& rules = {RuleSpec{}}) {
     Snapshot snapshot;
@@ -187,11 +199,15 @@ inline Endpoint local_of(int fd) {
     return *Endpoint::from_sockaddr(name);
 }
 
-inline Fd listening(int backlog = 128) {
-    Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+inline Fd bound(int type) {
+    Fd fd(::socket(AF_INET, type | SOCK_CLOEXEC, 0));
     sockaddr_storage name{};
     const socklen_t size = loopback().to_sockaddr(name);
     REQUIRE(::bind(fd.get(), reinterpret_cast<sockaddr*>(&name), size) == 0);
+    return fd;
+}
+inline Fd listening(int backlog = 128) {
+    Fd fd = bound(SOCK_STREAM);
     REQUIRE(::listen(fd.get(), backlog) == 0);
     return fd;
 }
@@ -444,13 +460,13 @@ inline ring::Kind ring_kind() {
     return kind;
 }
 
-// A worker thread with one listening port that is named "edge" in the tables.
+// A worker thread with one listening port that is named "edge" in the tables; a datagram socket if its mode there is Udp.
 class Edge {
 public:
-    Edge(ring::Kind kind, const Snapshot& snapshot) : listener_(listening()), at_(local_of(listener_.get())) {
+    Edge(ring::Kind kind, const Snapshot& snapshot, ring::Options options = {})
+        : options_(options), listener_(snapshot.root.ports.at(0)->mode == fb::PortMode::Udp ? bound(SOCK_DGRAM) : listening()), at_(local_of(listener_.get())) {
         auto built = snapshot.build();
         REQUIRE(built.ok());
-        REQUIRE(built->failed.empty());
         tables_ = built->tables;
         std::promise<void> ready;
         thread_ = std::thread([this, kind, &ready] { run(kind, ready); });
@@ -499,16 +515,20 @@ public:
 
 private:
     void run(ring::Kind kind, std::promise<void>& ready) {
-        ring::Options options;
-        options.kind = kind;
-        auto loop = ring::Loop::create(options);
+        options_.kind = kind;
+        auto loop = ring::Loop::create(options_);
         if (!loop.ok()) {
             throw std::runtime_error(loop.error().report());
         }
         loop_ = std::move(*loop);
         context_ = std::make_unique<Context>(*loop_, *stats_, *tickets_);
         context_->tables = tables_;
-        loop_->spawn(accept_all());
+        if (tables_->ports.at("edge").mode == fb::PortMode::Udp) {
+            auto port = loop_->bind(std::move(listener_));
+            loop_->spawn(serve_datagrams(*context_, "edge", std::move(*port)));
+        } else {
+            loop_->spawn(accept_all());
+        }
         ready.set_value();
         left_over_ = loop_->run();
         context_->pool.clear();
@@ -528,6 +548,7 @@ private:
         }
     }
 
+    ring::Options options_;
     Fd listener_;
     Endpoint at_;
     std::shared_ptr<const Tables> tables_;

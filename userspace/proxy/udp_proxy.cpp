@@ -12,8 +12,6 @@ namespace penstock::proxy {
 
 namespace {
 
-constexpr std::size_t kFlowsMax = 32768;  // of one port and thread; each has a socket
-
 struct FlowKey {
     Endpoint client;
     IpAddress to;
@@ -76,7 +74,7 @@ private:
     }
 
     Flows::iterator begin(const FlowKey& key) {
-        if (flows_.size() >= kFlowsMax) {
+        if (flows_.size() >= context_.udp_flows_max) {
             return refuse(Reason::udp_flows_limit);
         }
         const auto tables = context_.tables;

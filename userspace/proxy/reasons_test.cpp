@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every reason of schema/reasons.hpp is produced here through real sockets, on both rings; a new one without a scene fails this file.
+#include <openssl/ssl.h>
+
+#include "userspace/proxy/testing.hpp"
+#include "userspace/tls/testing.hpp"
+
+using namespace penstock;
+using namespace penstock::proxy;
+using namespace penstock::proxy::testing;
+
+namespace {
+
+const std::string kGet = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+
+// What is served, and what a client does so that the reason is counted once.
+struct Scene {
+    Snapshot snapshot;
+    std::function<void(Edge&)> act;
+    ring::Options options = {};
+};
+
+Endpoint nobody() {
+    const Fd closed = listening();
+    return local_of(closed.get());  // refuses once this is closed
+}
+
+// A refusal that the client can read: its status, and the reason in the answer.
+std::function<void(Edge&)> answered(Reason reason, std::string request) {
+    return [reason, request = std::move(request)](Edge& edge) {
+        Peer client = edge.client();
+        const Message answer = client.ask(request);
+        CHECK(answer.status() == info(reason).status);
+        CHECK(answer.field("X-Penstock-Reason") == info(reason).name);
+        CHECK(answer.body.find(info(reason).name) != std::string::npos);
+    };
+}
+
+Snapshot limited(const std::function<void(fb::LimitsT&)>& change, const std::vector<Endpoint>& ready = {}, fb::RuleT rule = {}) {
+    RuleSpec spec;
+    spec.rule = std::move(rule);
+    Snapshot snapshot = http_snapshot(ready, {spec});
+    change(*snapshot.root.limits);
+    return snapshot;
+}
+
+Snapshot tls_snapshot(fb::ListenerMode mode, bool with_certificate = true) {
+    Snapshot snapshot;
+    snapshot.backends("web", {nobody()});
+    snapshot.host("all", {RuleSpec{}});
+    if (with_certificate) {
+        const auto pair = tls::testing::make_certificate("a.example");
+        snapshot.keys["key"] = pair.key;
+        snapshot.part(fb::PartKind::Certificates, "certs", certificate_set("key", pair.chain, "a.example"));
+    }
+    const auto a = snapshot.listener(mode, "a.example", {{"a.example", "all"}}, "certs");
+    const auto b = snapshot.listener(mode, "b.example", {{"b.example", "all"}}, "certs");
+    snapshot.port(fb::PortMode::Tls, {a, b});
+    return snapshot;
+}
+
+// A blocking TLS client, as far as these scenes need it.
+class TlsClient {
+public:
+    TlsClient(Edge& edge, const char* name) : peer_(edge.client()), context_(SSL_CTX_new(TLS_client_method())), ssl_(SSL_new(context_)) {
+        SSL_set_fd(ssl_, peer_.fd());
+        SSL_set_tlsext_host_name(ssl_, name);
+        connected = SSL_connect(ssl_) == 1;
+    }
+    ~TlsClient() {
+        SSL_free(ssl_);
+        SSL_CTX_free(context_);
+    }
+    std::string ask(const std::string& text) {
+        SSL_write(ssl_, text.data(), static_cast<int>(text.size()));
+        char bytes[4096];
+        const int got = SSL_read(ssl_, bytes, sizeof bytes);
+        return {bytes, static_cast<std::size_t>(std::max(got, 0))};
+    }
+    bool connected = false;
+
+private:
+    Peer peer_;
+    SSL_CTX* context_;
+    SSL* ssl_;
+};
+
+// Datagrams from a socket of its own each.
+void datagrams(Edge& edge, int clients, int each) {
+    for (int c = 0; c < clients; ++c) {
+        const Fd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+        sockaddr_storage name{};
+        const socklen_t size = edge.at().to_sockaddr(name);
+        for (int i = 0; i < each; ++i) {
+            ::sendto(fd.get(), "x", 1, 0, reinterpret_cast<sockaddr*>(&name), size);
+        }
+    }
+}
+
+Snapshot udp_snapshot(const Endpoint& backend) {
+    Snapshot snapshot;
+    snapshot.backends("web", {backend});
+    snapshot.host("all", {RuleSpec{}});
+    snapshot.port(fb::PortMode::Udp, {snapshot.listener(fb::ListenerMode::Udp, "", {{"", "all"}})});
+    return snapshot;
+}
+
+// ---- the scenes ----------------------------------------------------------------------------------------------------------------
+Scene refused_request(Reason reason) {
+    switch (reason) {
+        case Reason::bad_request: return {http_snapshot({}), answered(reason, "GET / HTTP/1.1\r\nHost : a\r\n\r\n")};
+        case Reason::header_timeout:
+            return {limited([](auto& limits) { limits.request_header_ms = 50; }), answered(reason, "GET / HTTP/1.1\r\nHo")};
+        case Reason::header_too_large:
+            return {limited([](auto& limits) { limits.header_bytes_max = 1000; }), answered(reason, "GET / HTTP/1.1\r\nHost: a\r\nX: " + pattern(1000) + "\r\n\r\n")};
+        case Reason::body_too_large:
+            return {limited([](auto& limits) { limits.body_bytes_max = 4; }), answered(reason, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nabcde")};
+        case Reason::unsupported_version: return {http_snapshot({}), answered(reason, "GET / HTTP/2.0\r\nHost: a\r\n\r\n")};
+        case Reason::expectation_failed: return {http_snapshot({}), answered(reason, "GET / HTTP/1.1\r\nHost: a\r\nExpect: magic\r\n\r\n")};
+        case Reason::no_host: {
+            Snapshot snapshot = http_snapshot({});
+            snapshot.root.listeners[0]->hostname = "b.example";
+            return {std::move(snapshot), answered(reason, kGet)};
+        }
+        case Reason::no_route: {
+            RuleSpec rule;
+            rule.path = "/only";
+            return {http_snapshot({}, {rule}), answered(reason, kGet)};
+        }
+        case Reason::unresolved_backend: {
+            RuleSpec rule;
+            rule.backends = {{"missing", 1}};
+            return {http_snapshot({}, {rule}), answered(reason, kGet)};
+        }
+        case Reason::no_backend: return {http_snapshot({}), answered(reason, kGet)};
+        default: return {http_snapshot({nobody()}), answered(Reason::backend_connect, kGet)};
+    }
+}
+
+Scene failed_exchange(Reason reason, std::optional<Backend>& backend) {
+    const auto with = [&](Backend::Script script) {
+        backend.emplace(std::move(script));
+        return std::vector<Endpoint>{backend->at()};
+    };
+    switch (reason) {
+        case Reason::backend_closed: return {http_snapshot(with([](Peer& peer) { peer.message(); })), answered(reason, kGet)};
+        case Reason::backend_invalid: return {http_snapshot(with(always("HTTP/1.1 nonsense\r\n\r\n"))), answered(reason, kGet)};
+        case Reason::backend_timeout: {
+            fb::RuleT rule;
+            rule.backend_request_ms = 50;
+            return {limited([](auto&) {}, with([](Peer& peer) { peer.rest(); }), rule), answered(reason, kGet)};
+        }
+        case Reason::request_timeout: {
+            fb::RuleT rule;
+            rule.request_ms = 50;
+            return {limited([](auto&) {}, with([](Peer& peer) { peer.rest(); }), rule), answered(reason, kGet)};
+        }
+        case Reason::client_closed:
+            return {http_snapshot(with([](Peer& peer) { peer.rest(); })), [](Edge& edge) {
+                        Peer client = edge.client();
+                        client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc");
+                    }};
+        default:  // idle_timeout: half a body, then nothing
+            return {limited([](auto& limits) { limits.body_stall_ms = 50; }, with([](Peer& peer) { peer.rest(); })), [](Edge& edge) {
+                        Peer client = edge.client();
+                        client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc");
+                        CHECK(client.ended());
+                    }};
+    }
+}
+
+Scene refused_connection(Reason reason) {
+    switch (reason) {
+        case Reason::misdirected:
+            return {tls_snapshot(fb::ListenerMode::Https), [](Edge& edge) {
+                        TlsClient client(edge, "a.example");
+                        CHECK(client.ask("GET / HTTP/1.1\r\nHost: b.example\r\n\r\n").starts_with("HTTP/1.1 421 "));
+                    }};
+        case Reason::tls_handshake:
+            return {tls_snapshot(fb::ListenerMode::Https), [](Edge& edge) {
+                        // A record of a handshake that contradicts itself.
+                        Peer client = edge.client();
+                        client.send(std::string("\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00", 10));
+                        CHECK(client.ended());
+                    }};
+        case Reason::tls_not_tls:
+            return {tls_snapshot(fb::ListenerMode::Https), [](Edge& edge) {
+                        Peer client = edge.client();
+                        client.send(kGet);
+                        CHECK(client.ended());
+                    }};
+        case Reason::tls_no_name:
+            return {tls_snapshot(fb::ListenerMode::TlsPassthrough), [](Edge& edge) { CHECK_FALSE(TlsClient(edge, "c.example").connected); }};
+        case Reason::tls_no_certificate:
+            return {tls_snapshot(fb::ListenerMode::Https, false), [](Edge& edge) { CHECK_FALSE(TlsClient(edge, "a.example").connected); }};
+        default:
+            return {limited([](auto& limits) { limits.connections_max = 1; }), [](Edge& edge) {
+                        Peer first = edge.client();
+                        CHECK(first.ask(kGet).status() == 503);
+                        Peer second = edge.client();
+                        CHECK(second.ended());
+                        first.close();
+                        CHECK(Edge::eventually([&] { return edge.client().ask(kGet).status() == 503; }));
+                    }};
+    }
+}
+
+Scene refused_datagrams(Reason reason, const Endpoint& sink) {
+    Scene scene{udp_snapshot(sink), {}};
+    if (reason == Reason::udp_flows_limit) {
+        scene.act = [](Edge& edge) {
+            edge.on_thread([](Context& context) { context.udp_flows_max = 2; });
+            datagrams(edge, 3, 1);
+        };
+    } else {
+        scene.options.datagrams_max = 0;
+        scene.act = [](Edge& edge) { datagrams(edge, 1, 1); };
+    }
+    return scene;
+}
+
+}  // namespace
+
+TEST_CASE("reasons: each is produced, counted once, and told where that is possible") {
+    const ring::Kind kind = ring_kind();
+    for (std::size_t i = 0; i < kReasonCount; ++i) {
+        const auto reason = static_cast<Reason>(i);
+        INFO(info(reason).name);
+        std::optional<Backend> backend;
+        const Fd sink = bound(SOCK_DGRAM);
+        std::optional<Scene> scene;
+        switch (reason) {
+            case Reason::bad_request:
+            case Reason::header_timeout:
+            case Reason::header_too_large:
+            case Reason::body_too_large:
+            case Reason::unsupported_version:
+            case Reason::expectation_failed:
+            case Reason::no_host:
+            case Reason::no_route:
+            case Reason::unresolved_backend:
+            case Reason::no_backend:
+            case Reason::backend_connect: scene = refused_request(reason); break;
+            case Reason::backend_closed:
+            case Reason::backend_invalid:
+            case Reason::backend_timeout:
+            case Reason::request_timeout:
+            case Reason::client_closed:
+            case Reason::idle_timeout: scene = failed_exchange(reason, backend); break;
+            case Reason::misdirected:
+            case Reason::tls_handshake:
+            case Reason::tls_not_tls:
+            case Reason::tls_no_name:
+            case Reason::tls_no_certificate:
+            case Reason::connections_limit: scene = refused_connection(reason); break;
+            case Reason::udp_flows_limit:
+            case Reason::out_of_buffers: scene = refused_datagrams(reason, local_of(sink.get())); break;
+            case Reason::draining: continue;  // the worker's: worker_test.cpp
+        }
+        REQUIRE(scene);
+        Edge edge(kind, scene->snapshot, scene->options);
+        scene->act(edge);
+        CHECK(edge.counted(reason));
+        edge.stop();
+    }
+}
