@@ -30,17 +30,19 @@ def attempts(edge, manifest):
 
 
 def totals(edge):
-    """Connections that the worker took per listener, and packets that the packet core forwarded."""
+    """Connections that the worker took per listener, packets that the packet core forwarded, and those that XDP left to tc."""
     status = edge.status()
     worker = {item["name"].rsplit("/", 1)[1]: item["connections"] for item in status["listeners"] if item["way"] == "worker"}
-    forwarded = sum(v["count"] for v in status["counters"]["verdicts"] if v["name"].startswith("FORWARD"))
-    return worker, forwarded
+    verdicts = {v["name"]: v["count"] for v in status["counters"]["verdicts"]}
+    return worker, sum(count for name, count in verdicts.items() if name.startswith("FORWARD")), verdicts.get("PASS_TO_TC", 0)
 
 
 def way_of(listener, before, after):
     if after[0].get(listener, 0) > before[0].get(listener, 0):
         return "worker"
-    return "XDP/tc" if after[1] > before[1] else "?"
+    if after[1] == before[1]:
+        return "?"
+    return "tc" if after[2] > before[2] else "XDP"
 
 
 def table(rows):

@@ -14,7 +14,7 @@ using nlohmann::json;
 // What came of a change, and whether all is well.
 int print_change(const json& answer, const Arguments& arguments) {
     const bool good = answer["not_good"].empty() && answer.value("errors", json::array()).empty();
-    const bool late = arguments.wait_ms != 0 && !arguments.dry_run && !answer.value("reached", true);
+    const bool late = arguments.wait_s != 0 && !arguments.dry_run && !answer.value("reached", true);
     if (!arguments.output.empty()) {
         print_document(answer, arguments.output);
         return good && !late ? kYes : kNo;
@@ -40,7 +40,7 @@ int print_change(const json& answer, const Arguments& arguments) {
 
 Result<int> send(const Arguments& arguments, const std::string& path, json body) {
     body["dry_run"] = arguments.dry_run;
-    body["wait_ms"] = arguments.wait_ms;
+    body["wait_ms"] = arguments.wait_s * 1000;
     PST_TRY_ASSIGN(const Client::Reply reply, Client(arguments.state_dir).post(path, body));
     if (reply.status != 200) {
         print_diagnostics(reply.body.value("diagnostics", json::array()));

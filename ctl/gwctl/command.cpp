@@ -49,7 +49,7 @@ std::string reference() {
                 out += "- `-f FILE|DIR|-`: repeatable; `-` is standard input\n";
             }
             if (has(command.takes, Takes::changes)) {
-                out += "- `--dry-run`: says what would change; `--wait [SECONDS]`: until it is served, at most that long (default 10)\n";
+                out += "- `--dry-run`: says what would change; `--wait[=SECONDS]`: until it is served, at most that long (10 if nothing is said)\n";
             }
             if (command.name == "load") {
                 out += "- `--replace`: what was loaded before and is not in these files goes\n";

@@ -25,7 +25,7 @@ struct Arguments {
     std::vector<std::string> files;  // -f
     bool replace = false;
     bool dry_run = false;
-    int wait_ms = 0;                 // --wait
+    int wait_s = 0;                  // --wait
     std::string datapath = "xdp";    // compile: what to compile for
 };
 

@@ -29,8 +29,7 @@ void add_options(CLI::App& app, const Command& command, Arguments& arguments) {
     }
     if (has(command.takes, Takes::changes)) {
         app.add_flag("--dry-run", arguments.dry_run, "Say what would change, change nothing");
-        app.add_option_function<std::vector<int>>("--wait", [&arguments](const std::vector<int>& seconds) { arguments.wait_ms = (seconds.empty() ? 10 : seconds[0]) * 1000; },
-                                                  "Wait until it is served, at most so many seconds (10)")->expected(0, 1)->type_name("SECONDS");
+        app.add_flag("--wait{10}", arguments.wait_s, "Wait until it is served, at most 10 seconds, or as many as --wait=SECONDS says")->check(CLI::Range(0, 60))->type_name("SECONDS");
     }
     if (command.name == "load") {
         app.add_flag("--replace", arguments.replace, "Take away what was loaded before and is not in these files");
