@@ -68,7 +68,7 @@ def faults_of(path, text, table):
     if layer is None:
         return [f"{path}: its folder has no row in the layer table"]
     faults = []
-    is_test = bool(re.search(r"_(test|fuzz)\.cpp$|/test/", path))
+    is_test = bool(re.search(r"_(test|fuzz)\.cpp$|/test/|/testing\.hpp$|/test_\w+\.hpp$|/fake_main\.cpp$", path))
     for _, include in INCLUDE.findall(text):
         library = library_of(include)
         generated = re.match(r"(schema|bpf)/\w+(_generated\.h|\.skel\.h)$", include)

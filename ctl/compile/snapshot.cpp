@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ctl/compile/snapshot.hpp"
 
-#include <openssl/crypto.h>
+#include <cstring>
 
 #include "userspace/base/assert.hpp"
 
 namespace penstock::compile {
 
-Secret::~Secret() { OPENSSL_cleanse(pem_.data(), pem_.size()); }
+Secret::~Secret() { explicit_bzero(pem_.data(), pem_.size()); }
 
 std::string root_bytes(const Snapshot& snapshot, std::uint64_t generation) {
     PST_ASSERT(snapshot.root != nullptr);
