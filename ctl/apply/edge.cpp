@@ -105,26 +105,31 @@ compile::Limits Edge::limits() const {
 
 // ---- what is there ----------------------------------------------------------------------------------------------------
 
-void Edge::look() {
+void Edge::look(bool routes) {
     if (auto interfaces = netlink_.interfaces(); interfaces.ok()) {
         interfaces_ = std::move(interfaces).value();
     }
     if (auto addresses = netlink_.addresses(); addresses.ok()) {
         interface_addresses_ = std::move(addresses).value();
     }
-    if (auto indexes = netlink_.default_route_interfaces(); indexes.ok()) {
-        default_route_ = std::move(indexes).value();
+    if (routes) {
+        if (auto indexes = netlink_.default_route_interfaces(); indexes.ok()) {
+            default_route_ = std::move(indexes).value();
+        }
     }
-    node_addresses_ = options_.addresses;
-    if (node_addresses_.empty()) {
+    const auto collect = [&](const auto& counts) {
+        std::vector<IpAddress> list;
         for (const InterfaceAddress& one : interface_addresses_) {
-            if (one.global && !one.ours && !one.address.is_loopback()) {
-                node_addresses_.push_back(one.address);
+            if (!one.ours && counts(one)) {
+                list.push_back(one.address);
             }
         }
-        std::sort(node_addresses_.begin(), node_addresses_.end());
-        node_addresses_.erase(std::unique(node_addresses_.begin(), node_addresses_.end()), node_addresses_.end());
-    }
+        std::sort(list.begin(), list.end());
+        list.erase(std::unique(list.begin(), list.end()), list.end());
+        return list;
+    };
+    own_addresses_ = collect([](const InterfaceAddress&) { return true; });
+    node_addresses_ = !options_.addresses.empty() ? options_.addresses : collect([](const InterfaceAddress& one) { return one.global && !one.address.is_loopback(); });
 }
 
 bool Edge::is_port(const Interface& interface) const {
@@ -185,9 +190,10 @@ bool Edge::on_events() {
     }
     const bool network = changes.links || changes.addresses || changes.routes;
     bool moved = false;
-    if (network) {
+    if (changes.links || changes.addresses || changes.default_route) {
         const auto before = std::tuple(interfaces_, interface_addresses_, default_route_);
-        look();
+        // A link that goes down takes its routes along without a word.
+        look(changes.links || changes.default_route);
         moved = before != std::tie(interfaces_, interface_addresses_, default_route_);
     }
     if (datapath_ == nullptr || !prepared_) {
@@ -321,7 +327,7 @@ void Edge::put_addresses(const compile::Compiled& wanted, std::vector<Problem>& 
         address_states_.push_back(std::move(state));
     }
     if (changed) {
-        look();
+        look(false);
     }
 }
 
@@ -341,7 +347,7 @@ void Edge::drop_addresses(const compile::Compiled& wanted, std::vector<Problem>&
         }
     }
     if (changed) {
-        look();
+        look(false);
     }
 }
 

@@ -58,6 +58,7 @@ public:
     // For compile::Options: what the maps hold, and whether there are maps at all (`xdp` = has_datapath()).
     [[nodiscard]] compile::Limits limits() const;
     [[nodiscard]] const std::vector<IpAddress>& node_addresses() const { return node_addresses_; }
+    [[nodiscard]] const std::vector<IpAddress>& own_addresses() const { return own_addresses_; }  // all but those that we put
     [[nodiscard]] const std::vector<AddressState>& addresses() const { return address_states_; }
 
     // Phase prepare: addresses, then everything new. `now_ms` is a monotonic clock.
@@ -79,7 +80,8 @@ public:
 private:
     Edge(EdgeOptions options, Netlink netlink, NetlinkEvents events);
     Status open_datapath();
-    void look();  // interfaces and addresses anew
+    // Interfaces, addresses, default routes anew. `routes` false: the latter are as they were, which saves reading the node's routes.
+    void look(bool routes = true);
     [[nodiscard]] bool is_port(const Interface& interface) const;    // of a bridge or bond: what comes in is seen there
     [[nodiscard]] bool is_uplink(const Interface& interface) const;  // has XDP
     [[nodiscard]] bool leads_out(const Interface& interface) const;
@@ -103,6 +105,7 @@ private:
     std::vector<std::uint32_t> uplinks_;
     std::vector<AttachWish> wishes_;  // as last attached
     std::vector<IpAddress> node_addresses_;
+    std::vector<IpAddress> own_addresses_;
     std::vector<AddressState> address_states_;
     bool prepared_ = false;  // until then an earlier daemon's attachments stay as they are
     bool told_no_uplink_ = false;

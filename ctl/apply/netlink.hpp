@@ -117,6 +117,7 @@ public:
         bool links = false;
         bool addresses = false;
         bool routes = false;
+        bool default_route = false;  // one of the routes was that
         std::set<std::pair<std::uint32_t, IpAddress>> neighbours;  // interface and address whose MAC is new, another or gone
         [[nodiscard]] bool any() const { return links || addresses || routes || !neighbours.empty(); }
     };

@@ -63,7 +63,7 @@ NetlinkEvents::Changes NetlinkEvents::drain() {
         const ssize_t got = recv(fd_.get(), buffer, sizeof(buffer), 0);
         if (got < 0 && errno == ENOBUFS) {
             known_.clear();
-            changes.links = changes.addresses = changes.routes = true;
+            changes.links = changes.addresses = changes.routes = changes.default_route = true;
             continue;
         }
         if (got < 0 && errno == EINTR) {
@@ -80,7 +80,10 @@ NetlinkEvents::Changes NetlinkEvents::drain() {
                 case RTM_NEWADDR:
                 case RTM_DELADDR: changes.addresses = true; break;
                 case RTM_NEWROUTE:
-                case RTM_DELROUTE: changes.routes = true; break;
+                case RTM_DELROUTE:
+                    changes.routes = true;
+                    changes.default_route |= static_cast<const rtmsg*>(mnl_nlmsg_get_payload(message))->rtm_dst_len == 0;
+                    break;
                 case RTM_NEWNEIGH:
                 case RTM_DELNEIGH: note_neighbour(message, changes); break;
                 default: break;

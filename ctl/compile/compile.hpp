@@ -39,6 +39,9 @@ struct Options {
     std::vector<IpAddress> node_addresses;
     // Addresses that a Gateway may ask for in spec.addresses. Empty: any unicast address.
     std::vector<IpAddress> usable_addresses;
+    // All addresses of this node. Packets to its own sockets are not the packet core's to send: a service with such an endpoint, or one on
+    // loopback, is served by the worker.
+    std::vector<IpAddress> own_addresses;
     // Whether the packet core carries TCP and UDP listeners. Without it steering holds no service, and the worker carries all.
     bool xdp = true;
     Limits limits;

@@ -61,7 +61,12 @@ private:
         out_.vips.push_back(std::move(vip));
     }
 
-    // The references of the first rule; nothing if a share of the traffic has to be refused or changes family.
+    [[nodiscard]] bool is_own(const IpAddress& address) const {
+        const auto& own = context_.options.own_addresses;
+        return address.is_loopback() || std::find(own.begin(), own.end(), address) != own.end();
+    }
+
+    // The references of the first rule; nothing if a share of the traffic has to be refused, changes family or stays on this node's sockets.
     std::optional<std::vector<Ref>> refs_of(const CompiledRoute& route, Family family) const {
         if (route.rules.rules.empty()) {
             return std::nullopt;
@@ -74,7 +79,10 @@ private:
             const auto ready = set == nullptr ? 0 : std::count_if(set->endpoints.begin(), set->endpoints.end(), [&](const SetEndpoint& endpoint) {
                 return !endpoint.draining && endpoint.endpoint.address.family == family;
             });
-            if (backend->weight != 0 && ready == 0) {
+            const bool own = set != nullptr && std::any_of(set->endpoints.begin(), set->endpoints.end(), [&](const SetEndpoint& endpoint) {
+                return endpoint.endpoint.address.family == family && is_own(endpoint.endpoint.address);
+            });
+            if (backend->weight != 0 && (ready == 0 || own)) {
                 return std::nullopt;
             }
             any |= backend->weight != 0;

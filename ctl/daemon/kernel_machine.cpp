@@ -141,6 +141,7 @@ HeldRoot KernelMachine::held() const {
 compile::Options KernelMachine::compile_options() const {
     compile::Options compile;
     compile.node_addresses = edge_->node_addresses();
+    compile.own_addresses = edge_->own_addresses();
     compile.xdp = edge_->has_datapath();
     compile.limits = edge_->limits();
     return compile;
