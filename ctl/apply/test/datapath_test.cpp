@@ -272,7 +272,7 @@ TEST_CASE("datapath: without privileges the error says what is missing") {
     const pid_t child = fork();
     if (child == 0) {
         const bool dropped = setgid(65534) == 0 && setuid(65534) == 0;
-        const auto refused = Datapath::open({.pin_dir = "/sys/fs/bpf"});
+        const auto refused = Datapath::open(small(pins));
         _exit(dropped && !refused.ok() && !refused.error().hint.empty() ? 0 : 1);
     }
     int status = 0;
