@@ -101,15 +101,17 @@ ring::Task<> Exchange::stop_pump() {
 ring::Task<std::optional<Reason>> Exchange::wait_for_response() {
     const auto stall = std::chrono::milliseconds(tables_->limits.body_stall_ms);
     for (;;) {
-        const int filled = co_await backend_.fill(std::min(backend_deadline_, request_moved_ + stall));
+        const int filled = co_await backend_.fill(std::min(backend_deadline_, std::max(request_moved_, context_.loop.now()) + stall));
         if (filled == 0) {
             co_return std::nullopt;
         }
         if (filled != ETIMEDOUT) {
             co_return Reason::backend_closed;
         }
+        // While the client sends, its own stall is what ends it: both clocks may strike at once.
+        const bool sending = pump_done_ && !pump_done_->is_set();
         const ring::Time now = context_.loop.now();
-        if (now >= backend_deadline_ || now >= request_moved_ + stall) {
+        if (now >= backend_deadline_ || (!sending && now >= request_moved_ + stall)) {
             co_return Reason::backend_timeout;
         }
     }

@@ -110,7 +110,7 @@ Scene refused_request(Reason reason) {
     switch (reason) {
         case Reason::bad_request: return {http_snapshot({}), answered(reason, "GET / HTTP/1.1\r\nHost : a\r\n\r\n")};
         case Reason::header_timeout:
-            return {limited([](auto& limits) { limits.request_header_ms = 50; }), answered(reason, "GET / HTTP/1.1\r\nHo")};
+            return {limited([](auto& limits) { limits.request_header_ms = 300; }), answered(reason, "GET / HTTP/1.1\r\nHo")};
         case Reason::header_too_large:
             return {limited([](auto& limits) { limits.header_bytes_max = 1000; }), answered(reason, "GET / HTTP/1.1\r\nHost: a\r\nX: " + pattern(1000) + "\r\n\r\n")};
         case Reason::body_too_large:

@@ -255,6 +255,9 @@ public:
     bool send(std::string_view text) {
         while (!text.empty()) {
             const ssize_t sent = ::send(fd_.get(), text.data(), text.size(), MSG_NOSIGNAL);
+            if (sent < 0 && errno == EINTR) {
+                continue;
+            }
             if (sent <= 0) {
                 return false;
             }
@@ -265,7 +268,10 @@ public:
     // One read into the buffer. False: the end, an error, or no patience left.
     bool more() {
         char bytes[16384];
-        const ssize_t got = ::recv(fd_.get(), bytes, sizeof bytes, 0);
+        ssize_t got = 0;
+        do {  // a ring that dies on this thread interrupts it
+            got = ::recv(fd_.get(), bytes, sizeof bytes, 0);
+        } while (got < 0 && errno == EINTR);
         error_ = got < 0 ? errno : 0;
         if (got <= 0) {
             return false;
