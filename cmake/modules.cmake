@@ -57,7 +57,8 @@ function(pst_fuzzer name source)
     add_dependencies(fuzzers ${stem})
     target_compile_options(${stem} PRIVATE -fsanitize=fuzzer)
     target_link_options(${stem} PRIVATE -fsanitize=fuzzer)
-    add_test(NAME fuzz.${stem} COMMAND ${stem} -max_total_time=$ENV{PST_FUZZ_SECONDS} -timeout=10 -rss_limit_mb=2048)
+    # PST_FUZZ_SECONDS is read when the test runs; without it a fuzzer has 20 seconds.
+    add_test(NAME fuzz.${stem} COMMAND sh -c "exec \"$0\" -max_total_time=\${PST_FUZZ_SECONDS:-20} -timeout=10 -rss_limit_mb=2048" $<TARGET_FILE:${stem}>)
     set_tests_properties(fuzz.${stem} PROPERTIES LABELS fuzz TIMEOUT 600)
 endfunction()
 
