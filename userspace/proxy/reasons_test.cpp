@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every reason of schema/reasons.hpp is produced here through real sockets, on both rings; a new one without a scene fails this file.
-#include <openssl/ssl.h>
-
-#include "userspace/proxy/testing.hpp"
-#include "userspace/tls/testing.hpp"
+#include "userspace/proxy/testing_tls.hpp"
 
 using namespace penstock;
 using namespace penstock::proxy;
@@ -19,11 +16,6 @@ struct Scene {
     std::function<void(Edge&)> act;
     ring::Options options = {};
 };
-
-Endpoint nobody() {
-    const Fd closed = listening();
-    return local_of(closed.get());  // refuses once this is closed
-}
 
 // A refusal that the client can read: its status, and the reason in the answer.
 std::function<void(Edge&)> answered(Reason reason, std::string request) {
@@ -43,47 +35,6 @@ Snapshot limited(const std::function<void(fb::LimitsT&)>& change, const std::vec
     change(*snapshot.root.limits);
     return snapshot;
 }
-
-Snapshot tls_snapshot(fb::ListenerMode mode, bool with_certificate = true) {
-    Snapshot snapshot;
-    snapshot.backends("web", {nobody()});
-    snapshot.host("all", {RuleSpec{}});
-    if (with_certificate) {
-        const auto pair = tls::testing::make_certificate("a.example");
-        snapshot.keys["key"] = pair.key;
-        snapshot.part(fb::PartKind::Certificates, "certs", certificate_set("key", pair.chain, "a.example"));
-    }
-    const auto a = snapshot.listener(mode, "a.example", {{"a.example", "all"}}, "certs");
-    const auto b = snapshot.listener(mode, "b.example", {{"b.example", "all"}}, "certs");
-    snapshot.port(fb::PortMode::Tls, {a, b});
-    return snapshot;
-}
-
-// A blocking TLS client, as far as these scenes need it.
-class TlsClient {
-public:
-    TlsClient(Edge& edge, const char* name) : peer_(edge.client()), context_(SSL_CTX_new(TLS_client_method())), ssl_(SSL_new(context_)) {
-        SSL_set_fd(ssl_, peer_.fd());
-        SSL_set_tlsext_host_name(ssl_, name);
-        connected = SSL_connect(ssl_) == 1;
-    }
-    ~TlsClient() {
-        SSL_free(ssl_);
-        SSL_CTX_free(context_);
-    }
-    std::string ask(const std::string& text) {
-        SSL_write(ssl_, text.data(), static_cast<int>(text.size()));
-        char bytes[4096];
-        const int got = SSL_read(ssl_, bytes, sizeof bytes);
-        return {bytes, static_cast<std::size_t>(std::max(got, 0))};
-    }
-    bool connected = false;
-
-private:
-    Peer peer_;
-    SSL_CTX* context_;
-    SSL* ssl_;
-};
 
 // Datagrams from a socket of its own each.
 void datagrams(Edge& edge, int clients, int each) {
@@ -173,8 +124,8 @@ Scene refused_connection(Reason reason) {
     switch (reason) {
         case Reason::misdirected:
             return {tls_snapshot(fb::ListenerMode::Https), [](Edge& edge) {
-                        TlsClient client(edge, "a.example");
-                        CHECK(client.ask("GET / HTTP/1.1\r\nHost: b.example\r\n\r\n").starts_with("HTTP/1.1 421 "));
+                        TlsClient client(edge.at(), "a.example");
+                        CHECK(client.ask("GET / HTTP/1.1\r\nHost: b.example\r\n\r\n").status() == 421);
                     }};
         case Reason::tls_handshake:
             return {tls_snapshot(fb::ListenerMode::Https), [](Edge& edge) {
@@ -190,9 +141,9 @@ Scene refused_connection(Reason reason) {
                         CHECK(client.ended());
                     }};
         case Reason::tls_no_name:
-            return {tls_snapshot(fb::ListenerMode::TlsPassthrough), [](Edge& edge) { CHECK_FALSE(TlsClient(edge, "c.example").connected); }};
+            return {tls_snapshot(fb::ListenerMode::TlsPassthrough), [](Edge& edge) { CHECK_FALSE(TlsClient(edge.at(), "c.example").connected); }};
         case Reason::tls_no_certificate:
-            return {tls_snapshot(fb::ListenerMode::Https, false), [](Edge& edge) { CHECK_FALSE(TlsClient(edge, "a.example").connected); }};
+            return {tls_snapshot(fb::ListenerMode::Https, {}, false), [](Edge& edge) { CHECK_FALSE(TlsClient(edge.at(), "a.example").connected); }};
         default:
             return {limited([](auto& limits) { limits.connections_max = 1; }), [](Edge& edge) {
                         Peer first = edge.client();

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "tools/test/catch.hpp"
+#include "userspace/base/assert.hpp"
 #include "userspace/http/headers.hpp"
 #include "userspace/proxy/ports.hpp"
 #include "userspace/proxy/tables.hpp"
@@ -212,6 +213,12 @@ inline Fd listening(int backlog = 128) {
     return fd;
 }
 
+// Where nobody listens.
+inline Endpoint nobody() {
+    const Fd closed = listening();
+    return local_of(closed.get());
+}
+
 struct Message {
     std::string head;   // with its empty line; empty: the peer ended first
     std::string body;   // decoded
@@ -248,7 +255,8 @@ public:
         Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
         sockaddr_storage name{};
         const socklen_t size = to.to_sockaddr(name);
-        REQUIRE(::connect(fd.get(), reinterpret_cast<sockaddr*>(&name), size) == 0);
+        const bool connected = ::connect(fd.get(), reinterpret_cast<sockaddr*>(&name), size) == 0;
+        PST_ASSERT(connected);  // not the framework's: this runs on any thread
         return Peer(std::move(fd));
     }
 
