@@ -2,7 +2,7 @@
 // The five kinds of listeners through real sockets, on both rings.
 #include "userspace/proxy/ports.hpp"
 
-#include "userspace/proxy/testing_tls.hpp"
+#include "userspace/proxy/test_tls.hpp"
 
 using namespace penstock;
 using namespace penstock::proxy;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every reason of schema/reasons.hpp is produced here through real sockets, on both rings; a new one without a scene fails this file.
-#include "userspace/proxy/testing_tls.hpp"
+#include "userspace/proxy/test_tls.hpp"
 
 using namespace penstock;
 using namespace penstock::proxy;
