@@ -82,6 +82,13 @@ TEST_CASE("manifests: a broken document does not hide the others, and lists are 
     CHECK(result.objects[2]->key.ns == "default");
 }
 
+TEST_CASE("manifests: a stray character is a fault, not an endless document") {
+    for (const char* text : {",", "]", "}", ", a: b", "a: b\n...\n,\n"}) {
+        INFO(text);
+        CHECK(parse_manifests(text, "f.yaml").has_errors());
+    }
+}
+
 TEST_CASE("manifests: defaults are filled as the CRDs do") {
     const ParseResult result = parse_manifests(kRoute + "  parentRefs: [{name: edge}]\n", "f.yaml");
     REQUIRE(result.objects.size() == 1);

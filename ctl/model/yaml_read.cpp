@@ -27,7 +27,12 @@ public:
         anchors_.clear();
         open_.clear();
         line_ = line_of(mark);
+        stuck_ = mark.pos == position_;
+        position_ = mark.pos;
     }
+    // yaml-cpp gives one empty document after the other for a stray "," and moves no further.
+    [[nodiscard]] bool stuck() const { return stuck_; }
+    [[nodiscard]] int line() const { return line_; }
     void OnDocumentEnd() override {
         Document document{tree_.root().value_or(Value::null(line_)), line_, {}};
         if (tree_.fault()) {
@@ -129,6 +134,8 @@ private:
     TreeBuilder tree_{TextLimits{}};
     std::map<YAML::anchor_t, Anchored> anchors_;
     std::vector<Open> open_;
+    int position_ = -1;  // where the document began
+    bool stuck_ = false;
 };
 
 // A stream over a text that stays where it is.
@@ -149,6 +156,10 @@ std::vector<Document> read_yaml(std::string_view text, int first_line, const Tex
     try {
         YAML::Parser parser(stream);
         while (parser.HandleNextDocument(builder)) {
+            if (builder.stuck()) {
+                builder.documents.push_back({{}, builder.line(), {{builder.line(), "not YAML: a character that begins nothing"}}});
+                break;
+            }
         }
     } catch (const YAML::Exception& exception) {  // yaml-cpp has no other way to tell
         const int line = exception.mark.is_null() ? first_line : exception.mark.line + first_line;
