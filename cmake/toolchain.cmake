@@ -29,3 +29,7 @@ if(PST_SANITIZE)
     add_compile_options(-fsanitize=${PST_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
     add_link_options(-fsanitize=${PST_SANITIZE})
 endif()
+if(PST_FUZZ)
+    # Coverage of the libraries guides the fuzzers; only the fuzzers link its runtime.
+    add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
