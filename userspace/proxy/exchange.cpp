@@ -90,6 +90,7 @@ std::optional<Reason> Exchange::fault_of(const http::RequestHead& head, std::str
     }
     if (head.form == http::TargetForm::authority) {
         detail = "CONNECT is not served";
+        request_broken_ = true;  // what follows may be meant for the tunnel
         return Reason::bad_request;
     }
     if (head.form != http::TargetForm::asterisk && match::needs_normalising(head.path)) {
@@ -122,6 +123,10 @@ ring::Task<bool> Exchange::run(http::RequestHead& head, std::size_t head_in_stre
         count(context_.listener(route_.listener->id).requests);
         count(context_.listener(route_.listener->id).bytes_in, head_in_stream);
     }
+    // RFC 9110 9.3.7: asks what the server as a whole can do, and that is us. No path, so no route.
+    if (head.form == http::TargetForm::asterisk && route_.refusal.value_or(Reason::no_route) == Reason::no_route) {
+        co_return co_await answer_empty(200);
+    }
     if (route_.refusal) {
         co_return co_await refuse(*route_.refusal);
     }
@@ -153,6 +158,14 @@ ring::Task<bool> Exchange::refuse(Reason reason, std::string_view detail) {
     co_return co_await client_.stream.send(out_, context_.in_ms(tables_->limits.body_stall_ms)) == 0 && refusal.keep_alive;
 }
 
+ring::Task<bool> Exchange::answer_empty(int status) {
+    const bool keep = may_keep();
+    out_.clear();
+    write_empty(out_, status, keep);
+    context_.count_status(status);
+    co_return co_await client_.stream.send(out_, stall_deadline()) == 0 && keep;
+}
+
 ring::Task<bool> Exchange::redirect(const http::RequestHead& head, const fb::RedirectT& to) {
     const bool keep = may_keep();
     out_.clear();
@@ -175,14 +188,22 @@ ring::Task<bool> Exchange::forward(http::RequestHead& head) {
     request_head.reserve(1024);
     write_request(request_head, head, path_, client_.facts, treatment_, facts_.id);
 
-    Attempt done = co_await attempt(request_head, set, false);
+    // What has come of the body leaves with the head; if that is broken already, nothing leaves and no backend is asked.
+    Gather request(head.framing == http::Framing::chunked);
+    request.add_text(request_head);
+    if (!take_request_body(request)) {
+        co_return co_await refuse(*request_fault_, http::sentence_of(request_body_.reject()));
+    }
+    Attempt done = co_await attempt(request, set, false);
     if (done == Attempt::again) {
-        done = co_await attempt(request_head, set, true);
+        request.clear();  // of which no byte of a body was part
+        request.add_text(request_head);
+        done = co_await attempt(request, set, true);
     }
     co_return done == Attempt::served;
 }
 
-ring::Task<Exchange::Attempt> Exchange::attempt(const std::string& request_head, std::shared_ptr<const BackendSet> set, bool fresh) {
+ring::Task<Exchange::Attempt> Exchange::attempt(Gather& request, std::shared_ptr<const BackendSet> set, bool fresh) {
     backend_deadline_ = std::min(deadline_, context_.in_ms(route_.rule->spec->backend_request_ms));
     BackendConnection connection = co_await connect_backend(context_, std::move(set), fresh, backend_deadline_);
     if (!connection.socket.open()) {
@@ -192,7 +213,7 @@ ring::Task<Exchange::Attempt> Exchange::attempt(const std::string& request_head,
     backend_ = Stream(std::move(connection.socket));
     backend_head_.clear();
     const bool may_try_again = connection.reused && idempotent(facts_.method);
-    if (!co_await send_request(request_head)) {
+    if (!co_await send_request(request)) {
         // A fresh one may have said why before it closed.
         if (may_try_again && !request_started_) {
             backend_.close();
@@ -235,7 +256,7 @@ ring::Task<Exchange::Attempt> Exchange::answer_fault(Reason fault, bool may_try_
     if (fault == Reason::backend_timeout && context_.loop.now() >= deadline_) {
         fault = Reason::request_timeout;
     }
-    co_return co_await refuse(request_fault_.value_or(fault)) ? Attempt::served : Attempt::ended;
+    co_return co_await refuse(request_fault_.value_or(fault), http::sentence_of(request_body_.reject())) ? Attempt::served : Attempt::ended;
 }
 
 void Exchange::keep_backend(const Endpoint& endpoint) {

@@ -50,12 +50,14 @@ private:
     [[nodiscard]] std::optional<Reason> fault_of(const http::RequestHead& head, std::string_view& detail);
     Route route(http::RequestHead& head);
     ring::Task<bool> refuse(Reason reason, std::string_view detail = {});
+    ring::Task<bool> answer_empty(int status);
     ring::Task<bool> redirect(const http::RequestHead& head, const fb::RedirectT& to);
     ring::Task<bool> forward(http::RequestHead& head);
-    ring::Task<Attempt> attempt(const std::string& request_head, std::shared_ptr<const BackendSet> set, bool fresh);
+    ring::Task<Attempt> attempt(Gather& request, std::shared_ptr<const BackendSet> set, bool fresh);
     ring::Task<Attempt> answer_fault(Reason fault, bool may_try_again);
 
-    ring::Task<bool> send_request(const std::string& request_head);
+    bool take_request_body(Gather& gather);
+    ring::Task<bool> send_request(Gather& request);
     ring::Task<> pump_request();
     ring::Task<> pump_pieces();
     ring::Task<> stop_pump();
@@ -92,6 +94,7 @@ private:
     std::optional<Reason> request_fault_;
     std::optional<Event> pump_done_;
     std::optional<ring::Scope> pump_scope_;
+    std::string last_chunk_;           // of the request, as it is sent
     std::string backend_head_;         // a head of the backend that came in pieces
 };
 

@@ -8,20 +8,33 @@
 namespace penstock::proxy {
 
 // ---- the request ------------------------------------------------------------------------------------------------------------
-// The head and what is here of the body leave in one send; the rest follows beside the response. False: it could not be sent.
-ring::Task<bool> Exchange::send_request(const std::string& request_head) {
-    Gather gather(facts_.framing == http::Framing::chunked);
-    gather.add_text(request_head);
-    http::BodyReader::Piece first;
-    if (facts_.framing == http::Framing::length && !client_.stream.data().empty()) {
-        first = request_body_.next(client_.stream.data());
-        request_started_ = first.consumed > 0;
-        gather.add_piece(first.data);
+// Takes what is here of the body, as far as it fits into one send. False: it is broken, and request_fault_ says so.
+bool Exchange::take_request_body(Gather& gather) {
+    std::size_t taken = 0;
+    bool rejected = false;
+    while (!rejected && !request_body_.complete() && gather.has_room() && (!client_.stream.data().empty() || client_.stream.gather())) {
+        const auto piece = request_body_.next(client_.stream.data());
+        gather.add_piece(piece.data);
+        client_.stream.consume(piece.consumed);
+        taken += piece.consumed;
+        rejected = piece.progress == http::Progress::rejected;
     }
+    request_started_ |= taken > 0 || rejected;
+    count(context_.listener(route_.listener->id).bytes_in, taken);
+    if (rejected) {
+        request_fault_ = reason_of(request_body_.reject());
+        request_broken_ = true;
+    } else if (request_body_.complete() && facts_.framing == http::Framing::chunked) {
+        http::write_last_chunk(last_chunk_, request_body_.trailers());
+        gather.add_text(last_chunk_);
+    }
+    return !rejected;
+}
+
+// The head and what was here of the body leave in one send; the rest follows beside the response. False: it could not be sent.
+ring::Task<bool> Exchange::send_request(Gather& request) {
     request_moved_ = context_.loop.now();
-    const int sent = co_await backend_.send(gather.parts(), std::min(backend_deadline_, stall_deadline()));
-    client_.stream.consume(first.consumed);
-    count(context_.listener(route_.listener->id).bytes_in, first.consumed);
+    const int sent = co_await backend_.send(request.parts(), std::min(backend_deadline_, stall_deadline()));
     if (!request_body_.complete() && sent == 0) {
         pump_scope_.emplace(scope_);
         pump_done_.emplace(context_.loop);
@@ -41,7 +54,6 @@ ring::Task<> Exchange::pump_request() {
 
 ring::Task<> Exchange::pump_pieces() {
     Gather gather(facts_.framing == http::Framing::chunked);
-    std::string tail;
     while (!request_body_.complete()) {
         if (client_.stream.data().empty()) {
             const int filled = co_await client_.stream.fill(stall_deadline());
@@ -55,27 +67,10 @@ ring::Task<> Exchange::pump_pieces() {
             }
         }
         gather.clear();
-        std::size_t taken = 0;
-        bool rejected = false;
-        do {
-            const auto piece = request_body_.next(client_.stream.data());
-            gather.add_piece(piece.data);
-            client_.stream.consume(piece.consumed);
-            taken += piece.consumed;
-            rejected = piece.progress == http::Progress::rejected;
-        } while (!rejected && !request_body_.complete() && gather.has_room() && (!client_.stream.data().empty() || client_.stream.gather()));
-        request_started_ = true;
-        request_moved_ = context_.loop.now();
-        count(context_.listener(route_.listener->id).bytes_in, taken);
-        if (rejected) {
-            request_fault_ = request_body_.reject() == http::Reject::body_too_large ? Reason::body_too_large : Reason::bad_request;
-            request_broken_ = true;
+        if (!take_request_body(gather)) {
             co_return;
         }
-        if (request_body_.complete() && facts_.framing == http::Framing::chunked) {
-            http::write_last_chunk(tail, request_body_.trailers());
-            gather.add_text(tail);
-        }
+        request_moved_ = context_.loop.now();
         if (co_await backend_.send(gather.parts(), stall_deadline()) != 0) {
             request_broken_ = true;  // the backend may have answered already; its answer decides
             co_return;

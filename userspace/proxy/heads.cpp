@@ -148,6 +148,15 @@ void write_response(std::string& out, http::ResponseHead& head, http::Framing fr
     writer.end();
 }
 
+void write_empty(std::string& out, int status, bool keep_alive) {
+    http::HeadWriter writer(out);
+    writer.status(status).header("Content-Length", std::uint64_t{0});
+    if (!keep_alive) {
+        writer.header("Connection", "close");
+    }
+    writer.end();
+}
+
 void write_redirect(std::string& out, const http::RequestHead& head, std::string_view path, const ClientFacts& client, const fb::RedirectT& redirect,
                     std::string_view matched_prefix, bool keep_alive) {
     const std::string scheme = redirect.scheme.empty() ? (client.tls ? "https" : "http") : redirect.scheme;
@@ -172,6 +181,16 @@ void write_redirect(std::string& out, const http::RequestHead& head, std::string
         writer.header("Connection", "close");
     }
     writer.end();
+}
+
+Reason reason_of(http::Reject reject) {
+    switch (http::status_of(reject)) {
+        case 413: return Reason::body_too_large;
+        case 414:
+        case 431: return Reason::header_too_large;
+        case 505: return Reason::unsupported_version;
+        default: return Reason::bad_request;
+    }
 }
 
 void write_refusal(std::string& out, const Refusal& refusal) {

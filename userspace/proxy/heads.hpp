@@ -9,6 +9,7 @@
 #include "schema/reasons.hpp"
 #include "schema/snapshot_generated.h"
 #include "userspace/http/message.hpp"
+#include "userspace/http/reject.hpp"
 
 namespace penstock::proxy {
 
@@ -35,9 +36,15 @@ void write_request(std::string& out, http::RequestHead& head, std::string_view p
 // Appends the response for the client. `framing`: how the body will be sent; `keep_alive`: whether the connection stays.
 void write_response(std::string& out, http::ResponseHead& head, http::Framing framing, bool keep_alive, int client_minor, const Treatment& treatment);
 
+// An answer without a body.
+void write_empty(std::string& out, int status, bool keep_alive);
+
 // The answer to a redirected request, whole; empty body.
 void write_redirect(std::string& out, const http::RequestHead& head, std::string_view path, const ClientFacts& client, const fb::RedirectT& redirect,
                     std::string_view matched_prefix, bool keep_alive);
+
+// What a message that was refused while it was read is counted as.
+Reason reason_of(http::Reject reject);
 
 // An answer of our own.
 struct Refusal {

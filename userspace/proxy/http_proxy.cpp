@@ -9,16 +9,6 @@ namespace penstock::proxy {
 
 namespace {
 
-Reason reason_of(http::Reject reject) {
-    switch (http::status_of(reject)) {
-        case 413: return Reason::body_too_large;
-        case 414:
-        case 431: return Reason::header_too_large;
-        case 505: return Reason::unsupported_version;
-        default: return Reason::bad_request;
-    }
-}
-
 class HttpConnection {
 public:
     HttpConnection(Context& context, HttpClient client) : context_(context), client_(std::move(client)), scope_(context.loop), idle_(scope_) {}
