@@ -66,6 +66,11 @@ bool is_extension(std::string_view text) {
 
 }  // namespace
 
+bool allowed_in_trailers(std::string_view name) {
+    return std::none_of(kNotInTrailers.begin(), kNotInTrailers.end(),
+                        [name](std::string_view n) { return equals_ignoring_case(n, name); });
+}
+
 void BodyReader::start(Framing framing, std::uint64_t content_length) {
     restart();
     left_ = received_ = 0;

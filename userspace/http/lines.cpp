@@ -44,7 +44,11 @@ bool all_in(std::string_view text, std::uint8_t wanted) {
 
 bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
-// Some backends read "_" as "-" in names: these three must not have a double.
+}  // namespace
+
+bool is_token(std::string_view text) { return !text.empty() && all_in(text, kToken); }
+bool is_field_value(std::string_view text) { return all_in(text, kFieldValue); }
+
 bool frames_in_disguise(std::string_view name) {
     if (name.find('_') == std::string_view::npos || name.size() > 17) {
         return false;
@@ -56,10 +60,6 @@ bool frames_in_disguise(std::string_view name) {
     const std::string_view with_dashes(plain.data(), name.size());
     return equals_ignoring_case(with_dashes, "content-length") || equals_ignoring_case(with_dashes, "transfer-encoding");
 }
-
-}  // namespace
-
-bool is_token(std::string_view text) { return !text.empty() && all_in(text, kToken); }
 
 bool is_host(std::string_view text) {
     std::string_view port;
@@ -139,7 +139,7 @@ Progress LineReader::header_line(std::string_view line) {
         return refuse(Reject::too_many_headers);
     }
     std::size_t begin = colon + 1, end = line.size();
-    if (!all_in(line.substr(begin), kFieldValue)) {
+    if (!is_field_value(line.substr(begin))) {
         return refuse(Reject::bad_header_value);
     }
     while (begin < end && is_blank(line[begin])) {
@@ -178,10 +178,10 @@ LineReader::Length LineReader::read_length(const Headers& headers) {
 }
 
 Reject LineReader::parse_length(const Length& length, std::uint64_t& value) {
-    if (length.lengths > 1) {
-        return Reject::several_content_lengths;
-    }
-    const std::string_view text = length.length;
+    return length.lengths > 1 ? Reject::several_content_lengths : parse_content_length(length.length, value);
+}
+
+Reject parse_content_length(std::string_view text, std::uint64_t& value) {
     // A leading zero is a digit to us and an octal number to somebody else. 18 digits always fit.
     if (text.empty() || text.size() > 18 || (text.size() > 1 && text.front() == '0')) {
         return Reject::bad_content_length;

@@ -143,9 +143,21 @@ private:
     Headers trailers_;
 };
 
+// What both versions of HTTP hold text against.
+inline constexpr std::size_t kMethodMax = 64;
 // The token characters of RFC 9110 5.6.2; not empty.
 bool is_token(std::string_view text);
+// Visible characters, spaces, tabs and obs-text; may be empty.
+bool is_field_value(std::string_view text);
+// A request target without spaces, fragments, backslashes, or what is not ASCII.
+bool is_target_text(std::string_view target);
 // uri-host [":" port]: a name of letters, digits, "-", ".", "_", an IPv4 address or an IPv6 one in brackets.
 bool is_host(std::string_view text);
+// Some backends read "_" as "-" in names: a double of Content-Length or Transfer-Encoding.
+bool frames_in_disguise(std::string_view name);
+// One plain number.
+Reject parse_content_length(std::string_view text, std::uint64_t& value);
+// Not a field that decides where a message goes, how long it is, who sent it or what it is.
+bool allowed_in_trailers(std::string_view name);
 
 }  // namespace penstock::http

@@ -36,6 +36,10 @@ namespace penstock::http {
     X(bad_trailer, 400, "a trailer field is malformed")                                            \
     X(trailers_too_large, 431, "the trailers are larger or more than the limit")                   \
     X(body_too_large, 413, "the body is larger than the limit")                                    \
+    X(bad_pseudo_header, 400, "a pseudo-header field is missing, unknown, repeated or out of place")   \
+    X(bad_scheme, 400, "the scheme is not http or https")                                          \
+    X(connection_field, 400, "a field of HTTP/1's connections in HTTP/2")                          \
+    X(length_mismatch, 400, "the body is not as long as Content-Length says")                      \
     X(bad_status_line, 502, "the status line is not HTTP/1.x SP code SP reason")                   \
     X(bad_response, 502, "the response's head breaks a rule of framing")
 

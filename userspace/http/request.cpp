@@ -6,21 +6,10 @@ namespace penstock::http {
 
 namespace {
 
-constexpr std::size_t kMethodMax = 64;
-
 // No method that long will end well: said before the rest of the line is there.
 bool method_too_long(std::string_view line) {
     const std::string_view window = line.substr(0, kMethodMax + 1);
     return window.size() > kMethodMax && window.find_first_of(" \n") == std::string_view::npos;
-}
-
-bool is_target_text(std::string_view target) {
-    for (const char c : target) {
-        if (c <= ' ' || c >= 0x7f || c == '#' || c == '\\') {
-            return false;
-        }
-    }
-    return target.find("%00") == std::string_view::npos;
 }
 
 // "HTTP/1.0" or "HTTP/1.1" gives 0 or 1.
@@ -37,6 +26,15 @@ Reject read_version(std::string_view text, int& minor) {
 }
 
 }  // namespace
+
+bool is_target_text(std::string_view target) {
+    for (const char c : target) {
+        if (c <= ' ' || c >= 0x7f || c == '#' || c == '\\') {
+            return false;
+        }
+    }
+    return target.find("%00") == std::string_view::npos;
+}
 
 void RequestParser::reset() {
     restart();
