@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // HTTPRoute, GRPCRoute, TLSRoute, TCPRoute, UDPRoute.
+#include <set>
+
 #include "ctl/model/tables.hpp"
 
 namespace penstock::model {
@@ -51,7 +53,11 @@ void check_filters(const At& at, const std::vector<HttpFilter>& filters) {
 // What ReplacePrefixMatch needs: exactly one match, and that one a prefix.
 void check_prefix_edit(const At& at, const HttpRule& rule) {
     auto edits_prefix = [](const std::optional<PathModifier>& path) { return path && path->type == "ReplacePrefixMatch"; };
-    for (const HttpFilter& filter : rule.filters) {
+    std::vector<HttpFilter> filters = rule.filters;
+    for (const HttpBackendRef& ref : rule.backend_refs) {
+        filters.insert(filters.end(), ref.filters.begin(), ref.filters.end());
+    }
+    for (const HttpFilter& filter : filters) {
         const bool edits = (filter.request_redirect && edits_prefix(filter.request_redirect->path)) || (filter.url_rewrite && edits_prefix(filter.url_rewrite->path));
         const bool one_prefix = rule.matches.empty() || (rule.matches.size() == 1 && rule.matches[0].path.type == "PathPrefix");
         if (edits && !one_prefix) {
@@ -70,6 +76,33 @@ void check_http_rule(const At& at, const HttpRule& rule) {
     const HttpTimeouts& timeouts = rule.timeouts;
     if (timeouts.request_ms.value_or(0) != 0 && timeouts.backend_request_ms && *timeouts.backend_request_ms > *timeouts.request_ms) {
         at.member("timeouts", at.line).error("backendRequest is longer than request");
+    }
+}
+
+void check_grpc_filters(const At& at, const std::vector<HttpFilter>& filters) {
+    check_filters(at, filters);
+    for (const HttpFilter& filter : filters) {
+        const bool known = filter.type.ends_with("HeaderModifier") || filter.type == "RequestMirror" || filter.type == "ExtensionRef";
+        if (!known) {
+            at.member("filters", at.line).error("a GRPCRoute has no filter of type " + filter.type);
+        }
+    }
+}
+
+void check_grpc_rule(const At& at, const GrpcRule& rule) {
+    check_grpc_filters(at, rule.filters);
+    for (const HttpBackendRef& ref : rule.backend_refs) {
+        check_grpc_filters(at.member("backendRefs", at.line), ref.filters);
+    }
+}
+
+template <class Route>
+void check_rule_names(const At& at, const Route& route) {
+    std::set<std::string> names;
+    for (const auto& rule : route.rules) {
+        if (rule.name && !names.insert(*rule.name).second) {
+            at.member("rules", at.line).error("two rules have the name " + *rule.name);
+        }
     }
 }
 
@@ -193,7 +226,7 @@ const Table<HttpRoute>& table_of(const HttpRoute*) {
     static const FieldsOf<HttpRoute> f;
     static const Table<HttpRoute> table = {
         route_fields<HttpRoute>({f.optional("hostnames", &HttpRoute::hostnames, items{0, 16}, each(hostname())), f.optional("rules", &HttpRoute::rules, items{0, 16})}),
-        {check_parents<HttpRoute>}, {}};
+        {check_parents<HttpRoute>, check_rule_names<HttpRoute>}, {}};
     return table;
 }
 
@@ -219,14 +252,14 @@ const Table<GrpcRule>& table_of(const GrpcRule*) {
     static const FieldsOf<GrpcRule> f;
     static const Table<GrpcRule> table = {{f.optional("name", &GrpcRule::name, section_name()), f.optional("matches", &GrpcRule::matches, items{0, 64}), f.optional("filters", &GrpcRule::filters, items{0, 16}),
                                            f.optional("backendRefs", &GrpcRule::backend_refs, items{0, 16}), f.optional("sessionPersistence", &GrpcRule::session_persistence)},
-                                          {[](const At& at, const GrpcRule& rule) { check_filters(at, rule.filters); }}, {}};
+                                          {check_grpc_rule}, {}};
     return table;
 }
 
 const Table<GrpcRoute>& table_of(const GrpcRoute*) {
     static const FieldsOf<GrpcRoute> f;
     static const Table<GrpcRoute> table = {
-        route_fields<GrpcRoute>({f.optional("hostnames", &GrpcRoute::hostnames, items{0, 16}, each(hostname())), f.optional("rules", &GrpcRoute::rules, items{0, 16})}), {check_parents<GrpcRoute>}, {}};
+        route_fields<GrpcRoute>({f.optional("hostnames", &GrpcRoute::hostnames, items{0, 16}, each(hostname())), f.optional("rules", &GrpcRoute::rules, items{0, 16})}), {check_parents<GrpcRoute>, check_rule_names<GrpcRoute>}, {}};
     return table;
 }
 
