@@ -90,7 +90,7 @@ std::vector<SetEndpoint> endpoints_of(const std::vector<std::shared_ptr<const mo
 
 }  // namespace
 
-Resolved Backends::resolve(const Asker& asker, const model::BackendRef& ref) {
+Resolved Backends::resolve(const Asker& asker, const model::BackendRef& ref) const {
     const std::string ns = ref.ns.value_or(std::string(asker.ns));
     if (!ref.group.empty() || ref.kind != "Service") {
         return unresolved(ConditionReason::RouteResolvedRefs_invalid_kind,
@@ -129,18 +129,14 @@ Resolved Backends::resolve(const Asker& asker, const model::BackendRef& ref) {
     const std::string_view spoken = asker.transport == Transport::udp ? "udp" : kProtocolNames[static_cast<std::size_t>(found.protocol)];
     found.key = ns + "/" + ref.name + "/" + std::to_string(port->port) + "/" + std::string(spoken);
     const bool withheld = asker.http && world_->has_tls_policy(ns, ref.name, port->name);
-    if (!withheld) {
-        use(found);
-    }
     return {std::move(found), std::nullopt, withheld};
 }
 
-const BackendSet& Backends::use(const SetUse& use) {
+void Backends::use(const SetUse& use) {
     const auto [place, added] = sets_.try_emplace(use.key);
     if (added) {
         place->second = make(use);
     }
-    return *place->second;
 }
 
 BackendSetPtr Backends::make(const SetUse& use) {

@@ -72,9 +72,9 @@ public:
     Backends(const World& world, const BackendSets* previous, const MadeParts* previous_parts, IdTaker& set_ids, IdTaker& endpoint_ids)
         : world_(&world), previous_(previous), previous_parts_(previous_parts), set_ids_(&set_ids), endpoint_ids_(&endpoint_ids) {}
 
-    [[nodiscard]] Resolved resolve(const Asker& asker, const model::BackendRef& ref);
-    // Makes the set if it is not there yet.
-    const BackendSet& use(const SetUse& use);
+    [[nodiscard]] Resolved resolve(const Asker& asker, const model::BackendRef& ref) const;
+    // Makes the set if it is not there yet. Only what is served gets one.
+    void use(const SetUse& use);
     // All sets in use, by key.
     [[nodiscard]] const BackendSets& sets() const { return sets_; }
 

@@ -73,13 +73,10 @@ struct Takers {
     }
 };
 
-// A route as it was, with its numbers and sets marked as in use.
-void keep(const CompiledRoute& route, Backends& backends, IdTaker& rule_ids) {
+// A route as it was, with its numbers marked as in use.
+void keep(const CompiledRoute& route, IdTaker& rule_ids) {
     for (const std::string& name : route.rules.ids) {
         rule_ids.take(name);
-    }
-    for (const SetUse& use : route.rules.sets) {
-        backends.use(use);
     }
 }
 
@@ -89,7 +86,7 @@ std::vector<CompiledRoutePtr> compile_routes(RouteContext& context, const Cache*
     for (const auto& object : context.world.routes) {
         if (previous != nullptr) {
             if (const auto found = previous->routes.find(object.get()); found != previous->routes.end()) {
-                keep(*found->second, context.backends, context.ids);
+                keep(*found->second, context.ids);
                 routes.push_back(found->second);
                 continue;
             }
@@ -136,6 +133,7 @@ Compiled compile(const model::Store& store, const Options& options, const Compil
     count_attached(front, routes);
 
     const auto hosts = gather_hosts(front, routes);
+    use_backends(front, hosts, backends);
     const std::vector<std::uint32_t> listener_ids = number_listeners(front, ids.listeners);
     MadeSnapshot made = make_snapshot({front, hosts, backends.sets(), listener_ids, before != nullptr ? &before->parts : nullptr,
                                        before != nullptr ? &before->hosts : nullptr, previous != nullptr ? &previous->snapshot : nullptr});

@@ -75,7 +75,6 @@ namespace penstock::compile {
     X(RouteAccepted, no_matching_listener_hostname, "NoMatchingListenerHostname", false)      \
     X(RouteAccepted, no_matching_parent, "NoMatchingParent", false)                           \
     X(RouteAccepted, unsupported_value, "UnsupportedValue", false)                            \
-    X(RouteAccepted, incompatible_filters, "IncompatibleFilters", false)                      \
     X(RouteResolvedRefs, resolved_refs, "ResolvedRefs", true)                                 \
     X(RouteResolvedRefs, invalid_kind, "InvalidKind", false)                                  \
     X(RouteResolvedRefs, backend_not_found, "BackendNotFound", false)                         \

@@ -5,8 +5,6 @@
 #include <map>
 #include <tuple>
 
-#include "ctl/compile/hostname.hpp"
-
 namespace penstock::compile {
 namespace {
 
@@ -43,7 +41,7 @@ void mark(Listener& listener, Clash what, const Listener& other) {
     }
     const bool protocol = what == Clash::protocol;
     const std::string message = (protocol ? "the protocol on port " : "the host name on port ") + std::to_string(listener.spec->port) +
-                                " conflicts with listener " + other.name;
+                                " conflicts with that of " + name_for(listener, other);
     listener.conflicted =
         Condition{protocol ? ConditionReason::ListenerConflicted_protocol_conflict : ConditionReason::ListenerConflicted_hostname_conflict, message};
     listener.refused =
@@ -63,6 +61,11 @@ void weigh(Listener& listener, Listener& before) {
 
 }  // namespace
 
+std::string name_for(const Listener& listener, const Listener& other) {
+    const bool may_know = listener.set == kNone || other.set == kNone || listener.owner->key.ns == other.owner->key.ns;
+    return may_know ? "listener " + other.name : "a listener of another ListenerSet";
+}
+
 void find_conflicts(Front& front, const std::vector<std::size_t>& order) {
     std::map<PortKey, std::vector<std::size_t>> claims;
     for (const std::size_t index : order) {
@@ -77,51 +80,6 @@ void find_conflicts(Front& front, const std::vector<std::size_t>& order) {
         // A set's loser claims nothing; the Gateway's own losers keep the place closed for sets.
         if (listener.set == kNone || !listener.conflicted) {
             ports.push_back(index);
-        }
-    }
-}
-
-namespace {
-
-bool share_a_name(const Listener& one, const Listener& other) {
-    for (const ServingCertificatePtr& mine : one.certificates) {
-        for (const std::string& name : mine->names) {
-            for (const ServingCertificatePtr& theirs : other.certificates) {
-                if (std::binary_search(theirs->names.begin(), theirs->names.end(), name)) {
-                    return true;
-                }
-            }
-        }
-    }
-    return false;
-}
-
-}  // namespace
-
-void find_overlaps(Front& front, const std::vector<std::size_t>& listeners) {
-    std::map<std::int64_t, std::vector<std::size_t>> ports;
-    for (const std::size_t index : listeners) {
-        const Listener& listener = front.listeners[index];
-        if (listener.mode == fb::ListenerMode::Https && !listener.refused) {
-            ports[listener.spec->port].push_back(index);
-        }
-    }
-    for (const auto& [port, group] : ports) {
-        for (const std::size_t index : group) {
-            Listener& listener = front.listeners[index];
-            for (const std::size_t at : group) {
-                const Listener& other = front.listeners[at];
-                if (at == index || listener.overlapping) {
-                    continue;
-                }
-                if (intersect(listener.hostname, other.hostname)) {
-                    listener.overlapping = Condition{ConditionReason::ListenerOverlappingTls_overlapping_hostnames,
-                                                     "the host name overlaps with that of listener " + other.name};
-                } else if (share_a_name(listener, other)) {
-                    listener.overlapping = Condition{ConditionReason::ListenerOverlappingTls_overlapping_certificates,
-                                                     "a certificate names the same hosts as one of listener " + other.name};
-                }
-            }
         }
     }
 }

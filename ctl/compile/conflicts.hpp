@@ -11,7 +11,7 @@ namespace penstock::compile {
 // Marks the losers: refused and conflicted. `order` is the Gateway's own listeners, then its sets' in order of precedence.
 void find_conflicts(Front& front, const std::vector<std::size_t>& order);
 
-// Marks HTTPS listeners on one port whose host names or certificates overlap: legal, but a client may reuse a connection wrongly.
-void find_overlaps(Front& front, const std::vector<std::size_t>& listeners);
+// What the owner of `listener` may read of the other one: names of other tenants' sets stay hidden.
+[[nodiscard]] std::string name_for(const Listener& listener, const Listener& other);
 
 }  // namespace penstock::compile

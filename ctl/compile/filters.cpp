@@ -86,10 +86,6 @@ FiltersResult compile_filters(const std::vector<model::HttpFilter>& filters, Fil
                                      at + "[" + std::to_string(i) + "]: a filter of type " + filters[i].type + " is not supported"};
         }
     }
-    if (result.filters->redirect && result.filters->rewrite && !result.fault) {
-        result.fault = Condition{ConditionReason::RouteAccepted_incompatible_filters,
-                                 at + ": RequestRedirect and URLRewrite cannot be used together"};
-    }
     result.redirects = result.filters->redirect != nullptr;
     return result;
 }

@@ -16,7 +16,7 @@ namespace penstock::compile {
 
 struct FiltersResult {
     std::unique_ptr<fb::FiltersT> filters;  // null: none
-    std::optional<Condition> fault;         // RouteAccepted_unsupported_value or _incompatible_filters
+    std::optional<Condition> fault;         // RouteAccepted_unsupported_value
     bool redirects = false;
 };
 

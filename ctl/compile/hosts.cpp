@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <tuple>
-#include <unordered_map>
+#include <unordered_set>
 
 #include "ctl/compile/hostname.hpp"
 
@@ -130,6 +130,34 @@ std::vector<std::vector<Host>> gather_hosts(const Front& front, const std::vecto
 }
 
 const CompiledRoute* winner(const Host& host) { return host.members.empty() ? nullptr : host.members.front().route.get(); }
+
+void use_backends(const Front& front, const std::vector<std::vector<Host>>& hosts, Backends& backends) {
+    std::unordered_set<const fb::RuleT*> seen;
+    const auto use = [&](const CompiledRoute& route, const fb::RuleT& rule) {
+        if (!seen.insert(&rule).second) {
+            return;
+        }
+        for (const auto& backend : rule.backends) {
+            if (!backend->backends.empty()) {
+                backends.use(route.rules.sets.at(backend->backends));
+            }
+        }
+    };
+    for (std::size_t i = 0; i < hosts.size(); ++i) {
+        for (const Host& host : hosts[i]) {
+            if (front.listeners[i].addresses.empty()) {
+                continue;
+            }
+            if (is_l4(*front.listeners[i].mode)) {
+                use(*winner(host), *winner(host)->rules.rules.front());
+                continue;
+            }
+            for (const HostMember& member : host.members) {
+                std::for_each(member.route->rules.rules.begin(), member.route->rules.rules.end(), [&](const auto& rule) { use(*member.route, *rule); });
+            }
+        }
+    }
+}
 
 MadeHost make_host(const std::string& key, const Listener& listener, const Host& host, const MadeHosts* previous,
                    const MadeParts* previous_parts) {

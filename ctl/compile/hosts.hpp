@@ -31,6 +31,9 @@ struct Host {
 // The route that serves a host of a TLS, TCP or UDP listener.
 [[nodiscard]] const CompiledRoute* winner(const Host& host);
 
+// The sets of backends that served listeners lead to come to be in `backends`.
+void use_backends(const Front& front, const std::vector<std::vector<Host>>& hosts, Backends& backends);
+
 // Host parts that were made before, by key, with what they were made of.
 struct MadeHost {
     std::vector<HostMember> members;

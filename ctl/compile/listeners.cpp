@@ -6,6 +6,7 @@
 #include "ctl/compile/certificates.hpp"
 #include "ctl/compile/conflicts.hpp"
 #include "ctl/compile/hostname.hpp"
+#include "ctl/compile/overlaps.hpp"
 
 namespace penstock::compile {
 namespace {
@@ -49,8 +50,6 @@ void set_mode(Listener& listener, const Protocol& protocol) {
     const bool passthrough = listener.spec->tls && listener.spec->tls->mode == "Passthrough";
     if (protocol.mode == fb::ListenerMode::TlsTerminate && passthrough) {
         listener.mode = fb::ListenerMode::TlsPassthrough;
-    } else if (protocol.mode == fb::ListenerMode::Https && passthrough) {
-        refuse(listener, ConditionReason::ListenerAccepted_unsupported_value, "an HTTPS listener cannot be in TLS mode Passthrough");
     }
 }
 
@@ -79,6 +78,14 @@ void check_frontend(Listener& listener, const model::Gateway& gateway) {
     }
 }
 
+void check_filters(Listener& listener) {
+    if (!listener.spec->filters.empty()) {
+        // They decide who may come in.
+        refuse(listener, ConditionReason::ListenerAccepted_unsupported_value,
+               "filters[0]: a filter of type " + listener.spec->filters[0].type + " is not supported");
+    }
+}
+
 class FrontMaker {
 public:
     FrontMaker(const World& world, const Options& options, CertificateCache& cache, const CertificateCache* previous)
@@ -92,10 +99,9 @@ public:
         for (const auto& set : world_.listener_sets) {
             add_set(set);
         }
-        for (std::size_t i = 0; i < front_.gateways.size(); ++i) {
-            const auto& order = front_.gateways[i].all_listeners;
-            find_conflicts(front_, order);
-            find_overlaps(front_, order);
+        for (const GatewayFront& gateway : front_.gateways) {
+            find_conflicts(front_, gateway.all_listeners);
+            find_overlaps(front_, gateway.all_listeners);
         }
         return std::move(front_);
     }
@@ -172,6 +178,7 @@ private:
             set_mode(listener, *protocol);
             set_kinds(listener, *protocol);
             check_frontend(listener, *front_.gateways[gateway].object.spec);
+            check_filters(listener);
             if (listener.needs_certificate()) {
                 resolve_certificates(listener, world_, cache_, previous_);
             }

@@ -64,9 +64,6 @@ public:
                 status.parents.push_back({ref, judge(ref, *parent)});
             }
         }
-        if (status.parents.empty()) {
-            return out_;
-        }
         std::sort(out_->attachments.begin(), out_->attachments.end(), [](const auto& a, const auto& b) { return a.listener < b.listener; });
         out_->status = std::make_shared<const ObjectStatus>(ObjectStatus{out_->object->meta.generation, std::move(status)});
         return out_;
@@ -86,7 +83,7 @@ private:
             attached |= try_listener(ref, at, reached);
         }
         Conditions conditions;
-        conditions.push_back(out_->rules.refused && attached ? *out_->rules.refused : accepted(ref, reached, attached));
+        conditions.push_back(out_->rules.refused && attached ? *out_->rules.refused : accepted(ref, parent, reached, attached));
         if (out_->rules.partially_invalid && attached) {
             conditions.push_back(*out_->rules.partially_invalid);
         }
@@ -117,9 +114,14 @@ private:
         return true;
     }
 
-    Condition accepted(const model::ParentRef& ref, Reached reached, bool attached) const {
+    bool refused_set(const FrontParent& parent) const { return parent.is_set && !context_.front.sets[parent.index].allowed; }
+
+    Condition accepted(const model::ParentRef& ref, const FrontParent& parent, Reached reached, bool attached) const {
         if (attached) {
             return {ConditionReason::RouteAccepted_accepted, out_->rules.remark.empty() ? "" : "without effect: " + out_->rules.remark};
+        }
+        if (reached == Reached::parent && refused_set(parent)) {
+            return {ConditionReason::RouteAccepted_no_matching_parent, "the Gateway does not let the ListenerSet in"};
         }
         if (reached == Reached::parent) {
             const std::string wanted = (ref.section_name ? " named " + *ref.section_name : "") + (ref.port ? " on port " + std::to_string(*ref.port) : "");
@@ -141,6 +143,14 @@ private:
 template <class Route>
 CompiledRoutePtr compile_as(const std::shared_ptr<const model::Object>& object, const Route& route, std::string_view kind,
                             const std::vector<std::string>& hostnames, RouteContext& context) {
+    const bool ours = std::any_of(route.parent_refs.begin(), route.parent_refs.end(), [&](const model::ParentRef& ref) {
+        return parent_of(ref, object->key.ns, context.front) != nullptr;
+    });
+    if (!ours) {
+        auto foreign = std::make_shared<CompiledRoute>();
+        foreign->object = object;
+        return foreign;
+    }
     RouteCompiler compiler(object, kind, context);
     return compiler.run(route.parent_refs, hostnames, compile_rules(Typed<Route>{object, &route}, context.backends, context.ids));
 }

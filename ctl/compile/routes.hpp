@@ -39,7 +39,7 @@ using CompiledRoutePtr = std::shared_ptr<const CompiledRoute>;
 struct RouteContext {
     const World& world;
     const Front& front;
-    Backends& backends;
+    const Backends& backends;
     IdTaker& ids;
 };
 

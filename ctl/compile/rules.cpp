@@ -25,7 +25,7 @@ std::unique_ptr<fb::RuleT> new_rule(const model::Object& route, const std::strin
     return rule;
 }
 
-std::unique_ptr<fb::WeightedBackendT> weighted(const Asker& asker, const model::BackendRef& ref, Backends& backends, RouteRules& out) {
+std::unique_ptr<fb::WeightedBackendT> weighted(const Asker& asker, const model::BackendRef& ref, const Backends& backends, RouteRules& out) {
     auto backend = std::make_unique<fb::WeightedBackendT>();
     backend->weight = static_cast<std::uint32_t>(ref.weight);
     Resolved resolved = backends.resolve(asker, ref);
@@ -33,7 +33,7 @@ std::unique_ptr<fb::WeightedBackendT> weighted(const Asker& asker, const model::
         out.withheld.push_back(*resolved.use);
     } else if (resolved.use) {
         backend->backends = resolved.use->key;
-        out.sets.push_back(*resolved.use);
+        out.sets.emplace(resolved.use->key, *resolved.use);
     }
     if (resolved.fault && !out.unresolved) {
         out.unresolved = std::move(resolved.fault);
@@ -59,11 +59,11 @@ void finish_route(RouteRules& out, const RuleFaults& faults) {
         out.refused = first;
         return;
     }
-    std::string message = "Dropped Rule: " + first.message;
-    if (faults.faults.size() > 1) {
-        message += ", and " + std::to_string(faults.faults.size() - 1) + " more";
+    std::string message = "Dropped Rule: ";
+    for (const Condition& fault : faults.faults) {
+        message += (&fault == &first ? "" : "; ") + fault.message;
     }
-    out.partially_invalid = Condition{ConditionReason::RoutePartiallyInvalid_unsupported_value, message + "; its requests are answered with 500"};
+    out.partially_invalid = Condition{ConditionReason::RoutePartiallyInvalid_unsupported_value, message + ". Requests to it are answered with 500"};
 }
 
 }  // namespace penstock::compile

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -40,7 +41,7 @@ struct RouteRules {
     std::vector<std::unique_ptr<fb::RuleT>> rules;
     std::vector<RankedMatch> matches;  // in the order of the route
     std::vector<std::string> ids;       // names that were numbered, to keep them in use
-    std::vector<SetUse> sets;           // that references resolved to
+    std::map<std::string, SetUse> sets;  // that references resolved to, by key
     std::vector<SetUse> withheld;       // resolved, but a BackendTLSPolicy asks for what we cannot do
 
     std::optional<Condition> unresolved;         // ResolvedRefs=False: the first reference that does not resolve
@@ -50,11 +51,11 @@ struct RouteRules {
 };
 
 
-// Compiles the rules of one route. Numbers come from `ids`; sets that they need come to be in `backends`.
-[[nodiscard]] RouteRules compile_rules(const Typed<model::HttpRoute>& route, Backends& backends, IdTaker& ids);
-[[nodiscard]] RouteRules compile_rules(const Typed<model::GrpcRoute>& route, Backends& backends, IdTaker& ids);
-[[nodiscard]] RouteRules compile_rules(const Typed<model::TlsRoute>& route, Backends& backends, IdTaker& ids);
-[[nodiscard]] RouteRules compile_rules(const Typed<model::TcpRoute>& route, Backends& backends, IdTaker& ids);
-[[nodiscard]] RouteRules compile_rules(const Typed<model::UdpRoute>& route, Backends& backends, IdTaker& ids);
+// Compiles the rules of one route. Numbers come from `ids`.
+[[nodiscard]] RouteRules compile_rules(const Typed<model::HttpRoute>& route, const Backends& backends, IdTaker& ids);
+[[nodiscard]] RouteRules compile_rules(const Typed<model::GrpcRoute>& route, const Backends& backends, IdTaker& ids);
+[[nodiscard]] RouteRules compile_rules(const Typed<model::TlsRoute>& route, const Backends& backends, IdTaker& ids);
+[[nodiscard]] RouteRules compile_rules(const Typed<model::TcpRoute>& route, const Backends& backends, IdTaker& ids);
+[[nodiscard]] RouteRules compile_rules(const Typed<model::UdpRoute>& route, const Backends& backends, IdTaker& ids);
 
 }  // namespace penstock::compile

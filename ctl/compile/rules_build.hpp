@@ -21,7 +21,7 @@ struct RuleFaults {
                                                   const std::optional<std::string>& name, IdTaker& ids, RouteRules& out);
 
 // A backendRef with its weight; unresolved ones keep it, and the first reason is noted in `out`.
-[[nodiscard]] std::unique_ptr<fb::WeightedBackendT> weighted(const Asker& asker, const model::BackendRef& ref, Backends& backends, RouteRules& out);
+[[nodiscard]] std::unique_ptr<fb::WeightedBackendT> weighted(const Asker& asker, const model::BackendRef& ref, const Backends& backends, RouteRules& out);
 
 // A faulty rule keeps its matches and answers 500.
 void finish_rule(fb::RuleT& rule, const std::optional<Condition>& fault, RuleFaults& faults);

@@ -153,8 +153,22 @@ std::string idle_fields(const model::HttpRule& rule) {
 }
 std::string idle_fields(const model::GrpcRule& rule) { return rule.session_persistence ? "sessionPersistence" : ""; }
 
+// The worker rewrites once: what a backend's rewrite does not say is as its rule's says.
+void complete_rewrite(const fb::FiltersT* rule, fb::FiltersT* backend) {
+    if (rule == nullptr || backend == nullptr || !rule->rewrite || !backend->rewrite) {
+        return;
+    }
+    if (backend->rewrite->hostname.empty()) {
+        backend->rewrite->hostname = rule->rewrite->hostname;
+    }
+    if (backend->rewrite->path_edit == fb::PathEdit::None) {
+        backend->rewrite->path_edit = rule->rewrite->path_edit;
+        backend->rewrite->path = rule->rewrite->path;
+    }
+}
+
 template <class Route>
-RouteRules compile_http(const Typed<Route>& route, const char* kind, bool grpc, Backends& backends, IdTaker& ids) {
+RouteRules compile_http(const Typed<Route>& route, const char* kind, bool grpc, const Backends& backends, IdTaker& ids) {
     RouteRules out;
     RuleFaults faults;
     const Asker asker{kind, route.ns(), Transport::tcp, true, grpc};
@@ -172,10 +186,8 @@ RouteRules compile_http(const Typed<Route>& route, const char* kind, bool grpc, 
             auto backend = weighted(asker, rule.backend_refs[b], backends, out);
             FiltersResult own = compile_filters(rule.backend_refs[b].filters, FilterPlace::backend, index_text(at + ".backendRefs", b) + ".filters");
             backend->filters = std::move(own.filters);
-            if (own.fault) {
-                backend->backends.clear();  // its share answers 500
-                fault = fault ? fault : own.fault;
-            }
+            fault = fault ? fault : own.fault;
+            complete_rewrite(built->filters.get(), backend->filters.get());
             built->backends.push_back(std::move(backend));
         }
         add_matches(rule.matches, static_cast<std::uint32_t>(i), at, out, fault);
@@ -191,11 +203,11 @@ RouteRules compile_http(const Typed<Route>& route, const char* kind, bool grpc, 
 
 }  // namespace
 
-RouteRules compile_rules(const Typed<model::HttpRoute>& route, Backends& backends, IdTaker& ids) {
+RouteRules compile_rules(const Typed<model::HttpRoute>& route, const Backends& backends, IdTaker& ids) {
     return compile_http(route, "HTTPRoute", false, backends, ids);
 }
 
-RouteRules compile_rules(const Typed<model::GrpcRoute>& route, Backends& backends, IdTaker& ids) {
+RouteRules compile_rules(const Typed<model::GrpcRoute>& route, const Backends& backends, IdTaker& ids) {
     return compile_http(route, "GRPCRoute", true, backends, ids);
 }
 

@@ -7,7 +7,7 @@ namespace penstock::compile {
 namespace {
 
 template <class Route>
-RouteRules compile_l4(const Typed<Route>& route, const char* kind, Transport transport, Backends& backends, IdTaker& ids) {
+RouteRules compile_l4(const Typed<Route>& route, const char* kind, Transport transport, const Backends& backends, IdTaker& ids) {
     RouteRules out;
     const Asker asker{kind, route.ns(), transport, false, false};
     for (std::size_t i = 0; i < route.spec->rules.size(); ++i) {
@@ -26,15 +26,15 @@ RouteRules compile_l4(const Typed<Route>& route, const char* kind, Transport tra
 
 }  // namespace
 
-RouteRules compile_rules(const Typed<model::TlsRoute>& route, Backends& backends, IdTaker& ids) {
+RouteRules compile_rules(const Typed<model::TlsRoute>& route, const Backends& backends, IdTaker& ids) {
     return compile_l4(route, "TLSRoute", Transport::tcp, backends, ids);
 }
 
-RouteRules compile_rules(const Typed<model::TcpRoute>& route, Backends& backends, IdTaker& ids) {
+RouteRules compile_rules(const Typed<model::TcpRoute>& route, const Backends& backends, IdTaker& ids) {
     return compile_l4(route, "TCPRoute", Transport::tcp, backends, ids);
 }
 
-RouteRules compile_rules(const Typed<model::UdpRoute>& route, Backends& backends, IdTaker& ids) {
+RouteRules compile_rules(const Typed<model::UdpRoute>& route, const Backends& backends, IdTaker& ids) {
     return compile_l4(route, "UDPRoute", Transport::udp, backends, ids);
 }
 

@@ -141,7 +141,7 @@ Condition gateway_programmed(const Condition& accepted, const GatewayFront& gate
 }
 
 GatewayStatus gateway_status(const Front& front, const GatewayFront& gateway) {
-    const Tally counted = tally(front, gateway.all_listeners);
+    const Tally counted = tally(front, gateway.listeners);  // its sets tell of theirs
     GatewayStatus status;
     status.conditions.push_back(gateway_accepted(gateway, counted));
     status.conditions.push_back(gateway_programmed(status.conditions.front(), gateway, counted));

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+// The snapshot as the worker will read it: whole, and in the order that it relies on.
+#include <map>
+#include <set>
+
+#include "ctl/compile/golden/invariants.hpp"
+#include "ctl/compile/hostname.hpp"
+#include "ctl/compile/parts.hpp"
+
+namespace penstock::compile::golden {
+namespace {
+
+using PartKey = std::pair<fb::PartKind, std::string>;
+
+class Checker {
+public:
+    explicit Checker(const Snapshot& snapshot) : snapshot_(snapshot) {}
+
+    Faults run() {
+        if (!verified<fb::Root>(*snapshot_.root)) {
+            return {"the root is no valid FlatBuffer"};
+        }
+        const fb::Root& root = *fb::GetRoot(snapshot_.root->data());
+        index(root);
+        for (const fb::Listener* listener : *root.listeners()) {
+            check(*listener);
+        }
+        for (const fb::Port* port : *root.ports()) {
+            for (const std::uint32_t at : *port->listeners()) {
+                want(at < root.listeners()->size(), port->socket()->str(), "names a listener that there is not");
+            }
+            want(sockets_.insert(port->socket()->str()).second, port->socket()->str(), "stands twice");
+        }
+        for (const auto& [key, bytes] : parts_) {
+            want(used_.contains(key), key.second, "is a part that nothing refers to");
+        }
+        return std::move(faults_);
+    }
+
+private:
+    template <class Table>
+    static bool verified(const std::string& bytes) {
+        flatbuffers::Verifier verifier(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+        return verifier.VerifyBuffer<Table>(nullptr);
+    }
+
+    void want(bool holds, const std::string& place, const std::string& fault) {
+        if (!holds) {
+            faults_.push_back(place + ": " + fault);
+        }
+    }
+
+    void index(const fb::Root& root) {
+        for (const auto& [name, bytes] : snapshot_.parts) {
+            want(name.ends_with("/" + digest_of(*bytes)), name, "is not named by its content");
+        }
+        for (const fb::PartRef* part : *root.parts()) {
+            const std::string key = part->key()->str();
+            const auto found = std::find_if(snapshot_.parts.begin(), snapshot_.parts.end(), [&](const auto& entry) {
+                return entry.first.ends_with("/" + key + "/" + part->digest()->str());
+            });
+            want(found != snapshot_.parts.end(), key, "is listed and not there");
+            const bool added = found == snapshot_.parts.end() || parts_.emplace(PartKey(part->kind(), key), found->second.get()).second;
+            want(added, key, "is listed twice");
+        }
+        want(parts_.size() == snapshot_.parts.size(), "root", "does not list every part");
+    }
+
+    template <class Table>
+    const Table* part(fb::PartKind kind, const std::string& key) {
+        const auto found = parts_.find({kind, key});
+        used_.insert({kind, key});
+        if (found == parts_.end() || !verified<Table>(*found->second)) {
+            want(false, key, "is referred to and not there, or no valid FlatBuffer");
+            return nullptr;
+        }
+        return flatbuffers::GetRoot<Table>(found->second->data());
+    }
+
+    void check(const fb::Listener& listener) {
+        const std::string name = listener.name()->str();
+        want(names_.insert(name).second, name, "stands twice");
+        if (listener.certificates() != nullptr) {
+            if (const auto* set = part<fb::CertificateSet>(fb::PartKind::Certificates, listener.certificates()->str())) {
+                check(*set);
+            }
+        }
+        std::optional<std::string> before;
+        for (const fb::HostEntry* entry : *listener.hosts()) {
+            const std::string host = entry->hostname()->str();
+            want(!before || more_specific(*before, host), name, "host " + host + " stands after a less specific one");
+            before = host;
+            if (const auto* routes = part<fb::HostRoutes>(fb::PartKind::Host, entry->part()->str())) {
+                check(*routes, entry->part()->str());
+            }
+        }
+    }
+
+    void check(const fb::CertificateSet& set) {
+        for (const fb::Certificate* certificate : *set.certificates()) {
+            want(snapshot_.keys.contains(certificate->key_id()->str()), certificate->key_id()->str(), "has no key");
+        }
+    }
+
+    void check(const fb::HostRoutes& routes, const std::string& name) {
+        for (const fb::Match* match : *routes.matches()) {
+            want(match->rule() < routes.rules()->size(), name, "a match leads to no rule");
+        }
+        for (const fb::Rule* rule : *routes.rules()) {
+            for (std::size_t i = 0; rule->backends() != nullptr && i < rule->backends()->size(); ++i) {
+                const fb::WeightedBackend* backend = rule->backends()->Get(static_cast<flatbuffers::uoffset_t>(i));
+                if (backend->backends() != nullptr) {
+                    part<fb::BackendSet>(fb::PartKind::Backends, backend->backends()->str());
+                }
+            }
+        }
+    }
+
+    const Snapshot& snapshot_;
+    Faults faults_;
+    std::map<PartKey, const std::string*> parts_;
+    std::set<PartKey> used_;
+    std::set<std::string> names_;
+    std::set<std::string> sockets_;
+};
+
+}  // namespace
+
+Faults faults_of(const Snapshot& snapshot) { return Checker(snapshot).run(); }
+
+}  // namespace penstock::compile::golden
