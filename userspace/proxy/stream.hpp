@@ -21,7 +21,7 @@ public:
     Stream() = default;
     explicit Stream(ring::Socket socket) : socket_(std::move(socket)) {}
 
-    // Terminates TLS with this context. `first` are the bytes that were received already. 0, or an errno (EPROTO: see tls()->fault()).
+    // Terminates TLS with this context. `first` are the bytes that were received already. 0, or an errno (EPROTO: see tls()->detail()).
     ring::Task<int> handshake(ssl_ctx_st* context, std::string first, ring::Time deadline);
 
     [[nodiscard]] std::string_view data() const { return view_; }

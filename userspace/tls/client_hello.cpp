@@ -133,6 +133,7 @@ bool read_signatures(Reader extension, ClientHello& hello) {
         const std::uint32_t signature = scheme & 0xff;
         const bool tls12_style = scheme >> 8 <= 6;
         hello.ecdsa |= tls12_style && signature == 3;
+        hello.ed25519 |= scheme == 0x0807;
         hello.rsa |= (tls12_style && signature == 1) || (scheme >= 0x0804 && scheme <= 0x0806) || (scheme >= 0x0809 && scheme <= 0x080b);
     }
     return !list.failed() && extension.finished();
@@ -170,6 +171,29 @@ bool read_body(Reader body, ClientHello& hello) {
     return session_fits && !body.failed();
 }
 
+bool is_ecdsa_suite(std::uint32_t suite) {
+    return suite == 0xc009 || suite == 0xc00a || suite == 0xc023 || suite == 0xc024 || suite == 0xc02b || suite == 0xc02c ||
+           (suite >= 0xc0ac && suite <= 0xc0af) || suite == 0xcca9;
+}
+
+// Before TLS 1.3 a suite names the kind of key, too; a client may offer schemes that none of its suites can use.
+void limit_by_suites(Reader suites, ClientHello& hello) {
+    if (hello.version_max >= 0x0304) {
+        return;
+    }
+    bool ecdsa = false;
+    bool other = false;
+    while (!suites.empty() && !suites.failed()) {
+        const std::uint32_t suite = suites.number(2);
+        const bool signalling = suite == 0x00ff || suite == 0x5600 || is_grease(suite);
+        ecdsa |= is_ecdsa_suite(suite);
+        other |= !is_ecdsa_suite(suite) && !signalling;
+    }
+    hello.ecdsa &= ecdsa;
+    hello.ed25519 &= ecdsa;
+    hello.rsa &= other;
+}
+
 bool read_hello(std::span<const std::uint8_t> message, ClientHello& hello) {
     Reader body(message);
     if (!read_body(body, hello)) {
@@ -186,7 +210,11 @@ bool read_hello(std::span<const std::uint8_t> message, ClientHello& hello) {
         return true;  // no extensions: TLS 1.2 and older
     }
     const Reader extensions = body.vector(2);
-    return body.finished() && read_extensions(extensions, hello);
+    if (!body.finished() || !read_extensions(extensions, hello)) {
+        return false;
+    }
+    limit_by_suites(ciphers, hello);
+    return true;
 }
 
 HelloResult malformed(std::string& fault, const char* why) {

@@ -18,8 +18,9 @@ struct ClientHello {
     std::string server_name;         // lower case, without trailing dot; empty: none was sent
     std::vector<std::string> alpn;   // in the client's order
     std::uint16_t version_max = 0;   // highest of supported_versions (without GREASE), else legacy_version
-    bool ecdsa = false;              // some ECDSA signature scheme is offered
-    bool rsa = false;                // some RSA signature scheme is offered
+    bool ecdsa = false;              // the client can take an ECDSA certificate: a signature scheme, and before TLS 1.3 a suite
+    bool rsa = false;                // the same for RSA
+    bool ed25519 = false;
 };
 
 enum class HelloResult : std::uint8_t {

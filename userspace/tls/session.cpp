@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "userspace/tls/session.hpp"
 
-#include <openssl/bio.h>
-#include <openssl/err.h>
-#include <openssl/ssl.h>
 
 #include <algorithm>
 #include <cstring>
 
 #include "userspace/base/assert.hpp"
+#include "userspace/tls/openssl.hpp"
 
 namespace penstock::tls {
 
@@ -58,11 +56,20 @@ Session::Session(ssl_ctx_st* context) : ssl_(SSL_new(context)) {
 Session::~Session() { SSL_free(ssl_); }
 
 void Session::fail() {
-    const unsigned long error = ERR_peek_error();
-    const char* reason = error != 0 ? ERR_reason_error_string(error) : nullptr;
-    fault_ = reason != nullptr ? reason : "closed in the middle of the handshake";
-    ERR_clear_error();
+    const bool shaking = state_ == SessionState::handshake;
+    fault_ = take_fault(detail_);
+    // The verification's own sentence says more than "certificate verify failed".
+    if (const long verdict = SSL_get_verify_result(ssl_); shaking && fault_ == Fault::certificate && verdict != X509_V_OK) {
+        detail_ = X509_verify_cert_error_string(verdict);
+    }
     state_ = SessionState::failed;
+}
+
+void Session::note_peer() {
+    const X509* certificate = SSL_get0_peer_certificate(ssl_);
+    if (certificate != nullptr) {
+        peer_ = PeerCertificate::of(certificate, SSL_get_verify_result(ssl_) == X509_V_OK);
+    }
 }
 
 SessionState Session::feed(std::span<const std::uint8_t> ciphertext, std::vector<std::uint8_t>& plaintext) {
@@ -75,6 +82,7 @@ SessionState Session::feed(std::span<const std::uint8_t> ciphertext, std::vector
         const int done = SSL_do_handshake(ssl_);
         if (done == 1) {
             state_ = SessionState::established;
+            note_peer();
         } else if (SSL_get_error(ssl_, done) != SSL_ERROR_WANT_READ) {
             fail();
             return state_;

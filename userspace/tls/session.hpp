@@ -6,10 +6,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "userspace/tls/fault.hpp"
+#include "userspace/tls/peer.hpp"
 
 struct ssl_st;
 struct ssl_ctx_st;
@@ -40,7 +44,10 @@ public:
 
     [[nodiscard]] std::vector<std::uint8_t>& output() { return output_; }  // take or clear it after sending
     [[nodiscard]] SessionState state() const { return state_; }
-    [[nodiscard]] const std::string& fault() const { return fault_; }      // "wrong version number"
+    [[nodiscard]] Fault fault() const { return fault_; }                   // why it failed
+    [[nodiscard]] const std::string& detail() const { return detail_; }    // "wrong version number"
+    // The client's certificate, once established; null: none was sent.
+    [[nodiscard]] const PeerCertificate* peer() const { return peer_.get(); }
     [[nodiscard]] std::string_view alpn() const;                           // "" if none
     [[nodiscard]] bool resumed() const;
 
@@ -50,12 +57,15 @@ private:
     static long control_bio(bio_st* bio, int command, long number, void* pointer);
     static bio_method_st* method();
     void fail();
+    void note_peer();
 
     ssl_st* ssl_ = nullptr;
     std::span<const std::uint8_t> input_;
     std::vector<std::uint8_t> output_;
     SessionState state_ = SessionState::handshake;
-    std::string fault_;
+    Fault fault_ = Fault::none;
+    std::string detail_;
+    std::unique_ptr<const PeerCertificate> peer_;
     bool close_said_ = false;
 };
 
