@@ -37,7 +37,11 @@ namespace penstock {
     X(connections_limit, 0, "too many connections")                                          \
     X(udp_flows_limit, 0, "too many UDP flows")                                              \
     X(out_of_buffers, 0, "a buffer pool was empty")                                          \
-    X(draining, 0, "the connection was closed by a drain deadline")
+    X(draining, 0, "the connection was closed by a drain deadline")                          \
+    X(tls_malformed, 0, "a TLS handshake message contradicts itself or comes out of turn")   \
+    X(tls_version, 0, "the client speaks no TLS version that the listener serves")           \
+    X(tls_suite, 0, "client and listener have no cipher suite, group or signature in common") \
+    X(tls_client_alert, 0, "the client broke the TLS handshake off with an alert")
 
 enum class Reason : std::uint8_t {
 #define PST_X(name, status, text) name,

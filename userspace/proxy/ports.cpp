@@ -12,6 +12,17 @@ namespace penstock::proxy {
 
 namespace {
 
+Reason reason_of(tls::Fault fault) {
+    switch (fault) {
+        case tls::Fault::not_tls: return Reason::tls_not_tls;
+        case tls::Fault::malformed: return Reason::tls_malformed;
+        case tls::Fault::version: return Reason::tls_version;
+        case tls::Fault::suite: return Reason::tls_suite;
+        case tls::Fault::alert: return Reason::tls_client_alert;
+        default: return Reason::tls_handshake;
+    }
+}
+
 class Connection {
 public:
     Connection(Context& context, std::string socket, ring::Socket client)
@@ -66,7 +77,7 @@ private:
         for (;;) {
             const ring::Received received = co_await stream_.socket().receive(deadline);
             if (!received) {
-                context_.count_reason(received.error == ETIMEDOUT ? Reason::header_timeout : Reason::client_closed);
+                co_await refuse(received.error == ETIMEDOUT ? Reason::header_timeout : Reason::client_closed);
                 co_return false;
             }
             first += received.buffer.view();
@@ -75,25 +86,30 @@ private:
             switch (tls::parse_client_hello(bytes, hello, fault)) {
                 case tls::HelloResult::more: continue;
                 case tls::HelloResult::done: co_return true;
-                case tls::HelloResult::not_tls: context_.count_reason(Reason::tls_not_tls); co_return false;
-                case tls::HelloResult::malformed: context_.count_reason(Reason::tls_handshake); co_return false;
+                case tls::HelloResult::not_tls: co_await refuse(Reason::tls_not_tls); co_return false;
+                case tls::HelloResult::malformed: co_await refuse_hello(tls::Fault::malformed); co_return false;
             }
         }
+    }
+
+    // An alert instead of a session.
+    ring::Task<> refuse_hello(tls::Fault fault) {
+        context_.count_reason(reason_of(fault));
+        const auto alert = tls::alert_of(fault);
+        co_await stream_.socket().send(std::span(alert), context_.in_ms(1000));
+        stream_.socket().shutdown_send();  // no reset: it could overtake the alert
     }
 
     ring::Task<> serve_tls() {
         tls::ClientHello hello;
         std::string first;
         if (!co_await read_hello(hello, first)) {
-            stream_.abort();
             co_return;
         }
         const Listener* const* found = port_->listeners.find(hello.server_name);
         if (found == nullptr) {
             count_connection(0, false);
-            context_.count_reason(Reason::tls_no_name);
-            stream_.abort();
-            co_return;
+            co_return co_await refuse(Reason::tls_no_name);
         }
         const Listener& listener = **found;
         count_connection(listener.id, true);
@@ -102,13 +118,14 @@ private:
             co_return;
         }
         if (listener.certificates == nullptr) {
-            context_.count_reason(Reason::tls_no_certificate);
-            stream_.abort();
-            co_return;
+            co_return co_await refuse(Reason::tls_no_certificate);
+        }
+        if (const tls::Fault fault = listener.certificates->refusal(hello); fault != tls::Fault::none) {
+            co_return co_await refuse_hello(fault);
         }
         const int shaken = co_await stream_.handshake(listener.certificates->choose(hello), std::move(first), context_.in_ms(tables_->limits.request_header_ms));
         if (shaken != 0) {
-            context_.count_reason(Reason::tls_handshake);
+            context_.count_reason(shaken == EPROTO ? reason_of(stream_.tls()->fault()) : Reason::tls_handshake);
             stream_.socket().shutdown_send();  // no reset: it could overtake the alert
             co_return;
         }

@@ -120,20 +120,36 @@ Scene failed_exchange(Reason reason, std::optional<Backend>& backend) {
     }
 }
 
-Scene refused_connection(Reason reason) {
+// A client's hello that the listener's policy, or nobody, can serve.
+std::function<void(Edge&)> hello_of(const std::function<void(SSL*)>& change) {
+    return [change](Edge& edge) { CHECK_FALSE(TlsClient(edge.at(), "a.example", 0, change).connected); };
+}
+
+Scene refused_handshake(Reason reason) {
     switch (reason) {
-        case Reason::misdirected:
-            return {tls_snapshot(fb::ListenerMode::Https), [](Edge& edge) {
-                        TlsClient client(edge.at(), "a.example");
-                        CHECK(client.ask("GET / HTTP/1.1\r\nHost: b.example\r\n\r\n").status() == 421);
-                    }};
         case Reason::tls_handshake:
             return {tls_snapshot(fb::ListenerMode::Https), [](Edge& edge) {
-                        // A record of a handshake that contradicts itself.
+                        // Half a handshake.
+                        Peer client = edge.client();
+                        client.send(tls::testing::first_hello("a.example"));
+                        client.end_sending();
+                        client.rest();
+                    }};
+        case Reason::tls_malformed:
+            return {tls_snapshot(fb::ListenerMode::Https), [](Edge& edge) {
                         Peer client = edge.client();
                         client.send(std::string("\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00", 10));
-                        CHECK(client.ended());
+                        CHECK(client.rest() == std::string("\x15\x03\x03\x00\x02\x02\x32", 7));  // decode_error
                     }};
+        case Reason::tls_version:
+            return {tls_snapshot(fb::ListenerMode::Https), hello_of([](SSL* ssl) {
+                        SSL_set_security_level(ssl, 0);
+                        SSL_set_min_proto_version(ssl, TLS1_VERSION);
+                        SSL_set_max_proto_version(ssl, TLS1_1_VERSION);
+                    })};
+        case Reason::tls_suite: return {tls_snapshot(fb::ListenerMode::Https), hello_of([](SSL* ssl) { SSL_set1_groups_list(ssl, "P-521"); })};
+        case Reason::tls_client_alert:
+            return {tls_snapshot(fb::ListenerMode::Https), hello_of([](SSL* ssl) { SSL_set_verify(ssl, SSL_VERIFY_PEER, nullptr); })};
         case Reason::tls_not_tls:
             return {tls_snapshot(fb::ListenerMode::Https), [](Edge& edge) {
                         Peer client = edge.client();
@@ -142,8 +158,18 @@ Scene refused_connection(Reason reason) {
                     }};
         case Reason::tls_no_name:
             return {tls_snapshot(fb::ListenerMode::TlsPassthrough), [](Edge& edge) { CHECK_FALSE(TlsClient(edge.at(), "c.example").connected); }};
-        case Reason::tls_no_certificate:
+        default:
             return {tls_snapshot(fb::ListenerMode::Https, {}, false), [](Edge& edge) { CHECK_FALSE(TlsClient(edge.at(), "a.example").connected); }};
+    }
+}
+
+Scene refused_connection(Reason reason) {
+    switch (reason) {
+        case Reason::misdirected:
+            return {tls_snapshot(fb::ListenerMode::Https), [](Edge& edge) {
+                        TlsClient client(edge.at(), "a.example");
+                        CHECK(client.ask("GET / HTTP/1.1\r\nHost: b.example\r\n\r\n").status() == 421);
+                    }};
         default:
             return {limited([](auto& limits) { limits.connections_max = 1; }), [](Edge& edge) {
                         Peer first = edge.client();
@@ -198,11 +224,15 @@ TEST_CASE("reasons: each is produced, counted once, and told where that is possi
             case Reason::request_timeout:
             case Reason::client_closed:
             case Reason::idle_timeout: scene = failed_exchange(reason, backend); break;
-            case Reason::misdirected:
             case Reason::tls_handshake:
             case Reason::tls_not_tls:
             case Reason::tls_no_name:
             case Reason::tls_no_certificate:
+            case Reason::tls_malformed:
+            case Reason::tls_version:
+            case Reason::tls_suite:
+            case Reason::tls_client_alert: scene = refused_handshake(reason); break;
+            case Reason::misdirected:
             case Reason::connections_limit: scene = refused_connection(reason); break;
             case Reason::udp_flows_limit:
             case Reason::out_of_buffers: scene = refused_datagrams(reason, local_of(sink.get())); break;

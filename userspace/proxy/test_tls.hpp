@@ -28,10 +28,13 @@ inline Snapshot tls_snapshot(fb::ListenerMode mode, const std::vector<Endpoint>&
 // One task at a time may use it. `version` 0: the best that both have.
 class TlsClient {
 public:
-    TlsClient(const Endpoint& to, const char* name, int version = 0) : peer_(Peer::connect(to)), context_(SSL_CTX_new(TLS_client_method())), ssl_(SSL_new(context_)) {
+    TlsClient(const Endpoint& to, const char* name, int version = 0, const std::function<void(SSL*)>& change = {}) : peer_(Peer::connect(to)), context_(SSL_CTX_new(TLS_client_method())), ssl_(SSL_new(context_)) {
         if (version != 0) {
             SSL_set_min_proto_version(ssl_, version);
             SSL_set_max_proto_version(ssl_, version);
+        }
+        if (change) {
+            change(ssl_);
         }
         SSL_set_fd(ssl_, peer_.fd());
         SSL_set_tlsext_host_name(ssl_, name);
