@@ -110,6 +110,37 @@ bool is_path_text(std::string_view text) {
     return true;
 }
 
+std::size_t utf8_end(std::string_view text) {
+    // Of a first byte: how many bytes follow, and the least number that such a form may tell.
+    struct Form {
+        unsigned char mask, mark;
+        std::size_t more;
+        std::uint32_t least;
+    };
+    static constexpr Form kForms[] = {{0x80, 0x00, 0, 0}, {0xE0, 0xC0, 1, 0x80}, {0xF0, 0xE0, 2, 0x800}, {0xF8, 0xF0, 3, 0x10000}};
+    std::size_t at = 0;
+    while (at < text.size()) {
+        const auto first = static_cast<unsigned char>(text[at]);
+        const auto* form = std::find_if(std::begin(kForms), std::end(kForms), [&](const Form& f) { return (first & f.mask) == f.mark; });
+        if (form == std::end(kForms) || text.size() - at <= form->more) {
+            return at;
+        }
+        std::uint32_t number = first & static_cast<unsigned char>(~form->mask);
+        for (std::size_t i = 1; i <= form->more; ++i) {
+            const auto next = static_cast<unsigned char>(text[at + i]);
+            if ((next & 0xC0) != 0x80) {
+                return at;
+            }
+            number = number << 6 | (next & 0x3FU);
+        }
+        if (number < form->least || number > 0x10FFFF || (number >= 0xD800 && number <= 0xDFFF)) {
+            return at;
+        }
+        at += form->more + 1;
+    }
+    return at;
+}
+
 std::optional<std::uint32_t> duration_ms(std::string_view text) {
     struct Unit {
         std::string_view name;

@@ -2,6 +2,7 @@
 // The formats of strings in the API: names, host names, durations, times, base64. Pure functions without limits of their own but those named.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -22,6 +23,9 @@ namespace penstock::model {
 [[nodiscard]] bool is_token(std::string_view text);           // RFC 9110: names of headers, 1 to 256
 [[nodiscard]] bool is_config_key(std::string_view text);      // of a Secret's or ConfigMap's data
 [[nodiscard]] bool is_path_text(std::string_view text);       // characters that a URL's path may have
+
+// Where a text stops being UTF-8; its size if it never does. Overlong forms and surrogates are none.
+[[nodiscard]] std::size_t utf8_end(std::string_view text);
 
 // GEP-2257: up to four of "1h", "2m", "3s", "4ms", in any order, each once, of at most five digits. Cut to 2^32-1.
 [[nodiscard]] std::optional<std::uint32_t> duration_ms(std::string_view text);

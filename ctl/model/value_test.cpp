@@ -111,6 +111,21 @@ TEST_CASE("value: size, depth and aliases are bounded") {
     CHECK(read(std::string(100000, '{')).find(": n") != std::string::npos);
 }
 
+TEST_CASE("value: YAML that is not UTF-8 is refused, in its document alone") {
+    CHECK(read("a: \xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80\n") == "{\"a\":\"\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80\"}");
+    for (const char* bad : {"\xBA", "\xC3", "\xC0\xAF", "\xE0\x80\xAF", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xF8\x88\x80\x80\x80", "\xFF\xFE"}) {
+        INFO(bad);
+        const auto documents = parse_documents("a: 1\n---\nb: 2\nc: \"" + std::string(bad) + "\"\n");
+        REQUIRE(documents.size() == 2);
+        CHECK(documents[0].faults.empty());
+        REQUIRE(documents[1].faults.size() == 1);
+        CHECK(documents[1].faults[0].line == 4);
+        CHECK(documents[1].faults[0].message == "not YAML: not UTF-8");
+    }
+    CHECK(read(std::string("\0\0\0a", 4)) == "1: not YAML: a control character");
+    CHECK(read("a: 1\nb: \"\x1b\"\n") == "2: not YAML: a control character");
+}
+
 TEST_CASE("value: with and without make a new object") {
     const Value value = Value::object({{"a", Value::integer(1)}, {"b", Value::string("x")}});
     CHECK(to_json_text(value.with("a", Value::integer(2)).with("c", Value()), -1) == R"({"a":2,"b":"x","c":null})");
@@ -139,4 +154,5 @@ TEST_CASE("value: what is written as YAML is read back the same") {
     REQUIRE(documents[0].faults.empty());
     CHECK(documents[0].value == value);
     CHECK(to_yaml_text(Value::array({})) == "[]\n");
+    CHECK(to_yaml_text(Value::string("-\n")) == "|\n  -\n");
 }

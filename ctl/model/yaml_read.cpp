@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reading YAML by yaml-cpp's events, one document at a time.
+#include <algorithm>
 #include <istream>
 #include <map>
 #include <streambuf>
@@ -9,6 +10,7 @@
 #include <yaml-cpp/mark.h>
 #include <yaml-cpp/parser.h>
 
+#include "ctl/model/formats.hpp"
 #include "ctl/model/text_read.hpp"
 #include "ctl/model/tree_builder.hpp"
 #include "ctl/model/yaml_scalar.hpp"
@@ -147,9 +149,29 @@ public:
     }
 };
 
+// yaml-cpp would take a text with NULs for UTF-16 or UTF-32, and pass on what is no UTF-8.
+std::optional<TextFault> fault_of_characters(std::string_view text, int first_line) {
+    const auto line_at = [&](std::size_t end) {
+        return first_line + static_cast<int>(std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(end), '\n'));
+    };
+    if (const std::size_t end = utf8_end(text); end != text.size()) {
+        return TextFault{line_at(end), "not YAML: not UTF-8"};
+    }
+    const auto control = std::find_if(text.begin(), text.end(), [](char c) {
+        return (static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7f;
+    });
+    if (control != text.end()) {
+        return TextFault{line_at(static_cast<std::size_t>(control - text.begin())), "not YAML: a control character"};
+    }
+    return std::nullopt;
+}
+
 }  // namespace
 
 std::vector<Document> read_yaml(std::string_view text, int first_line, const TextLimits& limits) {
+    if (auto fault = fault_of_characters(text, first_line)) {
+        return {{{}, fault->line, {std::move(*fault)}}};
+    }
     YamlBuilder builder(limits, first_line);
     TextBuffer buffer(text);
     std::istream stream(&buffer);

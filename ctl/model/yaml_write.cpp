@@ -116,7 +116,7 @@ void write_value(const Value& value, std::size_t indent, std::string& out) {
 std::string to_yaml_text(const Value& value) {
     std::string out;
     if (value.members().empty() && value.items().empty()) {
-        write_scalar(value, 0, out);
+        write_scalar(value, 2, out);
     } else {
         write_value(value, 0, out);
     }
