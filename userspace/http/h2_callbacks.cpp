@@ -54,6 +54,9 @@ int H2Callbacks::fail(H2Session& session, H2Fault fault) {
 
 int H2Callbacks::on_begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* user) {
     H2Session& session = session_of(user);
+    if (session.given_up_) {
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
+    }
     const std::int32_t id = frame->hd.stream_id;
     session.block_ = nullptr;
     session.reader_.start(H2HeadReader::Kind::discarded);
@@ -91,6 +94,9 @@ int H2Callbacks::on_header(nghttp2_session*, const nghttp2_frame*, const std::ui
 
 int H2Callbacks::on_frame_recv(nghttp2_session*, const nghttp2_frame* frame, void* user) {
     H2Session& session = session_of(user);
+    if (session.given_up_) {
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
+    }
     const bool ended = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
     switch (frame->hd.type) {
         case NGHTTP2_HEADERS:
@@ -203,6 +209,9 @@ void H2Callbacks::body_ended(H2Session& session, H2Stream& stream, H2Trailers tr
 
 int H2Callbacks::on_data_chunk(nghttp2_session*, std::uint8_t, std::int32_t id, const std::uint8_t* data, std::size_t size, void* user) {
     H2Session& session = session_of(user);
+    if (session.given_up_) {
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
+    }
     H2Stream* stream = stream_of(session, id);
     const bool wanted = stream != nullptr && !stream->over_ && !stream->discard_;
     if (wanted) {
@@ -227,7 +236,7 @@ int H2Callbacks::on_data_chunk(nghttp2_session*, std::uint8_t, std::int32_t id, 
 int H2Callbacks::on_stream_close(nghttp2_session*, std::int32_t id, std::uint32_t code, void* user) {
     H2Session& session = session_of(user);
     H2Stream* stream = stream_of(session, id);
-    if (stream == nullptr) {
+    if (stream == nullptr || stream->closed_) {
         return 0;
     }
     stream->closed_ = true;
@@ -292,7 +301,10 @@ ssize_t H2Callbacks::read_length(nghttp2_session*, std::uint8_t, std::int32_t, s
 }
 
 ssize_t H2Callbacks::read_body(nghttp2_session*, std::int32_t, std::uint8_t*, std::size_t size, std::uint32_t* flags,
-                               nghttp2_data_source* source, void*) {
+                               nghttp2_data_source* source, void* user) {
+    if (session_of(user).given_up_) {
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
+    }
     H2Stream& stream = *static_cast<H2Stream*>(source->ptr);
     if (stream.queued_ == 0 && !stream.end_given_) {
         stream.deferred_ = true;
@@ -317,7 +329,7 @@ int H2Callbacks::send_body(nghttp2_session*, nghttp2_frame*, const std::uint8_t*
     out.append(reinterpret_cast<const char*>(head), 9);
     session.meter_.data_sent();
     static_cast<H2Stream*>(source->ptr)->copy_out(out, size);
-    session.paused_ = out.size() >= session.cap_;
+    session.paused_ = session.given_up_ || out.size() >= session.cap_;
     return session.paused_ ? NGHTTP2_ERR_PAUSE : 0;
 }
 

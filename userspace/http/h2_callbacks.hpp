@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What nghttp2 calls. Internal to h2_*.cpp.
+// What nghttp2 calls. Internal to h2_*.cpp. An event may close the session: then nghttp2 is stopped at the next call.
 #pragma once
 
 #include <nghttp2/nghttp2.h>

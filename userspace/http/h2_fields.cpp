@@ -2,6 +2,7 @@
 #include "userspace/http/h2_fields.hpp"
 
 #include "userspace/base/assert.hpp"
+#include "userspace/http/parser.hpp"
 
 namespace penstock::http {
 
@@ -17,12 +18,7 @@ std::uint8_t* bytes(std::string_view text) { return reinterpret_cast<std::uint8_
 bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
 bool splits_lines(std::string_view value) {
-    for (const char c : value) {
-        if (c == '\r' || c == '\n' || c == '\0') {
-            return true;
-        }
-    }
-    return false;
+    return !is_field_value(value) && value.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos;
 }
 
 bool is_left_out(const Header& field) {

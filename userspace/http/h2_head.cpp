@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "userspace/base/assert.hpp"
 #include "userspace/http/parser.hpp"
@@ -138,32 +139,32 @@ Reject H2HeadReader::plain_field(std::string_view name, std::string_view value) 
         return Reject::none;
     }
     fields_.push_back({keep(name), keep(value)});
-    if (name == "cookie") {
-        cookies_++;
-    } else if (name == "host") {
-        if (has_host_) {
-            return Reject::several_hosts;
-        }
-        has_host_ = true;
-        host_ = fields_.back().value;
-    } else if (name == "content-length") {
-        if (has_length_) {
-            return Reject::several_content_lengths;
-        }
-        has_length_ = true;
-        return parse_content_length(value, length_);
-    } else if (name == "priority") {
-        priority_ = parse_priority(value);
-    } else if (name == "expect") {
-        has_expect_ = equals_ignoring_case(value, "100-continue");
+    switch (name.size()) {
+        case 4: return name == "host" ? note_host() : Reject::none;
+        case 6:
+            cookies_ += name == "cookie" ? 1 : 0;
+            has_expect_ = has_expect_ || (name == "expect" && equals_ignoring_case(value, "100-continue"));
+            return Reject::none;
+        case 8:
+            if (name == "priority") {
+                priority_ = parse_priority(value);
+            }
+            return Reject::none;
+        case 14: return name == "content-length" ? note_length(value) : Reject::none;
+        default: return Reject::none;
     }
-    return Reject::none;
 }
 
-void H2HeadReader::make_room(std::size_t size) {
-    if (used_ + size <= room_ && text_) {
-        return;
-    }
+Reject H2HeadReader::note_host() {
+    host_ = fields_.back().value;
+    return std::exchange(has_host_, true) ? Reject::several_hosts : Reject::none;
+}
+
+Reject H2HeadReader::note_length(std::string_view value) {
+    return std::exchange(has_length_, true) ? Reject::several_content_lengths : parse_content_length(value, length_);
+}
+
+void H2HeadReader::grow(std::size_t size) {
     const std::size_t room = std::max({kTextRoom, 2 * room_, used_ + size});
     auto text = std::make_unique_for_overwrite<char[]>(room);
     if (used_ != 0) {
@@ -174,7 +175,9 @@ void H2HeadReader::make_room(std::size_t size) {
 }
 
 H2HeadReader::Span H2HeadReader::keep(std::string_view text) {
-    make_room(text.size());
+    if (text.size() > room_ - used_) {
+        grow(text.size());
+    }
     if (!text.empty()) {
         std::memcpy(text_.get() + used_, text.data(), text.size());
     }
@@ -193,7 +196,9 @@ void H2HeadReader::join_cookies() {
     for (const Field& field : fields_) {
         size += is_cookie(field) ? field.value.size + 2 : 0;
     }
-    make_room(size);
+    if (size > room_ - used_) {
+        grow(size);
+    }
     Span joined{static_cast<std::uint32_t>(used_), 0};
     const auto first = std::find_if(fields_.begin(), fields_.end(), is_cookie);
     for (auto field = first; field != fields_.end(); ++field) {
@@ -219,7 +224,7 @@ void H2HeadReader::fill(Headers& headers) {
     if (fields_.capacity() > kFieldsKept) {
         fields_.shrink_to_fit();
     }
-    room_ = 0;
+    used_ = room_ = 0;
 }
 
 Reject H2HeadReader::check_authority() const {
@@ -331,6 +336,14 @@ Reject H2HeadReader::finish(bool ended, bool to_head, bool to_connect, H2Respons
     if (head.status == 101 || (head.interim() && (ended || has_length_))) {
         return Reject::bad_response;
     }
+    const bool tunnel = to_connect && head.status / 100 == 2;
+    if (head.status == 204 || tunnel) {
+        // Neither has a length. Zero is a common slip, and says nothing to those who come next.
+        if (length_ != 0) {
+            return Reject::bad_response;
+        }
+        std::erase_if(fields_, [this](const Field& field) { return view(field.name) == "content-length"; });
+    }
     const bool bodiless = to_head || head.interim() || head.status == 204 || head.status == 304;
     if (ended && !bodiless && length_ != 0) {
         return Reject::length_mismatch;
@@ -338,7 +351,7 @@ Reject H2HeadReader::finish(bool ended, bool to_head, bool to_connect, H2Respons
     join_cookies();
     head.content_length = length_;
     response.ended = ended;
-    if (to_connect && head.status / 100 == 2) {
+    if (tunnel) {
         head.framing = Framing::until_close;
     } else if (!ended && !bodiless) {
         head.framing = !has_length_ ? Framing::chunked : length_ != 0 ? Framing::length : Framing::none;

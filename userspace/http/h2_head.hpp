@@ -72,8 +72,10 @@ private:
     Reject check(std::string_view name, std::string_view value);
     Reject pseudo_field(std::string_view name, std::string_view value);
     Reject plain_field(std::string_view name, std::string_view value);
+    Reject note_host();
+    Reject note_length(std::string_view value);
     Span keep(std::string_view text);
-    void make_room(std::size_t size);
+    void grow(std::size_t size);
     void join_cookies();
     void fill(Headers& headers);
     [[nodiscard]] std::string_view view(Span span) const { return {text_.get() + span.at, span.size}; }

@@ -148,8 +148,10 @@ bool H2Session::closed() const {
 }
 
 void H2Session::give_up(H2Fault fault) {
-    fault_ = fault;
-    end_all(code_of(fault));
+    if (!given_up_) {
+        fault_ = fault;
+        end_all(code_of(fault));
+    }
 }
 
 void H2Session::close(H2Code code) {

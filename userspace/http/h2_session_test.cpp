@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <utility>
+
 #include "tools/test/catch.hpp"
 #include "userspace/http/test_h2.hpp"
 
@@ -307,4 +309,89 @@ TEST_CASE("h2: when the connection is given up every stream hears it, and a GOAW
     CHECK_FALSE(server.session.want_write());
     CHECK(server.session.closed());
     CHECK(server.output().empty());
+}
+
+namespace {
+
+// An owner that ends the connection from within an event.
+struct Closer final : H2SessionEvents, H2StreamEvents {
+    enum When { request, data, sent } when = request;
+    H2Session* session = nullptr;
+    H2Stream* stream = nullptr;
+    int requests = 0, resets = 0;
+
+    void close_if(When now) {
+        if (when == now) {
+            session->close(H2Code::internal_error);
+        }
+    }
+    void on_request(H2Stream& made, H2Request) override {
+        requests++;
+        stream = &made;
+        made.listen(this);
+        close_if(request);
+    }
+    void on_data(std::string_view) override { close_if(data); }
+    void on_end(H2Trailers) override {}
+    void on_sent() override { close_if(sent); }
+    void on_reset(const H2Reset&) override {
+        resets++;
+        std::exchange(stream, nullptr)->release();
+    }
+};
+
+}  // namespace
+
+TEST_CASE("h2: an event may close the session and release its stream") {
+    const H2Settings settings;
+    for (const auto when : {Closer::request, Closer::data, Closer::sent}) {
+        INFO(when);
+        Closer owner;
+        owner.when = when;
+        H2Session session(H2Role::server, settings, owner, 1000);
+        owner.session = &session;
+        session.feed(preface() + headers(1, get(), kEndHeaders) + frame(kData, 0, 1, "x") + frame(kData, kEndStream, 1, "y"), 1000);
+        if (when == Closer::sent) {
+            owner.stream->respond(200, {}, false);
+            owner.stream->send("body", 1000);
+            owner.stream->end();
+        }
+        std::string out;
+        session.output(out, 65536, 1000);
+        CHECK(owner.requests == 1);
+        CHECK(owner.resets == 1);
+        CHECK(session.unreleased() == 0);
+        CHECK(session.closed());
+        CHECK(frames_in(out).back().type == kGoaway);
+        CHECK_FALSE(session.feed(headers(3, get()), 1000));
+    }
+}
+
+TEST_CASE("h2: streams share the connection evenly, unless their requests say what is urgent") {
+    Side server;
+    const auto order = [&server](const Fields& first, const Fields& second) {
+        static std::uint32_t id = 1;
+        server.feed(headers(id, get("/", first)) + headers(id + 2, get("/", second)));
+        for (const std::uint32_t one : {id, id + 2}) {
+            H2Stream& stream = *server.stream(static_cast<std::int32_t>(one)).stream;
+            stream.respond(200, {}, false);
+            stream.send_own(std::string(15000, 'x'), 1000);
+            stream.end();
+        }
+        std::string turns;
+        for (int i = 0; i < 100 && server.session.want_write(); i++) {
+            for (const Frame& one : server.frames(3000)) {
+                turns += one.type == kData && (turns.empty() || turns.back() != (one.id == id ? '1' : '2')) ? (one.id == id ? "1" : "2") : "";
+            }
+        }
+        id += 4;
+        return turns;
+    };
+    server.feed(preface() + frame(kWindow, 0, 0, number(1 << 20, 4)));
+    server.output();
+    CHECK(order({}, {}).size() > 4);
+    CHECK(order({{"priority", "u=3, i"}}, {{"priority", "i"}}).size() > 4);
+    CHECK(order({{"priority", "u=5"}}, {{"priority", "u=1"}}) == "21");
+    CHECK(order({{"priority", "u=1"}}, {}) == "12");
+    CHECK(order({{"priority", "nonsense=1, u=9"}}, {{"priority", ""}}) == "12");
 }

@@ -9,6 +9,13 @@
 
 namespace penstock::http {
 
+namespace {
+
+// A window that opens byte by byte is as good as closed.
+constexpr std::size_t kProgress = 1024;
+
+}  // namespace
+
 void H2Stream::interim(int status, const Headers& headers) {
     PST_ASSERT(status >= 100 && status < 200 && status != 101 && !responded_);
     if (over_) {
@@ -43,7 +50,7 @@ void H2Stream::queue(std::string_view piece, std::uint64_t now_ms) {
     }
     if (queued_ == 0) {
         pieces_.clear();
-        first_ = 0;
+        first_ = moved_ = 0;
         stalled_since_ = std::max<std::uint64_t>(now_ms, 1);
     }
     pieces_.push_back(piece);
@@ -116,7 +123,11 @@ void H2Stream::framed(bool end) {
 
 void H2Stream::copy_out(std::string& out, std::size_t count) {
     queued_ -= count;
-    stalled_since_ = std::max<std::uint64_t>(session_.now_ms_, 1);
+    moved_ += count;
+    if (moved_ >= kProgress) {
+        moved_ = 0;
+        stalled_since_ = std::max<std::uint64_t>(session_.now_ms_, 1);
+    }
     const bool emptied = queued_ == 0 && count != 0;
     while (count != 0) {
         std::string_view& piece = pieces_[first_];

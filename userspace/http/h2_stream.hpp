@@ -56,7 +56,7 @@ public:
     void end();
     void end(const Headers& trailers);
     [[nodiscard]] std::size_t queued() const { return queued_; }
-    // Since when nothing of the queued bytes could be framed; 0: nothing is queued.
+    // Since when less than 1 KiB of the queued bytes could be framed; 0: nothing is queued. For a deadline.
     [[nodiscard]] std::uint64_t stalled_since() const { return queued_ != 0 ? stalled_since_ : 0; }
     // The peer's windows are why. Else it is the socket.
     [[nodiscard]] bool window_closed() const;
@@ -94,6 +94,7 @@ private:
     std::vector<std::string_view> pieces_;
     std::size_t first_ = 0;              // of pieces_ that is not framed yet
     std::size_t queued_ = 0;
+    std::size_t moved_ = 0;              // framed since stalled_since_
     std::size_t unconsumed_ = 0;
     std::string own_;
     std::unique_ptr<H2Trailers> trailers_;  // wait for the body before them

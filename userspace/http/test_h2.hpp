@@ -116,6 +116,7 @@ struct Listener final : H2StreamEvents {
     Reject refused = Reject::none;
     int sent = 0, resets = 0;
     bool ended = false, consumes = true;
+    bool answered = false, finished = false;  // what the owner has done, if it notes it
 
     void on_response(H2Response response) override {
         ended = ended || response.ended;
@@ -160,9 +161,13 @@ struct Owner final : H2SessionEvents {
     void on_refused(H2Stream& stream, Reject why) override { add(stream).refused = why; }
     void on_settings() override { settings++; }
     void on_goaway(std::uint32_t code) override { goaways.push_back(code); }
-    void release_all() {
+    void release_all() { release(true); }
+    void release_finished() { release(false); }
+
+private:
+    void release(bool all) {
         for (auto& [id, one] : streams) {
-            if (one->stream != nullptr) {
+            if (one->stream != nullptr && (all || one->resets != 0 || one->refused != Reject::none)) {
                 one->release();
             }
         }
