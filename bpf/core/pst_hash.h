@@ -68,7 +68,11 @@ struct pst_ends {
 	__u16 dport_be;
 };
 
-/* Never 0 or 1: those mark a free entry and one that is being written, in all 64 bits as in the upper 48. */
+/* Set in every hash of ends: 0 and 1 mark a free entry and one that is being written, in all 64 bits as in the upper 48. No place in a
+ * table is taken from this bit: lines and returns are indexed by the bits below 24, trials by 24 to 39, slots and ports by the upper 16 or
+ * more. A bit of an index that is always set leaves half of the table empty. */
+#define PST_HASH_MARK (1ULL << 40)
+
 pst_inline __u64 pst_ends_hash(const __u64 *key, const struct pst_ends *e, __u8 proto, __u8 v6, enum pst_hash_role role)
 {
 	struct pst_sip s = pst_sip_begin(key);
@@ -82,7 +86,7 @@ pst_inline __u64 pst_ends_hash(const __u64 *key, const struct pst_ends *e, __u8 
 		pst_sip_word(&s, (__u64)e->src->word[3] << 32 | e->dst->word[3]);
 	}
 	pst_sip_word(&s, (__u64)e->sport_be << 48 | (__u64)e->dport_be << 32 | (__u64)proto << 16 | (__u64)v6 << 8 | (__u64)role);
-	return pst_sip_end(&s) | 1ULL << 17;
+	return pst_sip_end(&s) | PST_HASH_MARK;
 }
 
 pst_inline __u64 pst_tuple_hash(const __u64 *key, const struct pst_tuple *t, enum pst_hash_role role)

@@ -8,7 +8,7 @@
 #include "bpf/core/pst_return.h"
 #include "bpf/core/pst_service.h"
 
-#define PST_TRIAL_PORT_TRIES 8
+#define PST_TRIAL_PORT_TRIES 32
 #define PST_TRIAL_TIME_SHIFT 20
 
 pst_inline __u64 pst_trial_now(const struct pst_env *env)

@@ -101,6 +101,7 @@ private:
     ResponseHead head_;
     std::uint32_t reason_ = 0, reason_size_ = 0;
     bool have_line_ = false, to_head_ = false, to_connect_ = false;
+    bool uncertain_ = false;  // what comes next on the connection may not be an answer
 };
 
 // Reads a body piece by piece. Data are views into the input, never copied.

@@ -63,7 +63,7 @@ Progress ResponseParser::finish(std::string_view bytes) {
         return refuse(why);
     }
     const Headers& fields = head_.headers;
-    const bool close = fields.has_token("connection", "close") || head_.framing == Framing::until_close;
+    const bool close = uncertain_ || fields.has_token("connection", "close") || head_.framing == Framing::until_close;
     head_.keep_alive = !close && (head_.minor == 1 || fields.has_token("connection", "keep-alive"));
     return Progress::done;
 }
@@ -79,8 +79,15 @@ Reject ResponseParser::check_framing() {
     if (length.lengths != 0 && parse_length(length, head_.content_length) != Reject::none) {
         return Reject::bad_response;
     }
+    // 1xx and 204 have neither length nor coding. With one, what follows may be read as a body by somebody, and as an answer by us.
+    const bool never = head_.status / 100 == 1 || head_.status == 204;
+    const bool claims_body = never && (length.encodings != 0 || head_.content_length != 0);
+    if (claims_body && head_.status != 204) {
+        return Reject::bad_response;
+    }
+    uncertain_ = claims_body;
     const bool tunnel = head_.status == 101 || (to_connect_ && head_.status / 100 == 2);
-    const bool bodiless = to_head_ || head_.status / 100 == 1 || head_.status == 204 || head_.status == 304;
+    const bool bodiless = to_head_ || never || head_.status == 304;
     if (tunnel) {
         head_.framing = Framing::until_close;
     } else if (bodiless) {

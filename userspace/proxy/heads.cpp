@@ -81,6 +81,7 @@ void write_request(std::string& out, http::RequestHead& head, std::string_view p
     const auto chain = headers.joined("x-forwarded-for");
     const std::string forwarded_for = chain ? *chain + ", " + client.address : client.address;
     const std::string upgrade(head.upgrade ? headers.find("upgrade").value_or("") : "");
+    const bool trailers = headers.has_token("te", "trailers");
 
     headers.remove_hop_by_hop();
     headers.remove("content-length");
@@ -105,8 +106,13 @@ void write_request(std::string& out, http::RequestHead& head, std::string_view p
     if (head.framing == http::Framing::none && (head.method == "POST" || head.method == "PUT" || head.method == "PATCH")) {
         writer.header("Content-Length", std::uint64_t{0});  // RFC 9110 8.6
     }
+    if (trailers) {
+        writer.header("TE", "trailers");  // as we pass them on
+    }
     if (!upgrade.empty()) {
-        writer.header("Connection", "upgrade").header("Upgrade", upgrade);
+        writer.header("Connection", trailers ? "upgrade, TE" : "upgrade").header("Upgrade", upgrade);
+    } else if (trailers) {
+        writer.header("Connection", "TE");
     }
     writer.end();
 }
@@ -133,8 +139,8 @@ void write_response(std::string& out, http::ResponseHead& head, http::Framing fr
         return;
     }
     if (framing == http::Framing::none) {
-        // The answer to HEAD and 304 keep the length of what GET would give; others without a body say so.
-        if (had_length) {
+        // The answer to HEAD and 304 keep the length of what GET would give; others without a body say so, but for 204 (RFC 9110 8.6).
+        if (had_length && head.status != 204) {
             writer.header("Content-Length", head.content_length);
         }
     } else {

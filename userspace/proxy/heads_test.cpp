@@ -88,7 +88,7 @@ TEST_CASE("heads: a request tells the backend whom it comes from, whatever the c
 
 TEST_CASE("heads: what belongs to one connection stays there") {
     const std::string head = request(
-        "POST / HTTP/1.1\r\nHost: a\r\nConnection: close, X-Secret, Host\r\nX-Secret: 1\r\nKeep-Alive: 3\r\nProxy-Connection: x\r\nTE: trailers\r\n"
+        "POST / HTTP/1.1\r\nHost: a\r\nConnection: close, X-Secret, Host\r\nX-Secret: 1\r\nKeep-Alive: 3\r\nProxy-Connection: x\r\nTE: gzip\r\n"
         "Upgrade: h2c\r\nTransfer-Encoding: chunked\r\n\r\n");
     for (const char* gone : {"X-Secret", "Keep-Alive", "Proxy-Connection", "TE:", "Upgrade", "Connection"}) {
         INFO(gone);
@@ -96,6 +96,9 @@ TEST_CASE("heads: what belongs to one connection stays there") {
     }
     CHECK(has(head, "Host: a"));
     CHECK(has(head, "Transfer-Encoding: chunked"));
+    const std::string both = request("GET / HTTP/1.1\r\nHost: a\r\nTE: gzip, trailers\r\nConnection: TE, Upgrade\r\nUpgrade: websocket\r\n\r\n");
+    CHECK(has(both, "TE: trailers"));
+    CHECK(has(both, "Connection: upgrade, TE"));
     CHECK(has(request("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n"), "Content-Length: 4"));
     CHECK(has(request("POST / HTTP/1.1\r\nHost: a\r\n\r\n"), "Content-Length: 0"));
     CHECK_FALSE(mentions(request("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), "Content-Length"));
