@@ -5,20 +5,10 @@
 
 #include <array>
 
-#include "userspace/base/assert.hpp"
+#include "schema/part_name.hpp"
 
 namespace penstock::compile {
 namespace {
-
-std::string_view folder(fb::PartKind kind) {
-    switch (kind) {
-        case fb::PartKind::Host: return "host";
-        case fb::PartKind::Certificates: return "certificates";
-        case fb::PartKind::Backends: return "backends";
-    }
-    PST_ASSERT(false);
-    return {};
-}
 
 bool same_object(const fb::ObjectRefT& one, const fb::ObjectRefT& other) {
     return one.kind == other.kind && one.namespace_ == other.namespace_ && one.name == other.name;
@@ -56,7 +46,7 @@ MadePartPtr make_part_of(fb::PartKind kind, const std::string& key, const fb::Ob
     part->kind = kind;
     part->key = key;
     part->digest = digest_of(bytes);
-    part->name.append(folder(kind)).append("/").append(key).append("/").append(part->digest);
+    part->name = fb::part_path(kind, key) + "/" + part->digest;
     part->bytes = std::make_shared<const std::string>(std::move(bytes));
     part->object = object;
     return part;

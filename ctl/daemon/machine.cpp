@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "ctl/source/source.hpp"
+#include "schema/part_name.hpp"
 
 namespace penstock::daemon {
 
@@ -19,15 +20,6 @@ std::string name_of(const penstock::snapshot::ObjectRef& object) {
 std::string section_of(const std::string& listener) {
     const std::size_t slash = listener.rfind('/');
     return slash == std::string::npos ? std::string() : listener.substr(slash + 1);
-}
-
-const char* kind_of(penstock::snapshot::PartKind kind) {
-    switch (kind) {
-        case penstock::snapshot::PartKind::Host: return "host";
-        case penstock::snapshot::PartKind::Certificates: return "certificates";
-        case penstock::snapshot::PartKind::Backends: break;
-    }
-    return "backends";
 }
 
 }  // namespace
@@ -64,7 +56,7 @@ std::optional<Failure> owner_of_part(const compile::Compiled& compiled, const st
         return std::nullopt;
     }
     for (const auto* ref : *root->parts()) {
-        if (ref->object() != nullptr && part == std::string(kind_of(ref->kind())) + "/" + ref->key()->str() + "/" + ref->digest()->str()) {
+        if (ref->object() != nullptr && part == penstock::snapshot::part_path(ref->kind(), ref->key()->string_view()) + "/" + ref->digest()->str()) {
             return Failure{.kind = Failure::Kind::part, .object = name_of(*ref->object()), .listener = {}, .message = message};
         }
     }

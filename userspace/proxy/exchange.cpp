@@ -30,9 +30,10 @@ http::Limits http_limits(const fb::LimitsT& limits) {
 ring::Time Exchange::stall_deadline() const { return std::min(deadline_, context_.in_ms(tables_->limits.body_stall_ms)); }
 
 // ---- where it goes ------------------------------------------------------------------------------------------------------
-Route Exchange::route(http::RequestHead& head) {
+Route Exchange::route(const http::RequestHead& head) {
     Route found;
-    const auto port = tables_->ports.find(client_.socket);
+    const ClientFacts& client = client_.facts();
+    const auto port = tables_->ports.find(client.socket);
     const std::string host = match::normal_host(head.host);
     const Listener* const* listener = port == tables_->ports.end() ? nullptr : port->second.listeners.find(host);
     if (listener == nullptr) {
@@ -41,7 +42,7 @@ Route Exchange::route(http::RequestHead& head) {
     }
     found.listener = *listener;
     // Gateway API, 5.4: a request whose host belongs to another listener than the one that its SNI chose is misdirected.
-    if (!client_.tls_listener.empty() && found.listener->name != client_.tls_listener) {
+    if (!client.tls_listener.empty() && found.listener->name != client.tls_listener) {
         found.refusal = Reason::misdirected;
         return found;
     }
@@ -66,10 +67,8 @@ Route Exchange::route(http::RequestHead& head) {
 
 void Exchange::note(const http::RequestHead& head) {
     facts_.method = head.method;
-    facts_.minor = head.minor;
-    facts_.framing = head.framing;
-    facts_.keep_alive = head.keep_alive;
     facts_.upgrade = head.upgrade;
+    facts_.has_body = head.framing != http::Framing::none;
     facts_.json = head.headers.find("accept").value_or("").find("application/json") != std::string_view::npos;
     if (const auto given = head.headers.find("x-request-id")) {
         facts_.id = given->substr(0, kRequestIdMax);
@@ -107,11 +106,8 @@ std::optional<Reason> Exchange::fault_of(const http::RequestHead& head, std::str
 }
 
 // ---- the whole ------------------------------------------------------------------------------------------------------------
-ring::Task<bool> Exchange::run(http::RequestHead& head, std::size_t head_in_stream) {
+ring::Task<> Exchange::run(const http::RequestHead& head) {
     note(head);
-    client_.stream.consume(head_in_stream);
-    request_body_ = http::BodyReader(http_limits(tables_->limits));
-    request_body_.start(head.framing, head.content_length);
     count(context_.stats.requests_total);
 
     std::string_view detail;
@@ -120,12 +116,15 @@ ring::Task<bool> Exchange::run(http::RequestHead& head, std::size_t head_in_stre
     }
     route_ = route(head);
     if (route_.listener != nullptr) {
-        count(context_.listener(route_.listener->id).requests);
-        count(context_.listener(route_.listener->id).bytes_in, head_in_stream);
+        count(listener_stats().requests);
+        count(listener_stats().bytes_in, client_.head_bytes());
     }
     // RFC 9110 9.3.7: asks what the server as a whole can do, and that is us. No path, so no route.
     if (head.form == http::TargetForm::asterisk && route_.refusal.value_or(Reason::no_route) == Reason::no_route) {
-        co_return co_await answer_empty(200);
+        Answer said;
+        said.head.status = 200;
+        said.head.headers.add("Content-Length", "0");
+        co_return co_await answer(said, stall_deadline());
     }
     if (route_.refusal) {
         co_return co_await refuse(*route_.refusal);
@@ -137,44 +136,40 @@ ring::Task<bool> Exchange::run(http::RequestHead& head, std::size_t head_in_stre
         co_return co_await redirect(head, *rule.filters->redirect);
     }
     deadline_ = context_.in_ms(rule.request_ms);
-    co_return co_await forward(head);
+    co_await forward(head);
+}
+
+// ---- answers of our own ---------------------------------------------------------------------------------------------------
+ring::Task<> Exchange::answer(const Answer& answer, ring::Time deadline) {
+    context_.count_status(answer.head.status);
+    client_.start(answer.head, context_.draining || request_broken_);
+    if (!answer.body.empty()) {
+        client_.add(answer.body);
+    }
+    client_.end({});
+    if (!client_.body().complete()) {
+        client_.leave_body();
+    }
+    static_cast<void>(co_await client_.flush(deadline));
 }
 
 // Only what has a status; the reasons without one end the connection where they arise.
-ring::Task<bool> Exchange::refuse(Reason reason, std::string_view detail) {
+ring::Task<> Exchange::refuse(Reason reason, std::string_view detail) {
     context_.count_reason(reason);
-    Refusal refusal;
-    refusal.reason = reason;
-    refusal.status = info(reason).status;
-    refusal.detail = detail;
-    refusal.request_id = facts_.id;
-    refusal.keep_alive = may_keep();
-    refusal.json = facts_.json;
-    refusal.to_head = facts_.method == "HEAD";
-    context_.count_status(refusal.status);
-    out_.clear();
-    write_refusal(out_, refusal);
+    Answer said;
+    make_refusal(said, {.reason = reason, .status = info(reason).status, .detail = detail, .request_id = facts_.id, .json = facts_.json, .to_head = facts_.method == "HEAD"});
     // Not stall_deadline(): the request's own time may be what is up.
-    co_return co_await client_.stream.send(out_, context_.in_ms(tables_->limits.body_stall_ms)) == 0 && refusal.keep_alive;
+    co_await answer(said, context_.in_ms(tables_->limits.body_stall_ms));
 }
 
-ring::Task<bool> Exchange::answer_empty(int status) {
-    const bool keep = may_keep();
-    out_.clear();
-    write_empty(out_, status, keep);
-    context_.count_status(status);
-    co_return co_await client_.stream.send(out_, stall_deadline()) == 0 && keep;
+ring::Task<> Exchange::redirect(const http::RequestHead& head, const fb::RedirectT& to) {
+    Answer said;
+    make_redirect(said, head, path_, client_.facts(), to, treatment_.matched_prefix);
+    co_await answer(said, stall_deadline());
 }
 
-ring::Task<bool> Exchange::redirect(const http::RequestHead& head, const fb::RedirectT& to) {
-    const bool keep = may_keep();
-    out_.clear();
-    write_redirect(out_, head, path_, client_.facts, to, treatment_.matched_prefix, keep);
-    context_.count_status(to.status);
-    co_return co_await client_.stream.send(out_, stall_deadline()) == 0 && keep;
-}
-
-ring::Task<bool> Exchange::forward(http::RequestHead& head) {
+// ---- attempts -------------------------------------------------------------------------------------------------------------
+ring::Task<> Exchange::forward(const http::RequestHead& head) {
     const Choice choice = choose_backend(context_, *route_.rule);
     if (choice.refusal) {
         co_return co_await refuse(*choice.refusal);
@@ -184,84 +179,76 @@ ring::Task<bool> Exchange::forward(http::RequestHead& head) {
         co_return co_await refuse(Reason::backend_invalid, "the backend speaks HTTP/2 only, which this version does not");
     }
     treatment_.backend = choice.backend->filters;
-    std::string request_head;
-    request_head.reserve(1024);
-    write_request(request_head, head, path_, client_.facts, treatment_, facts_.id);
-
+    Outgoing request;
+    prepare_request(request, head, path_, client_.facts(), treatment_, facts_.id);
     // What has come of the body leaves with the head; if that is broken already, nothing leaves and no backend is asked.
-    Gather request(head.framing == http::Framing::chunked);
-    request.add_text(request_head);
-    if (!take_request_body(request)) {
-        co_return co_await refuse(*request_fault_, http::sentence_of(request_body_.reject()));
+    body_.look_ahead();
+    if (body_.reject() != http::Reject::none) {
+        co_return co_await refuse(reason_of(body_.reject()), http::sentence_of(body_.reject()));
     }
-    Attempt done = co_await attempt(request, set, false);
-    if (done == Attempt::again) {
-        request.clear();  // of which no byte of a body was part
-        request.add_text(request_head);
-        done = co_await attempt(request, set, true);
+    if (facts_.has_body && idempotent(facts_.method)) {
+        body_.keep(tables_->limits.retry_body_bytes_max);
+        request.own();
     }
-    co_return done == Attempt::served;
+    if (co_await attempt(request, set, false) == Attempt::again) {
+        static_cast<void>(co_await attempt(request, set, true));
+    }
 }
 
-ring::Task<Exchange::Attempt> Exchange::attempt(Gather& request, std::shared_ptr<const BackendSet> set, bool fresh) {
+ring::Task<Exchange::Attempt> Exchange::attempt(const Outgoing& request, std::shared_ptr<const BackendSet> set, bool fresh) {
     backend_deadline_ = std::min(deadline_, context_.in_ms(route_.rule->spec->backend_request_ms));
     BackendConnection connection = co_await connect_backend(context_, std::move(set), fresh, backend_deadline_);
     if (!connection.socket.open()) {
         const bool late = connection.error == ETIMEDOUT && context_.loop.now() >= backend_deadline_;
         co_return co_await answer_fault(late ? Reason::backend_timeout : Reason::backend_connect, false);
     }
-    backend_ = Stream(std::move(connection.socket));
-    backend_head_.clear();
     const bool may_try_again = connection.reused && idempotent(facts_.method);
+    backend_ = &h1_.emplace(context_, std::move(connection), http_limits(tables_->limits));
     if (!co_await send_request(request)) {
         // A fresh one may have said why before it closed.
-        if (may_try_again && !request_started_) {
-            backend_.close();
+        if (may_try_again && body_.can_rewind()) {
+            backend_->close();
+            body_.rewind();
+            request_broken_ = false;
             co_return Attempt::again;
         }
     }
-
-    http::ResponseParser parser(http_limits(tables_->limits));
-    parser.expect(facts_.method);
-    if (const auto fault = co_await read_response_head(parser)) {
+    if (const auto fault = co_await read_response_head()) {
         co_await stop_pump();
-        backend_.close();
+        backend_->close();
         co_return co_await answer_fault(*fault, may_try_again);
     }
-    if (parser.head().status == 101) {
-        co_return co_await switch_protocols(parser) ? Attempt::served : Attempt::ended;
+    if (backend_->head().status == 101) {
+        co_await switch_protocols();
+        co_return Attempt::over;
     }
-    const bool whole = co_await relay(parser);
+    const bool whole = co_await relay();
     co_await stop_pump();
-    if (whole && request_body_.complete() && !request_broken_ && parser.head().keep_alive && backend_.data().empty()) {
-        keep_backend(connection.endpoint);
-    } else {
-        backend_.close();
-    }
-    co_return whole ? Attempt::served : Attempt::ended;
+    backend_->finish(whole && body_.complete() && !request_broken_);
+    co_return Attempt::over;
 }
 
 // The backend said nothing that the client was told.
 ring::Task<Exchange::Attempt> Exchange::answer_fault(Reason fault, bool may_try_again) {
     if (scope_.cancelled() != 0) {
-        co_return Attempt::ended;
+        client_.abort();
+        co_return Attempt::over;
     }
     if (request_fault_ && info(*request_fault_).status == 0) {  // the client is gone, or dead
         context_.count_reason(*request_fault_);
-        co_return Attempt::ended;
+        client_.abort();
+        co_return Attempt::over;
     }
-    if (fault == Reason::backend_closed && may_try_again && !request_started_ && !request_fault_) {
+    if (fault == Reason::backend_closed && may_try_again && body_.can_rewind() && !request_fault_) {
+        body_.rewind();
+        request_broken_ = false;
         co_return Attempt::again;
     }
     if (fault == Reason::backend_timeout && context_.loop.now() >= deadline_) {
         fault = Reason::request_timeout;
     }
-    co_return co_await refuse(request_fault_.value_or(fault), http::sentence_of(request_body_.reject())) ? Attempt::served : Attempt::ended;
-}
-
-void Exchange::keep_backend(const Endpoint& endpoint) {
-    context_.pool.give(endpoint, std::move(backend_.socket()), std::chrono::milliseconds(tables_->limits.backend_idle_ms),
-                       tables_->limits.pool_idle_per_backend_max);
+    co_await refuse(request_fault_.value_or(fault), http::sentence_of(body_.reject()));
+    co_return Attempt::over;
 }
 
 }  // namespace penstock::proxy

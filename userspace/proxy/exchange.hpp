@@ -1,27 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
-// One request and its response, once the head is read. Internal to http_proxy.
+// One request and its response, once the head is read: where it goes, one or several attempts at a backend, and what is said if there is
+// no answer. The same for every version of HTTP on either side.
 #pragma once
 
 #include <optional>
 #include <string>
 
-#include "userspace/http/parser.hpp"
-#include "userspace/http/writer.hpp"
-#include "userspace/proxy/backend_connect.hpp"
+#include "userspace/proxy/client_side.hpp"
+#include "userspace/proxy/context.hpp"
 #include "userspace/proxy/event.hpp"
-#include "userspace/proxy/gather.hpp"
-#include "userspace/proxy/http_proxy.hpp"
+#include "userspace/proxy/h1_backend.hpp"
+#include "userspace/proxy/heads.hpp"
+#include "userspace/proxy/replay.hpp"
 
 namespace penstock::proxy {
 
-// What is kept from the head, whose views die when the client's stream is read again.
+http::Limits http_limits(const fb::LimitsT& limits);
+
+// What is kept from the head, whose views die when more of the client's body is read.
 struct RequestFacts {
     std::string method;
-    int minor = 1;
-    http::Framing framing = http::Framing::none;
-    bool keep_alive = true;
     bool upgrade = false;
     bool json = false;  // what our own answers are written in
+    bool has_body = false;
     std::string id;
 };
 
@@ -36,47 +37,44 @@ struct Route {
 
 class Exchange {
 public:
-    // `out` is the connection's scratch space for heads.
-    Exchange(Context& context, HttpClient& client, ring::Scope& scope, std::string& out)
-        : context_(context), client_(client), scope_(scope), out_(out), tables_(context.tables) {}
+    // Runs in `scope`: when that is cancelled, the exchange ends where it stands.
+    Exchange(Context& context, ClientSide& client, ring::Scope& scope)
+        : context_(context), client_(client), scope_(scope), tables_(context.tables), body_(client.body()) {}
 
-    // True: the client's connection can serve another request. `head_in_stream`: bytes of the head at the front of the client's stream.
-    ring::Task<bool> run(http::RequestHead& head, std::size_t head_in_stream);
+    // `head`'s views must stay until the client's body is waited for.
+    ring::Task<> run(const http::RequestHead& head);
 
 private:
-    enum class Attempt : std::uint8_t { ended, served, again };  // ended: so does the client's connection; again: on a fresh connection
+    enum class Attempt : std::uint8_t { over, again };
 
     void note(const http::RequestHead& head);
     [[nodiscard]] std::optional<Reason> fault_of(const http::RequestHead& head, std::string_view& detail);
-    Route route(http::RequestHead& head);
-    ring::Task<bool> refuse(Reason reason, std::string_view detail = {});
-    ring::Task<bool> answer_empty(int status);
-    ring::Task<bool> redirect(const http::RequestHead& head, const fb::RedirectT& to);
-    ring::Task<bool> forward(http::RequestHead& head);
-    ring::Task<Attempt> attempt(Gather& request, std::shared_ptr<const BackendSet> set, bool fresh);
+    Route route(const http::RequestHead& head);
+    ring::Task<> refuse(Reason reason, std::string_view detail = {});
+    ring::Task<> redirect(const http::RequestHead& head, const fb::RedirectT& to);
+    ring::Task<> answer(const Answer& answer, ring::Time deadline);
+    ring::Task<> forward(const http::RequestHead& head);
+    ring::Task<Attempt> attempt(const Outgoing& request, std::shared_ptr<const BackendSet> set, bool fresh);
     ring::Task<Attempt> answer_fault(Reason fault, bool may_try_again);
 
-    bool take_request_body(Gather& gather);
-    ring::Task<bool> send_request(Gather& request);
+    ring::Task<bool> send_request(const Outgoing& request);
     ring::Task<> pump_request();
     ring::Task<> pump_pieces();
     ring::Task<> stop_pump();
-    ring::Task<std::optional<Reason>> read_response_head(http::ResponseParser& parser);
+    ring::Task<std::optional<Reason>> read_response_head();
     ring::Task<std::optional<Reason>> wait_for_response();
-    ring::Task<bool> pass_interim(http::ResponseParser& parser);
-    ring::Task<bool> switch_protocols(http::ResponseParser& parser);
-    ring::Task<bool> relay(http::ResponseParser& parser);
-    ring::Task<bool> send_to_client(Gather& gather);
+    ring::Task<bool> pass_interim();
+    ring::Task<> switch_protocols();
+    ring::Task<bool> relay();
+    ring::Task<bool> send_to_client();
     void count_broken(int error);
-    void keep_backend(const Endpoint& endpoint);
 
     [[nodiscard]] ring::Time stall_deadline() const;
-    [[nodiscard]] bool may_keep() const { return facts_.keep_alive && !context_.draining && request_body_.complete() && !request_broken_; }
+    [[nodiscard]] ListenerStats& listener_stats() { return context_.listener(route_.listener->id); }
 
     Context& context_;
-    HttpClient& client_;
+    ClientSide& client_;
     ring::Scope& scope_;
-    std::string& out_;
 
     std::shared_ptr<const Tables> tables_;
     RequestFacts facts_;
@@ -86,16 +84,15 @@ private:
     ring::Time deadline_ = ring::kNever;          // of the whole request
     ring::Time backend_deadline_ = ring::kNever;  // of one attempt
 
-    Stream backend_;
-    http::BodyReader request_body_;
-    ring::Time request_moved_ = {};    // when bytes of the body last went on
-    bool request_started_ = false;     // bytes of the body were taken from the client: no attempt after this one
-    bool request_broken_ = false;      // the rest of the client's body cannot be told from a next request
+    Replay body_;
+    std::optional<H1Backend> h1_;
+    BackendSide* backend_ = nullptr;              // of the attempt that runs
+    ring::Time request_moved_ = {};               // when bytes of the body last went on
+    bool request_broken_ = false;                 // the rest of the client's body cannot be told from a next request
     std::optional<Reason> request_fault_;
     std::optional<Event> pump_done_;
     std::optional<ring::Scope> pump_scope_;
-    std::string last_chunk_;           // of the request, as it is sent
-    std::string backend_head_;         // a head of the backend that came in pieces
+    std::uint64_t bytes_told_ = 0;                // of the response, in the listener's counter
 };
 
 }  // namespace penstock::proxy

@@ -17,6 +17,11 @@ class Gather {
 public:
     explicit Gather(bool chunked) : chunked_(chunked) {}
 
+    void restart(bool chunked) {
+        clear();
+        chunked_ = chunked;
+    }
+    [[nodiscard]] bool chunked() const { return chunked_; }
     // A head, or a last chunk; nothing is framed.
     void add_text(std::string_view text) { add(text); }
     // A piece of the body. Only when it has room.

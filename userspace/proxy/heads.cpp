@@ -67,104 +67,103 @@ std::string edited_path(std::string_view path, fb::PathEdit edit, std::string_vi
     return result.empty() ? "/" : result;
 }
 
-void write_request(std::string& out, http::RequestHead& head, std::string_view path, const ClientFacts& client, const Treatment& treatment,
-                   std::string_view request_id) {
+void prepare_request(Outgoing& out, const http::RequestHead& head, std::string_view path, const ClientFacts& client, const Treatment& treatment,
+                     std::string_view request_id) {
     const fb::RewriteT* rewrite = rewrite_of(treatment);
-    std::string target = rewrite != nullptr ? edited_path(path, rewrite->path_edit, rewrite->path, treatment.matched_prefix) : std::string(path);
+    out.method = head.method;
+    out.target = rewrite != nullptr ? edited_path(path, rewrite->path_edit, rewrite->path, treatment.matched_prefix) : std::string(path);
     if (head.has_query) {
-        target += '?';
-        target += head.query;
+        out.target += '?';
+        out.target += head.query;
     }
-    http::Headers& headers = head.headers;
-    const std::string host = rewrite != nullptr && !rewrite->hostname.empty() ? rewrite->hostname : std::string(head.host);
-    const std::string forwarded_host(head.host);
+    out.framing = head.framing;
+    out.content_length = head.content_length;
+    out.headers = head.headers;
+    http::Headers& headers = out.headers;
+    out.forwarded_host = head.host;
     const auto chain = headers.joined("x-forwarded-for");
-    const std::string forwarded_for = chain ? *chain + ", " + client.address : client.address;
-    const std::string upgrade(head.upgrade ? headers.find("upgrade").value_or("") : "");
-    const bool trailers = headers.has_token("te", "trailers");
+    out.forwarded_for = chain ? *chain + ", " + client.address : client.address;
+    out.upgrade = head.upgrade ? headers.find("upgrade").value_or("") : "";
+    out.trailers = headers.has_token("te", "trailers");
 
     headers.remove_hop_by_hop();
     headers.remove("content-length");
-    headers.remove("host");
     if (head.minor == 0) {
         headers.remove("expect");  // means nothing there, but would to the backend
     }
     // Forwarded by strangers says what they like; ours is added to X-Forwarded-For only, the rest is replaced.
-    headers.set("X-Forwarded-For", forwarded_for);
+    headers.set("X-Forwarded-For", out.forwarded_for);
     headers.set("X-Forwarded-Proto", client.tls ? "https" : "http");
-    headers.set("X-Forwarded-Host", forwarded_host);
+    headers.set("X-Forwarded-Host", out.forwarded_host);
     if (!headers.has("x-request-id")) {
-        headers.add("X-Request-Id", request_id);
+        out.request_id = request_id;
+        headers.add("X-Request-Id", out.request_id);
     }
+    headers.remove("host");
     edit_request(headers, treatment.rule);
     edit_request(headers, treatment.backend);
-    const std::string edited_host(headers.find("host").value_or(host));
+    const auto edited_host = headers.find("host");
+    out.host = edited_host ? *edited_host : rewrite != nullptr && !rewrite->hostname.empty() ? std::string_view(rewrite->hostname) : head.host;
     headers.remove("host");
+}
 
+void Outgoing::own() {
+    std::size_t size = method.size();
+    for (const auto& field : headers) {
+        size += field.name.size() + field.value.size();
+    }
+    owned.reserve(size);
+    const auto keep = [this](std::string_view text) {
+        const std::size_t at = owned.size();
+        owned += text;
+        return std::string_view(owned).substr(at);
+    };
+    method = keep(method);
+    http::Headers kept;
+    kept.reserve(headers.size());
+    for (const auto& field : headers) {
+        const std::string_view name = keep(field.name);
+        kept.add(name, keep(field.value));
+    }
+    headers = std::move(kept);
+}
+
+void write_head(std::string& out, const Outgoing& request) {
     http::HeadWriter writer(out);
-    writer.request(head.method, target).header("Host", edited_host).headers(headers).framing(head.framing, head.content_length);
-    if (head.framing == http::Framing::none && (head.method == "POST" || head.method == "PUT" || head.method == "PATCH")) {
+    writer.request(request.method, request.target).header("Host", request.host).headers(request.headers).framing(request.framing, request.content_length);
+    if (request.framing == http::Framing::none && (request.method == "POST" || request.method == "PUT" || request.method == "PATCH")) {
         writer.header("Content-Length", std::uint64_t{0});  // RFC 9110 8.6
     }
-    if (trailers) {
+    if (request.trailers) {
         writer.header("TE", "trailers");  // as we pass them on
     }
-    if (!upgrade.empty()) {
-        writer.header("Connection", trailers ? "upgrade, TE" : "upgrade").header("Upgrade", upgrade);
-    } else if (trailers) {
+    if (!request.upgrade.empty()) {
+        writer.header("Connection", request.trailers ? "upgrade, TE" : "upgrade").header("Upgrade", request.upgrade);
+    } else if (request.trailers) {
         writer.header("Connection", "TE");
     }
     writer.end();
 }
 
-void write_response(std::string& out, http::ResponseHead& head, http::Framing framing, bool keep_alive, int client_minor, const Treatment& treatment) {
+void prepare_response(http::ResponseHead& head, const Treatment& treatment) {
     http::Headers& headers = head.headers;
-    const bool switching = head.status == 101;
-    const std::string upgrade(switching ? headers.find("upgrade").value_or("") : "");
-    const bool had_length = headers.has("content-length");
+    const std::string_view upgrade = head.status == 101 ? headers.find("upgrade").value_or("") : "";
     headers.remove_hop_by_hop();
-    headers.remove("content-length");
+    if (!upgrade.empty()) {
+        headers.add("Upgrade", upgrade);
+    }
+    // The answer to HEAD and 304 keep the length of what GET would give; otherwise whoever writes the head says what follows.
+    if (head.framing != http::Framing::none || head.interim() || head.status == 101 || head.status == 204) {
+        headers.remove("content-length");
+    }
     if (!head.interim()) {
         edit_response(headers, treatment.backend);
         edit_response(headers, treatment.rule);
     }
-    http::HeadWriter writer(out);
-    writer.status(head.status, head.reason).headers(headers);
-    if (head.interim()) {
-        writer.end();
-        return;
-    }
-    if (switching) {
-        writer.header("Connection", "upgrade").header("Upgrade", upgrade).end();
-        return;
-    }
-    if (framing == http::Framing::none) {
-        // The answer to HEAD and 304 keep the length of what GET would give; others without a body say so, but for 204 (RFC 9110 8.6).
-        if (had_length && head.status != 204) {
-            writer.header("Content-Length", head.content_length);
-        }
-    } else {
-        writer.framing(framing, head.content_length);
-    }
-    if (!keep_alive) {
-        writer.header("Connection", "close");
-    } else if (client_minor == 0) {
-        writer.header("Connection", "keep-alive");
-    }
-    writer.end();
 }
 
-void write_empty(std::string& out, int status, bool keep_alive) {
-    http::HeadWriter writer(out);
-    writer.status(status).header("Content-Length", std::uint64_t{0});
-    if (!keep_alive) {
-        writer.header("Connection", "close");
-    }
-    writer.end();
-}
-
-void write_redirect(std::string& out, const http::RequestHead& head, std::string_view path, const ClientFacts& client, const fb::RedirectT& redirect,
-                    std::string_view matched_prefix, bool keep_alive) {
+void make_redirect(Answer& answer, const http::RequestHead& head, std::string_view path, const ClientFacts& client, const fb::RedirectT& redirect,
+                   std::string_view matched_prefix) {
     const std::string scheme = redirect.scheme.empty() ? (client.tls ? "https" : "http") : redirect.scheme;
     const std::string host = redirect.hostname.empty() ? match::normal_host(head.host) : redirect.hostname;
     // Gateway API, HTTPRequestRedirectFilter.port: given, else the scheme's if one was given, else the listener's.
@@ -172,21 +171,18 @@ void write_redirect(std::string& out, const http::RequestHead& head, std::string
     if (port == 0) {
         port = redirect.scheme.empty() ? client.port : static_cast<std::uint16_t>(scheme == "https" ? 443 : 80);
     }
-    std::string location = scheme + "://" + host;
+    answer.location = scheme + "://" + host;
     if (port != (scheme == "https" ? 443 : 80)) {
-        location += ":" + std::to_string(port);
+        answer.location += ":" + std::to_string(port);
     }
-    location += edited_path(path, redirect.path_edit, redirect.path, matched_prefix);
+    answer.location += edited_path(path, redirect.path_edit, redirect.path, matched_prefix);
     if (head.has_query) {
-        location += '?';
-        location += head.query;
+        answer.location += '?';
+        answer.location += head.query;
     }
-    http::HeadWriter writer(out);
-    writer.status(redirect.status).header("Location", location).header("Content-Length", std::uint64_t{0});
-    if (!keep_alive) {
-        writer.header("Connection", "close");
-    }
-    writer.end();
+    answer.head.status = redirect.status;
+    answer.head.headers.add("Location", answer.location);
+    answer.head.headers.add("Content-Length", "0");
 }
 
 Reason reason_of(http::Reject reject) {
@@ -199,21 +195,22 @@ Reason reason_of(http::Reject reject) {
     }
 }
 
-void write_refusal(std::string& out, const Refusal& refusal) {
+void make_refusal(Answer& answer, const Refusal& refusal) {
     const ReasonInfo& about = info(refusal.reason);
     const std::string_view text = refusal.detail.empty() ? about.text : refusal.detail;
-    const std::string body =
+    answer.body =
         refusal.json ? fmt::format(R"({{"status":{},"reason":"{}","message":"{}","request_id":"{}"}})" "\n", refusal.status, about.name, escaped(text), escaped(refusal.request_id))
                      : fmt::format("{} {}\n{}: {}\nrequest {}\n", refusal.status, http::reason_phrase(refusal.status), about.name, text, refusal.request_id);
-    http::HeadWriter writer(out);
-    writer.status(refusal.status).header("Content-Type", refusal.json ? "application/json" : "text/plain; charset=utf-8").header("Content-Length", body.size());
-    writer.header("X-Penstock-Reason", about.name);
-    if (!refusal.keep_alive) {
-        writer.header("Connection", "close");
-    }
-    writer.end();
-    if (!refusal.to_head) {
-        out += body;
+    answer.head.status = refusal.status;
+    answer.head.headers.add("Content-Type", refusal.json ? "application/json" : "text/plain; charset=utf-8");
+    answer.head.headers.add("X-Penstock-Reason", about.name);
+    answer.head.framing = http::Framing::length;
+    answer.head.content_length = answer.body.size();
+    if (refusal.to_head) {
+        answer.head.framing = http::Framing::none;
+        answer.length = std::to_string(answer.body.size());
+        answer.head.headers.add("Content-Length", answer.length);
+        answer.body.clear();
     }
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Heads on their way through: what a backend gets of a request, and a client of a response. Pure: text in, text out.
+// Heads on their way through: what a backend gets of a request, and a client of a response. Pure, and the same for every version of HTTP.
 #pragma once
 
 #include <cstdint>
@@ -10,17 +10,11 @@
 #include "schema/snapshot_generated.h"
 #include "userspace/http/message.hpp"
 #include "userspace/http/reject.hpp"
+#include "userspace/proxy/client_side.hpp"
 
 namespace penstock::proxy {
 
 namespace fb = penstock::snapshot;
-
-// Of the client's connection.
-struct ClientFacts {
-    std::string address;          // without port
-    bool tls = false;
-    std::uint16_t port = 0;       // of the listener
-};
 
 // What the rule, its chosen backend and the match say about one request. Pointers may be null.
 struct Treatment {
@@ -29,34 +23,62 @@ struct Treatment {
     std::string_view matched_prefix;  // of the match, for ReplacePrefixMatch; "/" or without trailing slash
 };
 
-// Appends the request for the backend to `out`. Changes `head.headers` on the way. `path`: normalised.
-void write_request(std::string& out, http::RequestHead& head, std::string_view path, const ClientFacts& client, const Treatment& treatment,
-                   std::string_view request_id);
+// A request on its way to a backend. `headers` has neither Host nor what belongs to one connection; its views are of the client's
+// head, of the rule and of this, so it stays where it is.
+struct Outgoing {
+    Outgoing() = default;
+    Outgoing(const Outgoing&) = delete;
 
-// Appends the response for the client. `framing`: how the body will be sent; `keep_alive`: whether the connection stays.
-void write_response(std::string& out, http::ResponseHead& head, http::Framing framing, bool keep_alive, int client_minor, const Treatment& treatment);
+    std::string_view method;
+    std::string target;            // path and query
+    std::string host;
+    http::Headers headers;
+    http::Framing framing = http::Framing::none;
+    std::uint64_t content_length = 0;
+    std::string upgrade;           // the protocol to switch to; empty: none
+    bool trailers = false;         // the client takes trailers (TE)
 
-// An answer without a body.
-void write_empty(std::string& out, int status, bool keep_alive);
+    // What headers refer to.
+    std::string forwarded_for, forwarded_host, request_id, owned;
 
-// The answer to a redirected request, whole; empty body.
-void write_redirect(std::string& out, const http::RequestHead& head, std::string_view path, const ClientFacts& client, const fb::RedirectT& redirect,
-                    std::string_view matched_prefix, bool keep_alive);
+    // Copies what the views refer to, for those who outlive the client's head.
+    void own();
+};
+
+// `path`: normalised. `head`'s bytes must stay as long as `out` is used.
+void prepare_request(Outgoing& out, const http::RequestHead& head, std::string_view path, const ClientFacts& client, const Treatment& treatment,
+                     std::string_view request_id);
+// In HTTP/1.1; appends.
+void write_head(std::string& out, const Outgoing& request);
+
+// Takes away what belongs to the backend's connection and edits what the filters say. The upgrade of a 101 stays.
+void prepare_response(http::ResponseHead& head, const Treatment& treatment);
+
+// An answer of our own. Its head refers to its texts, so it stays where it is.
+struct Answer {
+    Answer() = default;
+    Answer(const Answer&) = delete;
+
+    http::ResponseHead head;
+    std::string location, length, body;
+};
+
+// Empty body.
+void make_redirect(Answer& answer, const http::RequestHead& head, std::string_view path, const ClientFacts& client, const fb::RedirectT& redirect,
+                   std::string_view matched_prefix);
 
 // What a message that was refused while it was read is counted as.
 Reason reason_of(http::Reject reject);
 
-// An answer of our own.
 struct Refusal {
     Reason reason = Reason::bad_request;
     int status = 400;
     std::string_view detail = {};  // instead of the reason's own sentence
     std::string_view request_id = "-";
-    bool keep_alive = false;
     bool json = false;             // the client prefers it to text
     bool to_head = false;          // an answer to HEAD: the body is left out
 };
-void write_refusal(std::string& out, const Refusal& refusal);
+void make_refusal(Answer& answer, const Refusal& refusal);
 
 // The path after an edit: the whole of it, or the matched prefix exchanged.
 std::string edited_path(std::string_view path, fb::PathEdit edit, std::string_view replacement, std::string_view matched_prefix);

@@ -4,6 +4,7 @@
 #include <cerrno>
 
 #include "userspace/proxy/exchange.hpp"
+#include "userspace/proxy/h1_client.hpp"
 
 namespace penstock::proxy {
 
@@ -16,13 +17,17 @@ public:
     ring::Scope& scope() { return scope_; }
 
     ring::Task<> run() {
-        http::RequestParser parser(http_limits(context_.tables->limits));
+        const http::Limits limits = http_limits(context_.tables->limits);
+        http::RequestParser parser(limits);
+        H1Client side(client_.stream, client_.facts);
         bool first = true;
         while (co_await read_head(parser, first)) {
             first = false;
-            Exchange exchange(context_, client_, scope_, out_);
-            const std::size_t in_stream = parser.size() - before_;
-            if (!co_await exchange.run(parser.head(), in_stream)) {
+            client_.stream.consume(parser.size() - before_);
+            side.begin(parser.head(), parser.size(), limits);
+            Exchange exchange(context_, side, scope_);
+            co_await exchange.run(parser.head());
+            if (!side.reusable()) {
                 break;
             }
             parser.reset();
@@ -89,13 +94,12 @@ private:
     ring::Task<> refuse(Reason reason, int status, std::string_view detail) {
         context_.count_reason(reason);
         context_.count_status(status);
-        out_.clear();
-        Refusal refusal;
-        refusal.reason = reason;
-        refusal.status = status;
-        refusal.detail = detail;
-        write_refusal(out_, refusal);
-        co_await client_.stream.send(out_, context_.in_ms(1000));
+        Answer said;
+        make_refusal(said, {.reason = reason, .status = status, .detail = detail});
+        H1Client side(client_.stream, client_.facts);
+        side.start(said.head, true);
+        side.add(said.body);
+        co_await side.flush(context_.in_ms(1000));
     }
 
     // Closes so that the client can read the last answer: with unread bytes the kernel would reset the connection.
@@ -121,7 +125,6 @@ private:
     IdleNode idle_;
     std::string head_;        // a head that came in pieces
     std::size_t before_ = 0;  // of it, bytes that are no longer in the stream
-    std::string out_;
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <cerrno>
 
 #include "userspace/proxy/backend_connect.hpp"
+#include "userspace/proxy/h1_body.hpp"
 #include "userspace/proxy/http_proxy.hpp"
 #include "userspace/proxy/tunnel.hpp"
 #include "userspace/tls/client_hello.hpp"
@@ -41,6 +42,7 @@ public:
             case fb::PortMode::Http: co_await serve_plain_http(); break;
             case fb::PortMode::Tls: co_await serve_tls(); break;
             case fb::PortMode::Tcp: co_await serve_tcp(); break;
+            case fb::PortMode::Metrics: break;
             case fb::PortMode::Udp: break;  // not by connections
         }
     }
@@ -58,8 +60,8 @@ private:
         client.facts.address = peer ? peer->address.text() : "";
         client.facts.port = port_->number;
         client.facts.tls = !tls_listener.empty();
-        client.tls_listener = std::move(tls_listener);
-        client.socket = socket_;
+        client.facts.tls_listener = std::move(tls_listener);
+        client.facts.socket = socket_;
         client.stream = std::move(stream_);
         return client;
     }
@@ -172,7 +174,12 @@ private:
         if (sent != 0) {
             co_return co_await refuse(Reason::backend_closed);
         }
-        const TunnelBytes bytes = co_await tunnel(context_, stream_, backend, scope_, tables_->limits);
+        RawSide client_side(stream_);
+        RawSide backend_side(backend);
+        const TunnelBytes bytes = co_await tunnel(context_, {client_side.in, client_side.out}, {backend_side.in, backend_side.out}, scope_, tables_->limits);
+        if (bytes.broken) {
+            stream_.close();
+        }
         count(context_.listener(listener.id).bytes_in, bytes.from_client + first.size());
         count(context_.listener(listener.id).bytes_out, bytes.to_client);
     }

@@ -3,20 +3,12 @@
 
 #include <algorithm>
 
+#include "schema/part_name.hpp"
 #include "userspace/proxy/balancer.hpp"
 
 namespace penstock::proxy {
 
 namespace {
-
-const char* kind_name(fb::PartKind kind) {
-    switch (kind) {
-        case fb::PartKind::Host: return "host";
-        case fb::PartKind::Certificates: return "certificates";
-        case fb::PartKind::Backends: return "backends";
-    }
-    return "unknown";
-}
 
 Error invalid(std::string what) { return Error{.code = Errc::invalid, .what = std::move(what)}; }
 
@@ -99,8 +91,6 @@ public:
     }
 
 private:
-    static std::string key_of(fb::PartKind kind, std::string_view key) { return std::string(kind_name(kind)) + "/" + std::string(key); }
-
     void make_parts() {
         std::unordered_map<std::string, std::vector<std::string>> alpn;  // of certificates, by the listener that uses them
         for (const fb::Listener* listener : *root_.listeners()) {
@@ -113,7 +103,7 @@ private:
             }
         }
         for (const fb::PartRef* ref : *root_.parts()) {
-            const std::string key = key_of(ref->kind(), ref->key()->string_view());
+            const std::string key = fb::part_path(ref->kind(), ref->key()->string_view());
             const auto* const before = previous_ != nullptr ? find(previous_->made, key) : nullptr;
             if (before != nullptr && before->digest == ref->digest()->string_view()) {
                 tables_->made[key] = *before;
@@ -144,6 +134,7 @@ private:
                 PST_TRY_ASSIGN(auto set, make_certificates(bytes, storage_, alpn));
                 return std::shared_ptr<const void>(std::move(set));
             }
+            case fb::PartKind::Trust: break;
             case fb::PartKind::Backends: {
                 PST_TRY_ASSIGN(auto set, make_backends(bytes));
                 return std::shared_ptr<const void>(std::move(set));
@@ -160,7 +151,7 @@ private:
 
     template <class Object>
     std::shared_ptr<const Object> part(fb::PartKind kind, std::string_view key) const {
-        const auto* made = find(tables_->made, key_of(kind, key));
+        const auto* made = find(tables_->made, fb::part_path(kind, key));
         return made == nullptr ? nullptr : std::static_pointer_cast<const Object>(made->object);
     }
 

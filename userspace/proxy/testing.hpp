@@ -17,6 +17,7 @@
 #include <thread>
 #include <vector>
 
+#include "schema/part_name.hpp"
 #include "tools/test/catch.hpp"
 #include "userspace/base/assert.hpp"
 #include "userspace/http/headers.hpp"
@@ -90,7 +91,6 @@ public:
     }
     // Bytes as they are, valid or not.
     void bytes_part(fb::PartKind kind, const std::string& key, std::string bytes) {
-        const char* names[] = {"host", "certificates", "backends"};
         const std::string digest = std::to_string(std::hash<std::string>()(bytes));
         std::erase_if(root.parts, [&](const auto& ref) { return ref->kind == kind && ref->key == key; });
         auto ref = std::make_unique<fb::PartRefT>();
@@ -98,7 +98,7 @@ public:
         ref->key = key;
         ref->digest = digest;
         root.parts.push_back(std::move(ref));
-        parts[std::string(names[static_cast<int>(kind)]) + "/" + key + "/" + digest] = std::move(bytes);
+        parts[fb::part_path(kind, key) + "/" + digest] = std::move(bytes);
     }
     void host(const std::string& key, const std::vector<RuleSpec>& specs) { part(fb::PartKind::Host, key, host_routes(specs)); }
     void backends(const std::string& key, const std::vector<Endpoint>& ready, fb::BackendProtocol protocol = fb::BackendProtocol::Http1) {
@@ -521,10 +521,13 @@ public:
         on_thread([this](Context& context) { context.tables = tables_; });
     }
     static bool eventually(const std::function<bool()>& holds) {
-        for (int i = 0; i < kPatienceMs && !holds(); ++i) {
+        for (int i = 0; i < kPatienceMs; ++i) {
+            if (holds()) {
+                return true;
+            }
             std::this_thread::sleep_for(1ms);
         }
-        return holds();
+        return false;
     }
 
 private:

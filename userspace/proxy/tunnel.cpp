@@ -3,7 +3,7 @@
 
 #include <cerrno>
 
-#include "userspace/proxy/event.hpp"
+#include "userspace/ring/sync.hpp"
 
 namespace penstock::proxy {
 
@@ -12,53 +12,56 @@ namespace {
 struct Shared {
     Context& context;
     const fb::LimitsT& limits;
+    ring::Scope scope;      // of both directions: a broken one ends the other
     ring::Time last_moved;  // of either direction
+    bool broken = false;
 };
 
-ring::Task<> one_way(Shared& shared, Stream& from, Stream& to, std::uint64_t& bytes) {
-    for (;;) {
-        if (from.data().empty()) {
+// False: it broke.
+ring::Task<bool> one_way(Shared& shared, BodySource& from, BodySink& to, std::uint64_t& bytes) {
+    for (bool whole = false; !whole;) {
+        const std::size_t moved = move_pieces(from, to);
+        whole = from.complete();
+        if (moved == 0 && !whole) {
             const ring::Time since = shared.last_moved;
-            const int filled = co_await from.fill(since + std::chrono::milliseconds(shared.limits.idle_ms));
-            if (filled == ETIMEDOUT && shared.last_moved != since) {
+            const int waited = co_await from.wait(since + std::chrono::milliseconds(shared.limits.idle_ms));
+            if (waited == ETIMEDOUT && shared.last_moved != since) {
                 continue;  // the other direction is alive
             }
-            if (filled != 0) {
-                if (filled != kEnded) {
-                    from.close();
-                    to.close();
-                    co_return;
-                }
-                break;
+            if (waited != 0) {
+                co_return false;
             }
+            continue;
         }
         shared.last_moved = shared.context.loop.now();
-        const std::size_t size = from.data().size();
-        if (co_await to.send(from.data(), shared.context.in_ms(shared.limits.body_stall_ms)) != 0) {
-            from.close();
-            to.close();
-            co_return;
+        bytes += moved;
+        if (whole) {
+            to.end({});
         }
-        bytes += size;
-        from.consume(size);
+        if (co_await to.flush(shared.context.in_ms(shared.limits.body_stall_ms)) != 0) {
+            co_return false;
+        }
     }
-    co_await to.finish(shared.context.in_ms(shared.limits.body_stall_ms));
+    co_return true;
 }
 
-ring::Task<> one_way_then(Shared& shared, Stream& from, Stream& to, std::uint64_t& bytes, Event& done) {
-    co_await one_way(shared, from, to, bytes);
-    done.set();
+ring::Task<> one_way_then(Shared& shared, BodySource& from, BodySink& to, std::uint64_t& bytes) {
+    const bool went = co_await one_way(shared, from, to, bytes);  // GCC 12 lays the frame out wrongly if this stands in the condition
+    if (!went) {
+        shared.broken = true;
+        shared.scope.cancel();
+    }
 }
 
 }  // namespace
 
-ring::Task<TunnelBytes> tunnel(Context& context, Stream& client, Stream& backend, ring::Scope& scope, const fb::LimitsT& limits) {
+ring::Task<TunnelBytes> tunnel(Context& context, TunnelSide client, TunnelSide backend, ring::Scope& scope, const fb::LimitsT& limits) {
     TunnelBytes bytes;
-    Shared shared{context, limits, context.loop.now()};
-    Event done(context.loop);
-    context.loop.spawn(one_way_then(shared, client, backend, bytes.from_client, done), scope);
-    co_await one_way(shared, backend, client, bytes.to_client);
-    co_await done;
+    Shared shared{context, limits, ring::Scope(scope), context.loop.now()};
+    ring::Task<> up = one_way_then(shared, client.in, backend.out, bytes.from_client);
+    ring::Task<> down = one_way_then(shared, backend.in, client.out, bytes.to_client);
+    co_await ring::both(std::move(up).in(shared.scope), std::move(down).in(shared.scope));
+    bytes.broken = shared.broken;
     co_return bytes;
 }
 
