@@ -38,7 +38,7 @@ public:
         }
         SSL_set_fd(ssl_, peer_.fd());
         SSL_set_tlsext_host_name(ssl_, name);
-        connected = SSL_connect(ssl_) == 1;
+        connected = whole([this] { return SSL_connect(ssl_); }) == 1;
     }
     TlsClient(const TlsClient&) = delete;
     ~TlsClient() {
@@ -52,7 +52,7 @@ public:
         std::string all(count, 0);
         std::size_t have = 0;
         while (have < count) {
-            const int got = SSL_read(ssl_, all.data() + have, static_cast<int>(count - have));
+            const int got = read(all.data() + have, count - have);
             if (got <= 0) {
                 break;
             }
@@ -84,7 +84,7 @@ public:
     // The peer said close_notify.
     bool ended() {
         char byte = 0;
-        return SSL_read(ssl_, &byte, 1) == 0 && SSL_get_error(ssl_, 0) == SSL_ERROR_ZERO_RETURN;
+        return read(&byte, 1) == 0 && SSL_get_error(ssl_, 0) == SSL_ERROR_ZERO_RETURN;
     }
     void end() { SSL_shutdown(ssl_); }
     [[nodiscard]] const char* version() const { return SSL_get_version(ssl_); }
@@ -92,6 +92,21 @@ public:
     bool connected = false;
 
 private:
+    // A ring that dies on this thread interrupts the system call below: again, then.
+    template <class Call>
+    int whole(Call call) {
+        for (;;) {
+            errno = 0;
+            const int result = call();
+            if (result > 0 || errno != EINTR) {
+                return result;
+            }
+        }
+    }
+    int read(char* to, std::size_t count) {
+        return whole([&] { return SSL_read(ssl_, to, static_cast<int>(count)); });
+    }
+
     Peer peer_;
     SSL_CTX* context_;
     SSL* ssl_;
