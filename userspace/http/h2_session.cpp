@@ -9,6 +9,7 @@
 #include "userspace/base/assert.hpp"
 #include "userspace/http/h2_callbacks.hpp"
 #include "userspace/http/h2_fields.hpp"
+#include "userspace/http/h2_memory.hpp"
 
 namespace penstock::http {
 
@@ -59,8 +60,8 @@ H2Fault fault_of(ssize_t error) {
 H2Session::H2Session(H2Role role, const H2Settings& settings, H2SessionEvents& events, std::uint64_t now_ms)
     : role_(role), settings_(settings), events_(events), meter_(role == H2Role::server, now_ms), reader_(settings.limits), now_ms_(now_ms) {
     const Option option = make_option(settings);
-    const auto make = role == H2Role::server ? nghttp2_session_server_new2 : nghttp2_session_client_new2;
-    if (make(&session_, H2Callbacks::all(), this, option.get()) != 0) {
+    const auto make = role == H2Role::server ? nghttp2_session_server_new3 : nghttp2_session_client_new3;
+    if (make(&session_, H2Callbacks::all(), this, option.get(), h2_memory()) != 0) {
         throw std::bad_alloc();
     }
     std::array<nghttp2_settings_entry, 6> entries{};
