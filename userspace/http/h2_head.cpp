@@ -81,7 +81,7 @@ void H2HeadReader::start(Kind kind) {
     seen_ = 0;
     has_host_ = has_length_ = has_expect_ = false;
     length_ = 0;
-    size_ = used_ = 0;
+    size_ = count_ = used_ = 0;
     cookies_ = 0;
     priority_ = {};
     fields_.clear();
@@ -89,6 +89,7 @@ void H2HeadReader::start(Kind kind) {
 
 bool H2HeadReader::field(std::string_view name, std::string_view value) {
     size_ += name.size() + value.size() + kFieldOverhead;
+    count_++;
     if (size_ > kBombFactor * limits_.head_bytes_max) {
         return false;
     }
@@ -216,6 +217,8 @@ void H2HeadReader::join_cookies() {
     fields_.erase(std::remove_if(first + 1, fields_.end(), is_cookie), fields_.end());
 }
 
+std::uint32_t H2HeadReader::unpacked_size() const { return static_cast<std::uint32_t>(size_ - kFieldOverhead * count_); }
+
 void H2HeadReader::fill(Headers& headers) {
     for (const Field& field : fields_) {
         headers.add(view(field.name), view(field.value));
@@ -316,6 +319,7 @@ Reject H2HeadReader::finish(bool ended, bool connect_protocol, H2Request& reques
     head.headers.reserve(fields_.size() + 1);
     head.headers.add("host", head.host);
     std::erase_if(fields_, [this](const Field& field) { return view(field.name) == "host"; });
+    request.size = unpacked_size();
     fill(head.headers);
     request.text = std::move(text_);
     priority = priority_;
@@ -357,6 +361,7 @@ Reject H2HeadReader::finish(bool ended, bool to_head, bool to_connect, H2Respons
         head.framing = !has_length_ ? Framing::chunked : length_ != 0 ? Framing::length : Framing::none;
     }
     head.headers.reserve(fields_.size());
+    response.size = unpacked_size();
     fill(head.headers);
     response.text = std::move(text_);
     return Reject::none;

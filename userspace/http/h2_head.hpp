@@ -21,12 +21,14 @@ struct H2Request {
     std::string_view scheme;     // "http" or "https"; empty for CONNECT without protocol
     std::string_view protocol;   // of extended CONNECT (RFC 8441), else empty
     bool ended = false;          // no body and no trailers follow
+    std::uint32_t size = 0;      // bytes of names and values, unpacked
     std::unique_ptr<char[]> text;
 };
 
 struct H2Response {
     ResponseHead head;           // minor 1, no reason
     bool ended = false;
+    std::uint32_t size = 0;
     std::unique_ptr<char[]> text;
 };
 
@@ -78,6 +80,7 @@ private:
     void grow(std::size_t size);
     void join_cookies();
     void fill(Headers& headers);
+    [[nodiscard]] std::uint32_t unpacked_size() const;
     [[nodiscard]] std::string_view view(Span span) const { return {text_.get() + span.at, span.size}; }
     [[nodiscard]] std::string_view view(Pseudo pseudo) const { return view(pseudos_[pseudo]); }
     [[nodiscard]] bool has(Pseudo pseudo) const { return (seen_ >> pseudo & 1) != 0; }
@@ -92,7 +95,8 @@ private:
     std::uint8_t seen_ = 0;        // bits of Pseudo
     bool has_host_ = false, has_length_ = false, has_expect_ = false;
     std::uint64_t length_ = 0;
-    std::size_t size_ = 0;         // as RFC 7540 6.5.2 counts a header list
+    std::size_t size_ = 0;         // as RFC 9113 6.5.2 counts a header list
+    std::size_t count_ = 0;        // of fields, pseudo-header fields too
     std::size_t used_ = 0, room_ = 0;
     std::unique_ptr<char[]> text_;
     std::array<Span, kPseudoCount> pseudos_;

@@ -33,6 +33,7 @@ TEST_CASE("h2: a request and its answer, heads only") {
     CHECK(head.host == "a.example:8443");
     CHECK(served.request.scheme == "https");
     CHECK(served.request.ended);
+    CHECK(served.request.size == 7 + 3 + 7 + 5 + 10 + 14 + 5 + 8 + 6 + 5 + 2 * (6 + 3) + 2 + 8);
     CHECK(head.framing == Framing::none);
     CHECK(head.headers.begin()->name == "host");
     CHECK(head.headers.find("x-name") == "value");
@@ -77,7 +78,7 @@ TEST_CASE("h2: bodies and trailers both ways") {
 
     served.stream->respond(200, {}, false);
     served.stream->send_own("answer", 1000);
-    served.stream->end();
+    served.stream->end(Headers());
     served.release();
     pair.run();
     CHECK(asked.body == "answer");

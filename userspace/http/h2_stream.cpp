@@ -91,6 +91,9 @@ void H2Stream::end() {
 }
 
 void H2Stream::end(const Headers& trailers) {
+    if (trailers.empty()) {
+        return end();
+    }
     PST_ASSERT(responded_ && !end_given_);
     end_given_ = true;
     if (over_) {
