@@ -11,9 +11,18 @@ namespace {
 
 constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
 
-// RFC 9110 7.6.1: for one connection only. Connection itself and what it names come on top.
-constexpr std::array<std::string_view, 6> kHopByHop = {"connection", "keep-alive", "proxy-connection",
-                                                       "te",         "upgrade",    "transfer-encoding"};
+// RFC 9110 7.6.1: for one connection only. What Connection names comes on top.
+bool hop_by_hop(std::string_view name) {
+    switch (name.size()) {
+        case 2: return equals_ignoring_case(name, "te");
+        case 7: return equals_ignoring_case(name, "upgrade");
+        case 10: return equals_ignoring_case(name, "connection") || equals_ignoring_case(name, "keep-alive");
+        case 16: return equals_ignoring_case(name, "proxy-connection");
+        case 17: return equals_ignoring_case(name, "transfer-encoding");
+        default: return false;
+    }
+}
+
 // A client must not be able to take these from what follows, by naming them in Connection.
 constexpr std::array<std::string_view, 2> kKept = {"host", "content-length"};
 
@@ -23,8 +32,19 @@ bool one_of(std::string_view name, std::span<const std::string_view> names) {
 
 }  // namespace
 
-bool equals_ignoring_case(std::string_view a, std::string_view b) {
-    return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
+bool same_letters(const char* a, const char* b, std::size_t size) {
+    for (std::size_t i = 0; i < size; i++) {
+        if (a[i] != b[i] && lower(a[i]) != lower(b[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool list_has(std::string_view list, std::string_view token) {
+    bool found = false;
+    for_each_token(list, [&](std::string_view one) { found = found || equals_ignoring_case(one, token); });
+    return found;
 }
 
 void Headers::set(std::string_view name, std::string_view value) {
@@ -80,13 +100,8 @@ std::optional<std::string> Headers::joined(std::string_view name) const {
 }
 
 bool Headers::has_token(std::string_view name, std::string_view token) const {
-    bool found = false;
-    for (const Header& field : fields_) {
-        if (equals_ignoring_case(field.name, name)) {
-            for_each_token(field.value, [&](std::string_view t) { found = found || equals_ignoring_case(t, token); });
-        }
-    }
-    return found;
+    return std::any_of(fields_.begin(), fields_.end(),
+                       [&](const Header& field) { return equals_ignoring_case(field.name, name) && list_has(field.value, token); });
 }
 
 void Headers::remove_hop_by_hop() {
@@ -100,7 +115,7 @@ void Headers::remove_hop_by_hop() {
             });
         }
     }
-    std::erase_if(fields_, [&](const Header& field) { return one_of(field.name, kHopByHop) || one_of(field.name, named); });
+    std::erase_if(fields_, [&](const Header& field) { return hop_by_hop(field.name) || one_of(field.name, named); });
 }
 
 }  // namespace penstock::http

@@ -10,7 +10,12 @@
 
 namespace penstock::http {
 
-bool equals_ignoring_case(std::string_view a, std::string_view b);  // ASCII
+bool same_letters(const char* a, const char* b, std::size_t size);  // ASCII, without case
+inline bool equals_ignoring_case(std::string_view a, std::string_view b) {
+    return a.size() == b.size() && same_letters(a.data(), b.data(), a.size());
+}
+
+bool list_has(std::string_view list, std::string_view token);  // of a comma separated list
 
 struct Header {
     std::string_view name, value;

@@ -4,13 +4,14 @@
 #include <cstring>
 
 #include "userspace/http/parser.hpp"
+#include "userspace/http/scan.hpp"
 
 namespace penstock::http {
 
 namespace {
 
 // The classes of RFC 9110's characters, one bit each.
-enum : std::uint8_t { kToken = 1, kFieldValue = 2, kHostName = 4, kAddress6 = 8 };
+enum : std::uint8_t { kToken = 1, kHostName = 2, kAddress6 = 4 };
 
 constexpr std::array<std::uint8_t, 256> make_classes() {
     std::array<std::uint8_t, 256> classes{};
@@ -24,7 +25,6 @@ constexpr std::array<std::uint8_t, 256> make_classes() {
         }
         std::uint8_t bits = 0;
         bits |= digit || alpha || mark ? kToken : 0;
-        bits |= c == '\t' || (c >= ' ' && c != 0x7f) ? kFieldValue : 0;  // bytes above 127 are opaque: obs-text
         bits |= digit || alpha || c == '-' || c == '.' || c == '_' ? kHostName : 0;
         bits |= hex || c == ':' || c == '.' ? kAddress6 : 0;
         classes[static_cast<std::size_t>(c)] = bits;
@@ -44,21 +44,31 @@ bool all_in(std::string_view text, std::uint8_t wanted) {
 
 bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
+// The name at the front of a field's line, empty if it is not one. The CR behind the line ends the search at the latest.
+std::string_view name_of_line(std::string_view line) {
+    const char* at = line.data();
+    while ((kClasses[static_cast<unsigned char>(*at)] & kToken) != 0) {
+        at++;
+    }
+    return *at == ':' ? line.substr(0, static_cast<std::size_t>(at - line.data())) : std::string_view();
+}
+
 }  // namespace
 
 bool is_token(std::string_view text) { return !text.empty() && all_in(text, kToken); }
-bool is_field_value(std::string_view text) { return all_in(text, kFieldValue); }
+// Bytes above 127 are opaque: obs-text.
+bool is_field_value(std::string_view text) { return !scan::any<scan::Controls>(text); }
 
 bool frames_in_disguise(std::string_view name) {
-    if (name.find('_') == std::string_view::npos || name.size() > 17) {
-        return false;
+    std::string_view plain;
+    switch (name.size()) {
+        case 14: plain = "content-length"; break;
+        case 17: plain = "transfer-encoding"; break;
+        default: return false;
     }
-    std::array<char, 17> plain{};
-    for (std::size_t i = 0; i < name.size(); i++) {
-        plain[i] = name[i] == '_' ? '-' : name[i];
-    }
-    const std::string_view with_dashes(plain.data(), name.size());
-    return equals_ignoring_case(with_dashes, "content-length") || equals_ignoring_case(with_dashes, "transfer-encoding");
+    const std::size_t dash = plain.find('-');
+    return name[dash] == '_' && equals_ignoring_case(name.substr(0, dash), plain.substr(0, dash)) &&
+           equals_ignoring_case(name.substr(dash + 1), plain.substr(dash + 1));
 }
 
 bool is_host(std::string_view text) {
@@ -107,6 +117,7 @@ void LineReader::restart() {
     reject_ = Reject::none;
     at_ = scanned_ = line_begin_ = line_end_ = 0;
     fields_.clear();
+    seen_ = {};
 }
 
 Progress LineReader::next_line(std::string_view bytes, std::size_t limit, Reject too_large) {
@@ -130,28 +141,30 @@ Progress LineReader::header_line(std::string_view line) {
     if (is_blank(line.front())) {
         return refuse(Reject::folded_header);
     }
-    const std::size_t colon = line.find(':');
-    const std::string_view name = line.substr(0, colon);
-    if (colon == std::string_view::npos || !is_token(name) || frames_in_disguise(name)) {
+    const std::string_view name = name_of_line(line);
+    if (name.empty() || frames_in_disguise(name)) {
         return refuse(Reject::bad_header_name);
     }
     if (fields_.size() >= limits_.headers_max) {
         return refuse(Reject::too_many_headers);
     }
-    std::size_t begin = colon + 1, end = line.size();
+    std::size_t begin = name.size() + 1, end = line.size();
     if (!is_field_value(line.substr(begin))) {
         return refuse(Reject::bad_header_value);
     }
     while (begin < end && is_blank(line[begin])) {
         begin++;
     }
+    const Known known = known_field(name);
     // Not everybody trims after "chunked": kept, it is refused.
-    const bool keep_end = equals_ignoring_case(name, "transfer-encoding");
-    while (end > begin && is_blank(line[end - 1]) && !keep_end) {
+    while (end > begin && is_blank(line[end - 1]) && known != Known::transfer_encoding) {
         end--;
     }
+    Seen& seen = seen_[static_cast<std::size_t>(known)];
+    seen.count++;
+    seen.last = static_cast<std::uint32_t>(fields_.size());
     const auto at = [this](std::size_t offset) { return static_cast<std::uint32_t>(line_begin_ + offset); };
-    fields_.push_back({at(0), static_cast<std::uint32_t>(colon), at(begin), static_cast<std::uint32_t>(end - begin)});
+    fields_.push_back({at(0), static_cast<std::uint32_t>(name.size()), at(begin), static_cast<std::uint32_t>(end - begin)});
     return Progress::done;
 }
 
@@ -163,22 +176,29 @@ void LineReader::fill(std::string_view bytes, Headers& headers) const {
     }
 }
 
-LineReader::Length LineReader::read_length(const Headers& headers) {
-    Length length;
-    for (const Header& field : headers) {
-        if (equals_ignoring_case(field.name, "transfer-encoding")) {
-            length.encodings++;
-            length.encoding = field.value;
-        } else if (equals_ignoring_case(field.name, "content-length")) {
-            length.lengths++;
-            length.length = field.value;
-        }
+LineReader::Known LineReader::known_field(std::string_view name) {
+    const auto is = [name](std::string_view wanted, Known known) { return equals_ignoring_case(name, wanted) ? known : Known::other; };
+    switch (name.size()) {
+        case 4: return is("host", Known::host);
+        case 6: return is("expect", Known::expect);
+        case 7: return is("upgrade", Known::upgrade);
+        case 10: return is("connection", Known::connection);
+        case 14: return is("content-length", Known::content_length);
+        case 17: return is("transfer-encoding", Known::transfer_encoding);
+        default: return Known::other;
     }
-    return length;
 }
 
-Reject LineReader::parse_length(const Length& length, std::uint64_t& value) {
-    return length.lengths > 1 ? Reject::several_content_lengths : parse_content_length(length.length, value);
+bool LineReader::connection_has(const Headers& headers, std::string_view token) const {
+    switch (count(Known::connection)) {
+        case 0: return false;
+        case 1: return list_has(last(headers, Known::connection), token);
+        default: return headers.has_token("connection", token);
+    }
+}
+
+Reject LineReader::parse_length(const Headers& headers, std::uint64_t& value) const {
+    return count(Known::content_length) > 1 ? Reject::several_content_lengths : parse_content_length(last(headers, Known::content_length), value);
 }
 
 Reject parse_content_length(std::string_view text, std::uint64_t& value) {
@@ -196,17 +216,19 @@ Reject parse_content_length(std::string_view text, std::uint64_t& value) {
     return Reject::none;
 }
 
-Reject LineReader::parse_encoding(const Length& length) {
-    if (length.encodings == 1 && equals_ignoring_case(length.encoding, "chunked")) {
+Reject LineReader::parse_encoding(const Headers& headers) const {
+    const std::string_view encoding = last(headers, Known::transfer_encoding);
+    const bool one = count(Known::transfer_encoding) == 1;
+    if (one && equals_ignoring_case(encoding, "chunked")) {
         return Reject::none;
     }
-    if (length.encodings > 1 || length.encoding.empty()) {
+    if (!one || encoding.empty()) {
         return Reject::bad_transfer_encoding;
     }
     // Codings that we do not know, the last of them chunked or none chunked: understood, not supported.
     std::size_t chunked = 0, tokens = 0;
     bool last = false, clean = true;
-    for_each_token(length.encoding, [&](std::string_view token) {
+    for_each_token(encoding, [&](std::string_view token) {
         tokens++;
         last = equals_ignoring_case(token, "chunked");
         chunked += last ? 1 : 0;

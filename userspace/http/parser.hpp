@@ -12,6 +12,7 @@
 //   parser.reset();  // for the next message; keeps its memory
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -35,7 +36,7 @@ protected:
     explicit LineReader(const Limits& limits) : limits_(limits) {}
     // Finds the next line in `bytes` from at_. more: incomplete. done: [line_begin_, line_end_) without CRLF.
     Progress next_line(std::string_view bytes, std::size_t limit, Reject too_large);
-    Progress header_line(std::string_view line);
+    Progress header_line(std::string_view line);  // behind it, in memory, is its CRLF
     Progress refuse(Reject why) {
         reject_ = why;
         return Progress::rejected;
@@ -43,14 +44,18 @@ protected:
     void restart();
     void fill(std::string_view bytes, Headers& headers) const;
 
-    // The fields that say how long a body is.
-    struct Length {
-        unsigned lengths = 0, encodings = 0;
-        std::string_view length, encoding;  // the last of each
-    };
-    static Length read_length(const Headers& headers);
-    static Reject parse_length(const Length& length, std::uint64_t& value);
-    static Reject parse_encoding(const Length& length);  // none: it is exactly "chunked"
+    // The fields that say how a message is read.
+    enum class Known : std::uint8_t { other, host, content_length, transfer_encoding, connection, expect, upgrade };
+    static Known known_field(std::string_view name);
+    [[nodiscard]] std::uint32_t count(Known field) const { return seen_[static_cast<std::size_t>(field)].count; }
+    // The value of the last one; only if there is one.
+    [[nodiscard]] std::string_view last(const Headers& headers, Known field) const {
+        return (headers.begin() + seen_[static_cast<std::size_t>(field)].last)->value;
+    }
+    [[nodiscard]] bool connection_has(const Headers& headers, std::string_view token) const;
+    // Only if there is a Content-Length; only if there is a Transfer-Encoding, and none if that is exactly "chunked".
+    Reject parse_length(const Headers& headers, std::uint64_t& value) const;
+    [[nodiscard]] Reject parse_encoding(const Headers& headers) const;
 
     Limits limits_;
     Reject reject_ = Reject::none;
@@ -58,6 +63,12 @@ protected:
     std::size_t scanned_ = 0;  // no line end before
     std::size_t line_begin_ = 0, line_end_ = 0;
     std::vector<Field> fields_;
+
+private:
+    struct Seen {
+        std::uint32_t count = 0, last = 0;  // last: its number among the fields
+    };
+    std::array<Seen, 7> seen_;
 };
 
 class RequestParser : private LineReader {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "userspace/base/assert.hpp"
 #include "userspace/http/parser.hpp"
+#include "userspace/http/scan.hpp"
 
 namespace penstock::http {
 
@@ -9,7 +10,7 @@ namespace {
 // No method that long will end well: said before the rest of the line is there.
 bool method_too_long(std::string_view line) {
     const std::string_view window = line.substr(0, kMethodMax + 1);
-    return window.size() > kMethodMax && window.find_first_of(" \n") == std::string_view::npos;
+    return window.size() > kMethodMax && window.find(' ') == std::string_view::npos && window.find('\n') == std::string_view::npos;
 }
 
 // "HTTP/1.0" or "HTTP/1.1" gives 0 or 1.
@@ -28,12 +29,7 @@ Reject read_version(std::string_view text, int& minor) {
 }  // namespace
 
 bool is_target_text(std::string_view target) {
-    for (const char c : target) {
-        if (c <= ' ' || c >= 0x7f || c == '#' || c == '\\') {
-            return false;
-        }
-    }
-    return target.find("%00") == std::string_view::npos;
+    return !scan::any<scan::NotTarget>(target) && target.find("%00") == std::string_view::npos;
 }
 
 void RequestParser::reset() {
@@ -109,11 +105,9 @@ Progress RequestParser::finish(std::string_view bytes) {
         }
     }
     const Headers& fields = head_.headers;
-    const bool close = fields.has_token("connection", "close");
-    head_.keep_alive = !close && (head_.minor == 1 || fields.has_token("connection", "keep-alive"));
-    const auto expect = fields.find("expect");
-    head_.expect_continue = head_.minor == 1 && expect && equals_ignoring_case(*expect, "100-continue");
-    head_.upgrade = head_.minor == 1 && fields.has("upgrade") && fields.has_token("connection", "upgrade");
+    head_.keep_alive = !connection_has(fields, "close") && (head_.minor == 1 || connection_has(fields, "keep-alive"));
+    head_.expect_continue = head_.minor == 1 && count(Known::expect) == 1 && equals_ignoring_case(last(fields, Known::expect), "100-continue");
+    head_.upgrade = head_.minor == 1 && count(Known::upgrade) != 0 && connection_has(fields, "upgrade");
     return Progress::done;
 }
 
@@ -155,14 +149,13 @@ Reject RequestParser::check_target() {
 }
 
 Reject RequestParser::check_host() {
-    const std::size_t count = head_.headers.count("host");
-    if (count > 1) {
+    if (count(Known::host) > 1) {
         return Reject::several_hosts;
     }
-    if (count == 0) {
+    if (count(Known::host) == 0) {
         return head_.minor == 1 ? Reject::no_host : Reject::none;
     }
-    const std::string_view host = *head_.headers.find("host");
+    const std::string_view host = last(head_.headers, Known::host);
     if (!is_host(host)) {
         return Reject::bad_host;
     }
@@ -176,21 +169,20 @@ Reject RequestParser::check_host() {
 }
 
 Reject RequestParser::check_framing() {
-    const Length length = read_length(head_.headers);
-    if (length.encodings != 0) {
-        if (length.lengths != 0) {
+    if (count(Known::transfer_encoding) != 0) {
+        if (count(Known::content_length) != 0) {
             return Reject::length_and_encoding;
         }
         if (head_.minor == 0) {
             return Reject::encoding_in_http10;
         }
         head_.framing = Framing::chunked;
-        return parse_encoding(length);
+        return parse_encoding(head_.headers);
     }
-    if (length.lengths == 0) {
+    if (count(Known::content_length) == 0) {
         return Reject::none;
     }
-    const Reject why = parse_length(length, head_.content_length);
+    const Reject why = parse_length(head_.headers, head_.content_length);
     head_.framing = head_.content_length != 0 ? Framing::length : Framing::none;
     return why;
 }

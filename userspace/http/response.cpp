@@ -43,10 +43,8 @@ Progress ResponseParser::status_line(std::string_view line) {
     if (!shape) {
         return refuse(Reject::bad_status_line);
     }
-    for (const char c : line.substr(12)) {
-        if ((static_cast<unsigned char>(c) < ' ' && c != '\t') || c == 0x7f) {
-            return refuse(Reject::bad_status_line);
-        }
+    if (!is_field_value(line.substr(12))) {
+        return refuse(Reject::bad_status_line);
     }
     head_.minor = line[7] - '0';
     head_.status = (line[9] - '0') * 100 + (line[10] - '0') * 10 + (line[11] - '0');
@@ -63,25 +61,25 @@ Progress ResponseParser::finish(std::string_view bytes) {
         return refuse(why);
     }
     const Headers& fields = head_.headers;
-    const bool close = uncertain_ || fields.has_token("connection", "close") || head_.framing == Framing::until_close;
-    head_.keep_alive = !close && (head_.minor == 1 || fields.has_token("connection", "keep-alive"));
+    const bool close = uncertain_ || connection_has(fields, "close") || head_.framing == Framing::until_close;
+    head_.keep_alive = !close && (head_.minor == 1 || connection_has(fields, "keep-alive"));
     return Progress::done;
 }
 
 Reject ResponseParser::check_framing() {
-    const Length length = read_length(head_.headers);
-    if (length.encodings != 0 && (length.lengths != 0 || head_.minor == 0)) {
+    const bool has_length = count(Known::content_length) != 0, has_encoding = count(Known::transfer_encoding) != 0;
+    if (has_encoding && (has_length || head_.minor == 0)) {
         return Reject::bad_response;
     }
-    if (length.encodings != 0 && parse_encoding(length) != Reject::none) {
+    if (has_encoding && parse_encoding(head_.headers) != Reject::none) {
         return Reject::bad_response;
     }
-    if (length.lengths != 0 && parse_length(length, head_.content_length) != Reject::none) {
+    if (has_length && parse_length(head_.headers, head_.content_length) != Reject::none) {
         return Reject::bad_response;
     }
     // 1xx and 204 have neither length nor coding. With one, what follows may be read as a body by somebody, and as an answer by us.
     const bool never = head_.status / 100 == 1 || head_.status == 204;
-    const bool claims_body = never && (length.encodings != 0 || head_.content_length != 0);
+    const bool claims_body = never && (has_encoding || head_.content_length != 0);
     if (claims_body && head_.status != 204) {
         return Reject::bad_response;
     }
@@ -92,9 +90,9 @@ Reject ResponseParser::check_framing() {
         head_.framing = Framing::until_close;
     } else if (bodiless) {
         head_.framing = Framing::none;
-    } else if (length.encodings != 0) {
+    } else if (has_encoding) {
         head_.framing = Framing::chunked;
-    } else if (length.lengths != 0) {
+    } else if (has_length) {
         head_.framing = head_.content_length != 0 ? Framing::length : Framing::none;
     } else {
         head_.framing = Framing::until_close;

@@ -1,15 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "userspace/http/writer.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 #include "userspace/base/assert.hpp"
+#include "userspace/http/scan.hpp"
 
 namespace penstock::http {
 
 namespace {
 
-void check(std::string_view text) { PST_ASSERT(text.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos); }
+void check(std::string_view text) { PST_ASSERT(!scan::any<scan::Breaks>(text)); }
+
+// Room for `size` more bytes, at their place.
+char* grow(std::string& out, std::size_t size) {
+    const std::size_t before = out.size();
+    out.resize(before + size);
+    return out.data() + before;
+}
+
+char* put(char* at, std::string_view text) {
+    return std::copy(text.begin(), text.end(), at);
+}
+
+std::size_t field_size(const Header& field) { return field.name.size() + field.value.size() + 4; }
+
+char* put_field(char* at, const Header& field) {
+    check(field.name);
+    check(field.value);
+    return put(put(put(put(at, field.name), ": "), field.value), "\r\n");
+}
 
 }  // namespace
 
@@ -72,9 +93,8 @@ HeadWriter& HeadWriter::status(int code, std::string_view reason) {
 }
 
 HeadWriter& HeadWriter::header(std::string_view name, std::string_view value) {
-    check(name);
-    check(value);
-    out_.append(name).append(": ").append(value).append("\r\n");
+    const Header field{name, value};
+    put_field(grow(out_, field_size(field)), field);
     return *this;
 }
 
@@ -85,8 +105,13 @@ HeadWriter& HeadWriter::header(std::string_view name, std::uint64_t value) {
 }
 
 HeadWriter& HeadWriter::headers(const Headers& fields) {
+    std::size_t size = 0;
     for (const Header& field : fields) {
-        header(field.name, field.value);
+        size += field_size(field);
+    }
+    char* at = grow(out_, size);
+    for (const Header& field : fields) {
+        at = put_field(at, field);
     }
     return *this;
 }
