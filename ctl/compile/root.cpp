@@ -67,7 +67,7 @@ private:
             add_certificates(listener);
         }
         if (listener.mode == fb::ListenerMode::Https) {
-            made->alpn = {"http/1.1"};
+            made->alpn = {"h2", "http/1.1"};
         }
         for (const Host& host : context_.hosts[index]) {
             add_host(listener, host, *made);

@@ -16,10 +16,13 @@
 
 namespace penstock::proxy {
 
-// A connection that waits for its next request; closed first when the thread drains.
-struct IdleNode : ring::ListNode {
-    explicit IdleNode(ring::Scope& waiting) : scope(waiting) {}
-    ring::Scope& scope;
+// A connection that is told when the thread drains: one that waits for its next request ends at once, one of HTTP/2 takes no more.
+class Drainable : public ring::ListNode {
+public:
+    virtual void drain() = 0;
+
+protected:
+    ~Drainable() = default;
 };
 
 struct Context {
@@ -34,7 +37,7 @@ struct Context {
     Pool pool;
     std::shared_ptr<const Tables> tables;  // never null once the first snapshot was taken
     bool draining = false;                 // answers end with Connection: close
-    ring::List<IdleNode> idle;
+    ring::List<Drainable> drainable;
     std::uint64_t connections = 0;         // of clients, open now
     std::size_t udp_flows_max = 32768;     // of one port; each has a socket
     std::uint64_t request_id_seed = 0;

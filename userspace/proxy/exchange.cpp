@@ -69,7 +69,7 @@ void Exchange::note(const http::RequestHead& head) {
     facts_.method = head.method;
     facts_.upgrade = head.upgrade;
     facts_.has_body = head.framing != http::Framing::none;
-    facts_.json = head.headers.find("accept").value_or("").find("application/json") != std::string_view::npos;
+    facts_.language = language_of(head, client_.version());
     if (const auto given = head.headers.find("x-request-id")) {
         facts_.id = given->substr(0, kRequestIdMax);
     } else {
@@ -157,7 +157,7 @@ ring::Task<> Exchange::answer(const Answer& answer, ring::Time deadline) {
 ring::Task<> Exchange::refuse(Reason reason, std::string_view detail) {
     context_.count_reason(reason);
     Answer said;
-    make_refusal(said, {.reason = reason, .status = info(reason).status, .detail = detail, .request_id = facts_.id, .json = facts_.json, .to_head = facts_.method == "HEAD"});
+    make_refusal(said, {.reason = reason, .status = info(reason).status, .detail = detail, .request_id = facts_.id, .language = facts_.language, .to_head = facts_.method == "HEAD"});
     // Not stall_deadline(): the request's own time may be what is up.
     co_await answer(said, context_.in_ms(tables_->limits.body_stall_ms));
 }

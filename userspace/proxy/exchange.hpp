@@ -21,7 +21,7 @@ http::Limits http_limits(const fb::LimitsT& limits);
 struct RequestFacts {
     std::string method;
     bool upgrade = false;
-    bool json = false;  // what our own answers are written in
+    Language language = Language::text;  // of our own answers
     bool has_body = false;
     std::string id;
 };

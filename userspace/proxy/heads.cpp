@@ -195,14 +195,57 @@ Reason reason_of(http::Reject reject) {
     }
 }
 
+Language language_of(const http::RequestHead& head, HttpVersion version) {
+    if (version == HttpVersion::http2 && head.headers.find("content-type").value_or("").starts_with("application/grpc")) {
+        return Language::grpc;
+    }
+    return head.headers.find("accept").value_or("").find("application/json") != std::string_view::npos ? Language::json : Language::text;
+}
+
+namespace {
+
+// grpc.io, "HTTP to gRPC Status Code Mapping", but for 404, which it maps to UNIMPLEMENTED as we do, and 504, whose status is better known.
+std::string_view grpc_status_of(int status) {
+    switch (status) {
+        case 400: return "13";            // INTERNAL
+        case 401: return "16";            // UNAUTHENTICATED
+        case 403: return "7";             // PERMISSION_DENIED
+        case 404: return "12";            // UNIMPLEMENTED
+        case 408:
+        case 504: return "4";             // DEADLINE_EXCEEDED
+        case 413:
+        case 431: return "8";             // RESOURCE_EXHAUSTED
+        case 429:
+        case 500:
+        case 502:
+        case 503: return "14";            // UNAVAILABLE
+        default: return "2";              // UNKNOWN
+    }
+}
+
+void make_grpc_refusal(Answer& answer, std::string_view status, std::string_view reason, std::string_view text) {
+    answer.head.status = 200;
+    answer.grpc_message = fmt::format("{}: {}", reason, text);
+    answer.head.headers.add("Content-Type", "application/grpc");
+    answer.head.headers.add("X-Penstock-Reason", reason);
+    answer.head.headers.add("Grpc-Status", status);
+    answer.head.headers.add("Grpc-Message", answer.grpc_message);
+}
+
+}  // namespace
+
 void make_refusal(Answer& answer, const Refusal& refusal) {
     const ReasonInfo& about = info(refusal.reason);
     const std::string_view text = refusal.detail.empty() ? about.text : refusal.detail;
+    if (refusal.language == Language::grpc) {
+        return make_grpc_refusal(answer, grpc_status_of(refusal.status), about.name, text);
+    }
+    const bool json = refusal.language == Language::json;
     answer.body =
-        refusal.json ? fmt::format(R"({{"status":{},"reason":"{}","message":"{}","request_id":"{}"}})" "\n", refusal.status, about.name, escaped(text), escaped(refusal.request_id))
-                     : fmt::format("{} {}\n{}: {}\nrequest {}\n", refusal.status, http::reason_phrase(refusal.status), about.name, text, refusal.request_id);
+        json ? fmt::format(R"({{"status":{},"reason":"{}","message":"{}","request_id":"{}"}})" "\n", refusal.status, about.name, escaped(text), escaped(refusal.request_id))
+             : fmt::format("{} {}\n{}: {}\nrequest {}\n", refusal.status, http::reason_phrase(refusal.status), about.name, text, refusal.request_id);
     answer.head.status = refusal.status;
-    answer.head.headers.add("Content-Type", refusal.json ? "application/json" : "text/plain; charset=utf-8");
+    answer.head.headers.add("Content-Type", json ? "application/json" : "text/plain; charset=utf-8");
     answer.head.headers.add("X-Penstock-Reason", about.name);
     answer.head.framing = http::Framing::length;
     answer.head.content_length = answer.body.size();

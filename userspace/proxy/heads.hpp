@@ -60,7 +60,7 @@ struct Answer {
     Answer(const Answer&) = delete;
 
     http::ResponseHead head;
-    std::string location, length, body;
+    std::string location, length, body, grpc_message;
 };
 
 // Empty body.
@@ -70,12 +70,17 @@ void make_redirect(Answer& answer, const http::RequestHead& head, std::string_vi
 // What a message that was refused while it was read is counted as.
 Reason reason_of(http::Reject reject);
 
+// What an answer of ours is written in.
+enum class Language : std::uint8_t { text, json, grpc };
+// gRPC's clients hear of it by a status of gRPC (over HTTP/2, where they are), others by Accept.
+Language language_of(const http::RequestHead& head, HttpVersion version);
+
 struct Refusal {
     Reason reason = Reason::bad_request;
     int status = 400;
     std::string_view detail = {};  // instead of the reason's own sentence
     std::string_view request_id = "-";
-    bool json = false;             // the client prefers it to text
+    Language language = Language::text;
     bool to_head = false;          // an answer to HEAD: the body is left out
 };
 void make_refusal(Answer& answer, const Refusal& refusal);

@@ -205,11 +205,11 @@ TEST_CASE("heads: a redirect goes where the filter, the request and the listener
 }
 
 TEST_CASE("heads: a refusal says its reason as text or JSON") {
-    Refusal refusal{.reason = Reason::no_backend, .status = 503, .detail = {}, .request_id = "a\"b", .json = true, .to_head = false};
+    Refusal refusal{.reason = Reason::no_backend, .status = 503, .detail = {}, .request_id = "a\"b", .language = Language::json, .to_head = false};
     const std::string json = refusal_text(refusal);
     CHECK(has(json, "X-Penstock-Reason: no_backend"));
     CHECK(json.ends_with(R"({"status":503,"reason":"no_backend","message":"the service has no ready endpoint","request_id":"a\"b"})" "\n"));
-    refusal.json = false;
+    refusal.language = Language::text;
     refusal.detail = "more of it";
     const std::string text = refusal_text(refusal);
     CHECK(text.ends_with("\r\n\r\n503 Service Unavailable\nno_backend: more of it\nrequest a\"b\n"));

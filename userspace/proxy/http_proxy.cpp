@@ -10,13 +10,22 @@ namespace penstock::proxy {
 
 namespace {
 
-class HttpConnection {
+// Whether it begins as HTTP/2 does (RFC 9113 3.4); four bytes tell, as no method is PRI.
+constexpr std::string_view kPreface = "PRI ";
+
+class HttpConnection final : private Drainable {
 public:
-    HttpConnection(Context& context, HttpClient client) : context_(context), client_(std::move(client)), scope_(context.loop), idle_(scope_) {}
+    HttpConnection(Context& context, HttpClient client) : context_(context), client_(std::move(client)), scope_(context.loop), first_deadline_(context.in_ms(context.tables->limits.request_header_ms)) {}
 
     ring::Scope& scope() { return scope_; }
 
     ring::Task<> run() {
+        if (co_await speaks_http2()) {
+            std::string first = std::move(early_);
+            first += client_.stream.data();
+            client_.stream.consume(client_.stream.data().size());
+            co_return co_await serve_http2(context_, std::move(client_), std::move(first));
+        }
         const http::Limits limits = http_limits(context_.tables->limits);
         http::RequestParser parser(limits);
         H1Client side(client_.stream, client_.facts);
@@ -36,22 +45,44 @@ public:
     }
 
 private:
+    void drain() override { scope_.cancel(); }
+
+    // What was received before that is clear is in early_ and in the stream.
+    ring::Task<bool> speaks_http2() {
+        if (client_.stream.tls() != nullptr) {
+            co_return client_.stream.tls()->alpn() == "h2";
+        }
+        for (;;) {
+            const std::string_view fresh = client_.stream.data();
+            const std::size_t seen = std::min(kPreface.size(), early_.size() + fresh.size());
+            const std::string start = early_ + std::string(fresh.substr(0, seen - early_.size()));
+            if (seen != 0 && (seen == kPreface.size() || start != kPreface.substr(0, seen))) {
+                co_return start == kPreface;
+            }
+            early_ += fresh;
+            client_.stream.consume(fresh.size());
+            if (co_await client_.stream.fill(first_deadline_) != 0) {
+                co_return false;  // whoever reads the head tells why
+            }
+        }
+    }
+
     // False: there is no next request; an answer was given where one was due.
     ring::Task<bool> read_head(http::RequestParser& parser, bool first) {
-        head_.clear();
-        before_ = 0;
-        ring::Time deadline = context_.in_ms(first ? context_.tables->limits.request_header_ms : context_.tables->limits.idle_ms);
-        bool started = false;
+        head_ = std::exchange(early_, {});
+        before_ = head_.size();
+        ring::Time deadline = first ? first_deadline_ : context_.in_ms(context_.tables->limits.idle_ms);
+        bool started = !head_.empty();
         for (;;) {
             if (client_.stream.data().empty()) {
                 if (!started && context_.draining && !first) {
                     co_return false;
                 }
                 if (!started && !first) {
-                    context_.idle.push_back(idle_);
+                    context_.drainable.push_back(*this);
                 }
                 const int filled = co_await client_.stream.fill(deadline);
-                idle_.unlink();
+                unlink();
                 if (filled != 0) {
                     co_await missed(filled, started);
                     co_return false;
@@ -122,7 +153,8 @@ private:
     Context& context_;
     HttpClient client_;
     ring::Scope scope_;
-    IdleNode idle_;
+    ring::Time first_deadline_;  // of the first head
+    std::string early_;       // what came before it was clear that this is no HTTP/2
     std::string head_;        // a head that came in pieces
     std::size_t before_ = 0;  // of it, bytes that are no longer in the stream
 };

@@ -17,7 +17,9 @@ struct HttpClient {
     ClientFacts facts;
 };
 
-// Serves until the connection ends. `context` outlives it.
+// Serves until the connection ends. `context` outlives it. HTTP/2 by ALPN, or by the client's knowledge: it sends the preface.
 ring::Task<> serve_http(Context& context, HttpClient client);
+// `first`: the bytes that were received before.
+ring::Task<> serve_http2(Context& context, HttpClient client, std::string first);
 
 }  // namespace penstock::proxy

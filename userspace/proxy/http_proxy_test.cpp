@@ -461,8 +461,8 @@ TEST_CASE("http_proxy: when the thread drains, waiting connections end at once a
     CHECK(Edge::eventually([&] { return backend.connections() == 1; }));
     edge.on_thread([](Context& context) {
         context.draining = true;
-        while (!context.idle.empty()) {
-            context.idle.pop_front().scope.cancel();
+        while (!context.drainable.empty()) {
+            context.drainable.pop_front().drain();
         }
     });
     CHECK(idle.ended());

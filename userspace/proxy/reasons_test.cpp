@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every reason of schema/reasons.hpp is produced here through real sockets, on both rings; a new one without a scene fails this file.
+#include "userspace/http/test_h2.hpp"
 #include "userspace/proxy/test_tls.hpp"
 
 using namespace penstock;
@@ -163,8 +164,26 @@ Scene refused_handshake(Reason reason) {
     }
 }
 
+Scene broken_http2(const std::string& frames) {
+    return {http_snapshot({}), [frames](Edge& edge) {
+                Peer client = edge.client();
+                client.send(http::testing::preface() + frames);
+                client.rest();
+            }};
+}
+
+std::string repeated(const std::string& text, int times) {
+    std::string all;
+    while (times-- > 0) {
+        all += text;
+    }
+    return all;
+}
+
 Scene refused_connection(Reason reason) {
     switch (reason) {
+        case Reason::h2_protocol: return broken_http2(http::testing::frame(http::testing::kData, 0, 0, "x"));
+        case Reason::h2_flood: return broken_http2(repeated(http::testing::frame(http::testing::kPing, 0, 0, "12345678"), 1000));
         case Reason::misdirected:
             return {tls_snapshot(fb::ListenerMode::Https), [](Edge& edge) {
                         TlsClient client(edge.at(), "a.example");
@@ -233,6 +252,8 @@ TEST_CASE("reasons: each is produced, counted once, and told where that is possi
             case Reason::tls_suite:
             case Reason::tls_client_alert: scene = refused_handshake(reason); break;
             case Reason::misdirected:
+            case Reason::h2_protocol:
+            case Reason::h2_flood:
             case Reason::connections_limit: scene = refused_connection(reason); break;
             case Reason::udp_flows_limit:
             case Reason::out_of_buffers: scene = refused_datagrams(reason, local_of(sink.get())); break;

@@ -133,8 +133,8 @@ void Thread::drain() {
         }
         served_.clear();
         context_->draining = true;
-        while (!context_->idle.empty()) {
-            context_->idle.pop_front().scope.cancel();
+        while (!context_->drainable.empty()) {
+            context_->drainable.pop_front().drain();
         }
     });
 }

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a WebSocket's opening handshake needs where we speak for a client (RFC 6455 4.1).
+#pragma once
+
+#include <string>
+
+namespace penstock::proxy {
+
+std::string make_websocket_key();  // 16 random bytes in base64
+
+}  // namespace penstock::proxy
