@@ -9,20 +9,6 @@ using namespace penstock::proxy::testing;
 
 namespace {
 
-// Runs `what` as a task on a loop of its own, to the end.
-void on_loop(const std::function<ring::Task<>(ring::Loop&)>& what) {
-    ring::Options options;
-    options.kind = ring_kind();
-    auto loop = ring::Loop::create(options);
-    REQUIRE(loop.ok());
-    const auto then_stop = [](ring::Loop& on, ring::Task<> task) -> ring::Task<> {
-        co_await std::move(task);
-        on.stop();
-    };
-    (*loop)->spawn(then_stop(**loop, what(**loop)));
-    CHECK((*loop)->run() == 0);
-}
-
 ring::Task<> settle(ring::Loop& loop) { co_await loop.sleep(20ms); }
 
 }  // namespace

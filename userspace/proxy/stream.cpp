@@ -24,6 +24,15 @@ void Stream::take_plaintext() { view_ = {reinterpret_cast<const char*>(plaintext
 
 ring::Task<int> Stream::handshake(ssl_ctx_st* context, std::string first, ring::Time deadline) {
     session_ = std::make_unique<tls::Session>(context);
+    co_return co_await shake(first, deadline);
+}
+
+ring::Task<int> Stream::connect_tls(std::shared_ptr<const tls::BackendContext> context, const Endpoint& to, ring::Time deadline) {
+    session_ = std::make_unique<tls::Session>(std::move(context), to);
+    co_return co_await shake({}, deadline);
+}
+
+ring::Task<int> Stream::shake(std::string_view first, ring::Time deadline) {
     session_->feed(bytes_of(first), plaintext_);
     for (;;) {
         const int sent = co_await flush(deadline);

@@ -24,6 +24,10 @@ public:
     // Terminates TLS with this context. `first` are the bytes that were received already. 0, or an errno (EPROTO: see tls()->detail()).
     ring::Task<int> handshake(ssl_ctx_st* context, std::string first, ring::Time deadline);
 
+    // Speaks TLS to the backend at the other end, which is `to`. 0, or an errno (EPROTO: see tls()->detail()); after an error nothing can
+    // be sent, in the clear least of all.
+    ring::Task<int> connect_tls(std::shared_ptr<const tls::BackendContext> context, const Endpoint& to, ring::Time deadline);
+
     [[nodiscard]] std::string_view data() const { return view_; }
     void consume(std::size_t count) { view_.remove_prefix(count); }
     // Only when data() is empty. 0: there is data; kEnded; or an errno. Views into data() from before are void.
@@ -44,6 +48,7 @@ public:
     [[nodiscard]] tls::Session* tls() const { return session_.get(); }
 
 private:
+    ring::Task<int> shake(std::string_view first, ring::Time deadline);
     ring::Task<int> flush(ring::Time deadline);
     void take_plaintext();
     bool encrypt(std::span<const iovec> parts);

@@ -112,4 +112,29 @@ private:
     SSL* ssl_;
 };
 
+// A backend's script that speaks TLS: OpenSSL's server on the peer's socket. Says what came of the handshake.
+class TlsServer {
+public:
+    TlsServer(Peer& peer, const tls::CertificateSet& set) : ssl_(SSL_new(set.choose({}))) {
+        SSL_set_fd(ssl_, peer.fd());
+        accepted = SSL_accept(ssl_) == 1;
+    }
+    TlsServer(const TlsServer&) = delete;
+    ~TlsServer() { SSL_free(ssl_); }
+
+    // Sends back all that comes, until the end.
+    void echo() {
+        std::vector<char> bytes(20'000);
+        for (int got = 0; (got = SSL_read(ssl_, bytes.data(), static_cast<int>(bytes.size()))) > 0;) {
+            SSL_write(ssl_, bytes.data(), got);
+        }
+        SSL_shutdown(ssl_);
+    }
+    SSL* ssl() { return ssl_; }
+    bool accepted = false;
+
+private:
+    SSL* ssl_;
+};
+
 }  // namespace penstock::proxy::testing

@@ -474,6 +474,20 @@ inline ring::Kind ring_kind() {
     return kind;
 }
 
+// Runs `what` as a task on a loop of its own, to the end.
+inline void on_loop(const std::function<ring::Task<>(ring::Loop&)>& what) {
+    ring::Options options;
+    options.kind = ring_kind();
+    auto loop = ring::Loop::create(options);
+    REQUIRE(loop.ok());
+    const auto then_stop = [](ring::Loop& on, ring::Task<> task) -> ring::Task<> {
+        co_await std::move(task);
+        on.stop();
+    };
+    (*loop)->spawn(then_stop(**loop, what(**loop)));
+    CHECK((*loop)->run() == 0);
+}
+
 // A worker thread with one listening port that is named "edge" in the tables; a datagram socket if its mode there is Udp.
 class Edge {
 public:

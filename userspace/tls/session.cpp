@@ -43,17 +43,35 @@ BIO_METHOD* Session::method() {
     return made;
 }
 
-Session::Session(ssl_ctx_st* context) : ssl_(SSL_new(context)) {
+void Session::attach() {
     PST_ASSERT(ssl_ != nullptr);
     BIO* bio = BIO_new(method());
     PST_ASSERT(bio != nullptr);
     BIO_set_data(bio, this);
     BIO_set_init(bio, 1);
     SSL_set_bio(ssl_, bio, bio);
+    SSL_set_app_data(ssl_, this);
+}
+
+Session::Session(ssl_ctx_st* context) : ssl_(SSL_new(context)) {
+    attach();
     SSL_set_accept_state(ssl_);
 }
 
-Session::~Session() { SSL_free(ssl_); }
+Session::Session(std::shared_ptr<const BackendContext> backend, const Endpoint& to) : ssl_(backend->open(to)), backend_(std::move(backend)), endpoint_(to) { attach(); }
+
+Session::~Session() {
+    if (state_ == SessionState::established || state_ == SessionState::closed) {
+        SSL_set_shutdown(ssl_, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);  // else OpenSSL calls the session that we keep a broken one
+    }
+    SSL_free(ssl_);
+}
+
+int Session::on_session(SSL* ssl, SSL_SESSION* session) {
+    const auto& self = *static_cast<const Session*>(SSL_get_app_data(ssl));
+    self.backend_->keep(self.endpoint_, session);
+    return 1;  // it is ours now
+}
 
 void Session::fail() {
     const bool shaking = state_ == SessionState::handshake;
@@ -63,11 +81,14 @@ void Session::fail() {
         detail_ = X509_verify_cert_error_string(verdict);
     }
     state_ = SessionState::failed;
+    if (shaking && backend_ != nullptr) {
+        backend_->keep(endpoint_, nullptr);  // it may be what failed
+    }
 }
 
 void Session::note_peer() {
     const X509* certificate = SSL_get0_peer_certificate(ssl_);
-    if (certificate != nullptr) {
+    if (certificate != nullptr && backend_ == nullptr) {
         peer_ = PeerCertificate::of(certificate, SSL_get_verify_result(ssl_) == X509_V_OK);
     }
 }

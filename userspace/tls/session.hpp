@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One TLS connection of a server as a transformer of bytes: ciphertext in, plaintext out, and the other way. It does no I/O: what is to
-// be sent collects in output(). OpenSSL reads straight from the caller's bytes and writes straight into the output buffer.
+// One TLS connection, of a server or to a backend, as a transformer of bytes: ciphertext in, plaintext out, and the other way. It does no
+// I/O: what is to be sent collects in output(). OpenSSL reads straight from the caller's bytes and writes straight into the output buffer.
 // After the handshake the record layer could move to the kernel (kTLS): established() is where that begins.
 #pragma once
 
@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "userspace/tls/backend.hpp"
 #include "userspace/tls/fault.hpp"
 #include "userspace/tls/peer.hpp"
 
@@ -31,7 +32,10 @@ enum class SessionState : std::uint8_t {
 
 class Session {
 public:
-    explicit Session(ssl_ctx_st* context);  // of CertificateSet::choose, which must outlive this
+    // Of a server; the context is CertificateSet::choose's, and the set must outlive the handshake.
+    explicit Session(ssl_ctx_st* context);
+    // To a backend: its hello is in output() after a first feed({}).
+    Session(std::shared_ptr<const BackendContext> backend, const Endpoint& to);
     Session(const Session&) = delete;
     ~Session();
 
@@ -51,15 +55,21 @@ public:
     [[nodiscard]] std::string_view alpn() const;                           // "" if none
     [[nodiscard]] bool resumed() const;
 
+    // For BackendContext: OpenSSL has a session that can be resumed.
+    static int on_session(ssl_st* ssl, ssl_session_st* session);
+
 private:
     static int read_bio(bio_st* bio, char* out, int size);
     static int write_bio(bio_st* bio, const char* in, int size);
     static long control_bio(bio_st* bio, int command, long number, void* pointer);
     static bio_method_st* method();
+    void attach();
     void fail();
     void note_peer();
 
     ssl_st* ssl_ = nullptr;
+    std::shared_ptr<const BackendContext> backend_;  // null: a server's
+    Endpoint endpoint_;
     std::span<const std::uint8_t> input_;
     std::vector<std::uint8_t> output_;
     SessionState state_ = SessionState::handshake;

@@ -96,36 +96,15 @@ inline Pair issue(const CertificateSpec& spec) {
 
 inline Pair make_certificate(const std::string& name, bool ecdsa = true) { return issue({.name = name, .kind = ecdsa ? "P-256" : "RSA"}); }
 
-// OpenSSL's client with memory on both sides.
-class Client {
+// One end of a connection that is OpenSSL's alone, with memory on both sides.
+class OpenSslEnd {
 public:
-    // `version` 0: the best that both have. `configure` may change the context first.
-    explicit Client(const char* name = nullptr, int version = 0, const std::function<void(SSL_CTX*)>& configure = {}, SSL_SESSION* session = nullptr)
-        : context_(SSL_CTX_new(TLS_client_method())) {
-        if (version != 0) {
-            SSL_CTX_set_min_proto_version(context_, version);
-            SSL_CTX_set_max_proto_version(context_, version);
-        }
-        const unsigned char alpn[] = "\x02h2\x08http/1.1";
-        SSL_CTX_set_alpn_protos(context_, alpn, sizeof alpn - 1);
-        if (configure) {
-            configure(context_);
-        }
-        ssl_ = SSL_new(context_);
-        in_ = BIO_new(BIO_s_mem());
-        out_ = BIO_new(BIO_s_mem());
+    explicit OpenSslEnd(SSL_CTX* context) : context_(context), ssl_(SSL_new(context)), in_(BIO_new(BIO_s_mem())), out_(BIO_new(BIO_s_mem())) {
         BIO_set_mem_eof_return(in_, -1);
         SSL_set_bio(ssl_, in_, out_);
-        SSL_set_connect_state(ssl_);
-        if (name != nullptr) {
-            SSL_set_tlsext_host_name(ssl_, name);
-        }
-        if (session != nullptr) {
-            SSL_set_session(ssl_, session);
-        }
     }
-    Client(const Client&) = delete;
-    ~Client() {
+    OpenSslEnd(const OpenSslEnd&) = delete;
+    ~OpenSslEnd() {
         SSL_set_shutdown(ssl_, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);  // else its session would count as broken
         SSL_free(ssl_);
         SSL_CTX_free(context_);
@@ -155,6 +134,48 @@ private:
     BIO* out_;
 };
 
+class Client : public OpenSslEnd {
+public:
+    // `version` 0: the best that both have. `configure` may change the context first.
+    explicit Client(const char* name = nullptr, int version = 0, const std::function<void(SSL_CTX*)>& configure = {}, SSL_SESSION* session = nullptr)
+        : OpenSslEnd(context_of(version, configure)) {
+        SSL_set_connect_state(ssl());
+        if (name != nullptr) {
+            SSL_set_tlsext_host_name(ssl(), name);
+        }
+        if (session != nullptr) {
+            SSL_set_session(ssl(), session);
+        }
+    }
+
+private:
+    static SSL_CTX* context_of(int version, const std::function<void(SSL_CTX*)>& configure) {
+        SSL_CTX* context = SSL_CTX_new(TLS_client_method());
+        if (version != 0) {
+            SSL_CTX_set_min_proto_version(context, version);
+            SSL_CTX_set_max_proto_version(context, version);
+        }
+        const unsigned char alpn[] = "\x02h2\x08http/1.1";
+        SSL_CTX_set_alpn_protos(context, alpn, sizeof alpn - 1);
+        if (configure) {
+            configure(context);
+        }
+        return context;
+    }
+};
+
+// A server with the settings of a set.
+class Server : public OpenSslEnd {
+public:
+    explicit Server(const CertificateSet& set, const ClientHello& hello = {}) : OpenSslEnd(referenced(set.choose(hello))) { SSL_set_accept_state(ssl()); }
+
+private:
+    static SSL_CTX* referenced(SSL_CTX* context) {
+        SSL_CTX_up_ref(context);
+        return context;
+    }
+};
+
 // What a client sends first.
 inline std::string first_hello(const char* name) {
     Client client(name);
@@ -164,16 +185,17 @@ inline std::string first_hello(const char* name) {
 }
 
 // Passes bytes both ways, `cut` at a time, until nobody has any. True: both sides are through.
-inline bool run_handshake(Client& client, Session& session, std::size_t cut = 100'000) {
+inline bool run_handshake(OpenSslEnd& end, Session& session, std::size_t cut = 100'000) {
     std::vector<std::uint8_t> plain;
     bool done = false;
     for (int round = 0; round < 10; ++round) {
-        done = client.handshake();
-        const auto bytes = client.sent();
+        done = end.handshake();
+        const auto bytes = end.sent();
+        session.feed({}, plain);
         for (std::size_t at = 0; at < bytes.size(); at += cut) {
             session.feed(std::span(bytes).subspan(at, std::min(cut, bytes.size() - at)), plain);
         }
-        client.receive(session.output());
+        end.receive(session.output());
         session.output().clear();
     }
     return done && session.state() == SessionState::established;
