@@ -20,33 +20,89 @@ Choice choose_backend(Context& context, const Rule& rule) {
     return {&chosen, std::nullopt};
 }
 
+namespace {
+
+Reason fault_of(const Context& context, int error, ring::Time deadline) {
+    return error == ETIMEDOUT && context.loop.now() >= deadline ? Reason::backend_timeout : Reason::backend_connect;
+}
+
+// A new connection, with TLS where the set wants it.
+ring::Task<BackendConnection> dial(Context& context, BackendPlace place, bool http2, ring::Time deadline) {
+    BackendConnection result;
+    result.place = place;
+    const ring::Time by = std::min(deadline, context.in_ms(context.tables->limits.backend_connect_ms));
+    ring::Opened opened = co_await context.loop.connect(place.endpoint, by);
+    if (!opened) {
+        result.fault = fault_of(context, opened.error, deadline);
+        co_return result;
+    }
+    count(context.stats.backend_connections_total);
+    result.stream = Stream(std::move(opened.socket));
+    if (place.tls != nullptr) {
+        const int shaken = co_await result.stream.connect_tls(place.tls, place.endpoint, by);
+        if (shaken != 0 || (http2 && result.stream.tls()->alpn() != "h2")) {
+            result.fault = shaken == 0 || shaken == EPROTO ? Reason::backend_tls : fault_of(context, shaken, deadline);
+            result.stream.close();
+        }
+    }
+    co_return result;
+}
+
+ring::Task<BackendConnection> connect_http2(Context& context, BackendPlace place, bool fresh, ring::Time deadline) {
+    BackendConnection result;
+    result.place = place;
+    for (bool waited = false;; waited = true) {
+        result.h2 = fresh && !waited ? nullptr : context.h2_pool.find(place);
+        if (result.h2 != nullptr) {
+            result.reused = !waited;
+            count(context.stats.backend_reused_total);
+            co_return result;
+        }
+        if (context.h2_pool.begin_connect(place)) {
+            break;
+        }
+        const int error = co_await context.h2_pool.wait_for_connect(context.loop, place, deadline);
+        if (error != 0) {
+            result.fault = fault_of(context, error, deadline);
+            co_return result;
+        }
+    }
+    BackendConnection made = co_await dial(context, place, true, deadline);
+    if (made.open()) {
+        made.h2 = context.h2_pool.add(context, place, std::move(made.stream));
+    }
+    context.h2_pool.end_connect(place);
+    co_return made;
+}
+
+}  // namespace
+
 ring::Task<BackendConnection> connect_backend(Context& context, std::shared_ptr<const BackendSet> set, bool fresh, ring::Time deadline) {
     constexpr std::size_t kAttempts = 3;
     BackendConnection result;
     const std::size_t count_of = set->ready.size();
     const std::size_t first = count_of == 0 ? 0 : context.tickets.next_of_set(set->id);
     for (std::size_t attempt = 0; attempt < std::min(kAttempts, count_of); ++attempt) {
-        result.endpoint = set->ready[(first + attempt) % count_of].address;
-        if (!fresh) {
-            result.socket = context.pool.take(result.endpoint);
-            if (result.socket.open()) {
+        const BackendPlace place{set->ready[(first + attempt) % count_of].address, set->tls};
+        if (set->protocol == fb::BackendProtocol::Http2) {
+            result = co_await connect_http2(context, place, fresh, deadline);
+        } else {
+            result.stream = fresh ? Stream() : context.pool.take(place);
+            if (result.stream.socket().open()) {
+                result.place = place;
                 result.reused = true;
+                result.fault.reset();
                 count(context.stats.backend_reused_total);
                 co_return result;
             }
+            result = co_await dial(context, place, false, deadline);
         }
-        const ring::Time by = std::min(deadline, context.in_ms(context.tables->limits.backend_connect_ms));
-        ring::Opened opened = co_await context.loop.connect(result.endpoint, by);
-        if (opened) {
-            count(context.stats.backend_connections_total);
-            result.socket = std::move(opened.socket);
-            result.error = 0;
-            co_return result;
-        }
-        result.error = opened.error;
-        if (opened.error == ECANCELED) {
+        if (result.open() || context.loop.now() >= deadline) {
             break;
         }
+    }
+    if (!result.open() && !result.fault) {
+        result.fault = Reason::backend_connect;
     }
     co_return result;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whose turn it is, and a connection to it.
 //
-// A connection to one of a set's endpoints: from the pool, else a new one; an endpoint that refuses is passed over.
+// A connection to one of a set's endpoints: one that is there already, else a new one; an endpoint that refuses is passed over.
 #pragma once
 
 #include <optional>
@@ -17,10 +17,12 @@ struct Choice {
 Choice choose_backend(Context& context, const Rule& rule);
 
 struct BackendConnection {
-    ring::Socket socket;
-    Endpoint endpoint;
+    Stream stream;                   // of its own, or
+    std::shared_ptr<H2Upstream> h2;  // shared
+    BackendPlace place;
     bool reused = false;
-    int error = 0;  // errno of the last attempt if there is no socket; 0 and no socket: the set is empty
+    std::optional<Reason> fault;     // if there is neither
+    [[nodiscard]] bool open() { return h2 != nullptr || stream.socket().open(); }
 };
 
 // Tries at most three endpoints in turn. `fresh`: no kept connection (its predecessor was closed under us).

@@ -23,6 +23,8 @@ public:
 
     // The exchange is over. `whole`: both bodies were sent to their ends, so that the connection may serve another one.
     virtual void finish(bool whole) = 0;
+    // The backend says that it has not looked at the request: any may be sent again.
+    [[nodiscard]] virtual bool unprocessed() const { return false; }
     // Gives the attempt up; who waits on it is woken with ECANCELED. Idempotent.
     virtual void close() = 0;
 

@@ -11,7 +11,9 @@
 
 #include "schema/stats_page.hpp"
 #include "userspace/proxy/balancer.hpp"
+#include "userspace/proxy/h2_pool.hpp"
 #include "userspace/proxy/pool.hpp"
+#include "userspace/proxy/retry_budget.hpp"
 #include "userspace/proxy/tables.hpp"
 
 namespace penstock::proxy {
@@ -35,6 +37,8 @@ struct Context {
     SlotStats& stats;
     Tickets& tickets;
     Pool pool;
+    H2Pool h2_pool;
+    std::unordered_map<std::uint32_t, RetryBudget> retry_budgets;  // by id of a backend set
     std::shared_ptr<const Tables> tables;  // never null once the first snapshot was taken
     bool draining = false;                 // answers end with Connection: close
     ring::List<Drainable> drainable;
@@ -43,6 +47,13 @@ struct Context {
     std::uint64_t request_id_seed = 0;
     std::uint32_t request_ids = 0;
 
+    // The next tables; connections to backends that are not in them are let go.
+    void take(std::shared_ptr<const Tables> next) {
+        tables = std::move(next);
+        const auto wanted = [this](const BackendPlace& place) { return tables->places.contains(place); };
+        pool.keep_only(wanted);
+        h2_pool.keep_only(wanted);
+    }
     [[nodiscard]] ring::Time in_ms(std::uint64_t ms) const { return ms == 0 ? ring::kNever : loop.now() + std::chrono::milliseconds(ms); }
     void count_reason(Reason reason) { count(stats.reasons[static_cast<std::size_t>(reason)]); }
     // The page outlives processes: it is told the number, not the change.

@@ -2,6 +2,7 @@
 // Where a request goes, and what is said if it goes nowhere. Its bodies are in exchange_bodies.cpp.
 #include "userspace/proxy/exchange.hpp"
 
+#include <algorithm>
 #include <cerrno>
 
 #include "userspace/match/path.hpp"
@@ -10,6 +11,7 @@ namespace penstock::proxy {
 
 namespace {
 
+constexpr std::uint32_t kTriesMax = 2;      // beyond the first, where only the connection was to blame
 constexpr std::size_t kRequestIdMax = 128;  // of one that a client made up, in our own answers
 
 // RFC 9110 9.2.2: may be sent again when nobody knows whether it was served.
@@ -175,9 +177,7 @@ ring::Task<> Exchange::forward(const http::RequestHead& head) {
         co_return co_await refuse(*choice.refusal);
     }
     const std::shared_ptr<const BackendSet> set = choice.backend->set;
-    if (set->protocol == fb::BackendProtocol::Http2) {
-        co_return co_await refuse(Reason::backend_invalid, "the backend speaks HTTP/2 only, which this version does not");
-    }
+    set_ = set.get();
     treatment_.backend = choice.backend->filters;
     Outgoing request;
     prepare_request(request, head, path_, client_.facts(), treatment_, facts_.id);
@@ -186,41 +186,95 @@ ring::Task<> Exchange::forward(const http::RequestHead& head) {
     if (body_.reject() != http::Reject::none) {
         co_return co_await refuse(reason_of(body_.reject()), http::sentence_of(body_.reject()));
     }
-    if (facts_.has_body && idempotent(facts_.method)) {
+    if (facts_.has_body && (idempotent(facts_.method) || route_.rule->spec->retry != nullptr)) {
         body_.keep(tables_->limits.retry_body_bytes_max);
         request.own();
     }
-    if (co_await attempt(request, set, false) == Attempt::again) {
-        static_cast<void>(co_await attempt(request, set, true));
+    if (route_.rule->spec->retry != nullptr) {
+        context_.retry_budgets[set->id].earn(tables_->limits.retry_budget_percent);
+    }
+    bool fresh = false;
+    for (;;) {
+        const Attempt done = co_await attempt(request, set, fresh);
+        if (done == Attempt::over) {
+            co_return;
+        }
+        body_.rewind();
+        request_broken_ = false;
+        ++tries_;
+        fresh = fresh || done == Attempt::again;
+        if (done == Attempt::retry) {
+            const ring::Duration pause = backoff();
+            ++retries_;
+            if (pause.count() > 0) {
+                static_cast<void>(co_await context_.loop.sleep(pause));
+            }
+        }
     }
 }
 
-ring::Task<Exchange::Attempt> Exchange::attempt(const Outgoing& request, std::shared_ptr<const BackendSet> set, bool fresh) {
+// Doubled each time, and somewhere in the upper half of that: clients that failed together do not come back together.
+ring::Duration Exchange::backoff() const {
+    constexpr std::uint64_t kPauseMax = 60'000;
+    const std::uint64_t base = route_.rule->spec->retry->backoff_ms;
+    const std::uint64_t pause = std::min(base << std::min(retries_, 16U), std::max(kPauseMax, base));
+    const std::uint64_t dice = (context_.request_id_seed ^ (context_.request_ids * 0x9e3779b97f4a7c15ULL)) >> 40;
+    return std::chrono::milliseconds(pause / 2 + (pause == 0 ? 0 : dice % (pause - pause / 2 + 1)));
+}
+
+// By the rule's policy (GEP-1731). `status`: of the backend's answer; 0: no connection came about, which needs no code.
+bool Exchange::may_retry(int status) {
+    const fb::RetryT* policy = route_.rule->spec->retry.get();
+    if (policy == nullptr || retries_ >= policy->attempts || !body_.can_rewind() || request_fault_ || scope_.cancelled() != 0) {
+        return false;
+    }
+    if (status != 0 && std::find(policy->codes.begin(), policy->codes.end(), status) == policy->codes.end()) {
+        return false;
+    }
+    const ring::Time now = context_.loop.now();
+    if (now + std::chrono::milliseconds(policy->backoff_ms) >= deadline_) {
+        return false;
+    }
+    return context_.retry_budgets[set_->id].spend(tables_->limits.retry_budget_min, now);
+}
+
+BackendSide& Exchange::side_of(BackendConnection connection) {
+    if (connection.h2 != nullptr) {
+        return h2_.emplace(context_.loop, std::move(connection.h2), connection.place.tls != nullptr);
+    }
+    return h1_.emplace(context_, std::move(connection), http_limits(tables_->limits));
+}
+
+ring::Task<Exchange::Attempt> Exchange::attempt(const Outgoing& request, const std::shared_ptr<const BackendSet>& set, bool fresh) {
     backend_deadline_ = std::min(deadline_, context_.in_ms(route_.rule->spec->backend_request_ms));
-    BackendConnection connection = co_await connect_backend(context_, std::move(set), fresh, backend_deadline_);
-    if (!connection.socket.open()) {
-        const bool late = connection.error == ETIMEDOUT && context_.loop.now() >= backend_deadline_;
-        co_return co_await answer_fault(late ? Reason::backend_timeout : Reason::backend_connect, false);
+    BackendConnection connection = co_await connect_backend(context_, set, fresh, backend_deadline_);
+    if (!connection.open()) {
+        co_return co_await answer_fault(*connection.fault, false);
     }
     const bool may_try_again = connection.reused && idempotent(facts_.method);
-    backend_ = &h1_.emplace(context_, std::move(connection), http_limits(tables_->limits));
+    backend_ = &side_of(std::move(connection));
     if (!co_await send_request(request)) {
         // A fresh one may have said why before it closed.
-        if (may_try_again && body_.can_rewind()) {
+        if ((may_try_again || backend_->unprocessed()) && tries_ < kTriesMax && body_.can_rewind()) {
             backend_->close();
-            body_.rewind();
-            request_broken_ = false;
             co_return Attempt::again;
         }
     }
     if (const auto fault = co_await read_response_head()) {
         co_await stop_pump();
+        const bool unprocessed = backend_->unprocessed();
         backend_->close();
-        co_return co_await answer_fault(*fault, may_try_again);
+        co_return co_await answer_fault(*fault, may_try_again || unprocessed);
     }
-    if (backend_->head().status == 101) {
+    const int status = backend_->head().status;
+    if (status == 101) {
         co_await switch_protocols();
         co_return Attempt::over;
+    }
+    if (may_retry(status)) {
+        co_await stop_pump();
+        backend_->close();
+        co_return Attempt::retry;
     }
     const bool whole = co_await relay();
     co_await stop_pump();
@@ -239,10 +293,12 @@ ring::Task<Exchange::Attempt> Exchange::answer_fault(Reason fault, bool may_try_
         client_.abort();
         co_return Attempt::over;
     }
-    if (fault == Reason::backend_closed && may_try_again && body_.can_rewind() && !request_fault_) {
-        body_.rewind();
-        request_broken_ = false;
+    if (fault == Reason::backend_closed && may_try_again && tries_ < kTriesMax && body_.can_rewind() && !request_fault_) {
         co_return Attempt::again;
+    }
+    const bool unconnected = fault == Reason::backend_connect || fault == Reason::backend_tls;
+    if (may_retry(unconnected ? 0 : info(fault).status)) {
+        co_return Attempt::retry;
     }
     if (fault == Reason::backend_timeout && context_.loop.now() >= deadline_) {
         fault = Reason::request_timeout;

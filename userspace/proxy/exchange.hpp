@@ -10,6 +10,7 @@
 #include "userspace/proxy/context.hpp"
 #include "userspace/proxy/event.hpp"
 #include "userspace/proxy/h1_backend.hpp"
+#include "userspace/proxy/h2_backend.hpp"
 #include "userspace/proxy/heads.hpp"
 #include "userspace/proxy/replay.hpp"
 
@@ -45,7 +46,11 @@ public:
     ring::Task<> run(const http::RequestHead& head);
 
 private:
-    enum class Attempt : std::uint8_t { over, again };
+    enum class Attempt : std::uint8_t {
+        over,
+        again,        // at once, on a new connection: the kept one was closed under us
+        retry         // as the rule's policy allows
+    };
 
     void note(const http::RequestHead& head);
     [[nodiscard]] std::optional<Reason> fault_of(const http::RequestHead& head, std::string_view& detail);
@@ -54,8 +59,11 @@ private:
     ring::Task<> redirect(const http::RequestHead& head, const fb::RedirectT& to);
     ring::Task<> answer(const Answer& answer, ring::Time deadline);
     ring::Task<> forward(const http::RequestHead& head);
-    ring::Task<Attempt> attempt(const Outgoing& request, std::shared_ptr<const BackendSet> set, bool fresh);
+    ring::Task<Attempt> attempt(const Outgoing& request, const std::shared_ptr<const BackendSet>& set, bool fresh);
     ring::Task<Attempt> answer_fault(Reason fault, bool may_try_again);
+    BackendSide& side_of(BackendConnection connection);
+    [[nodiscard]] bool may_retry(int status);
+    [[nodiscard]] ring::Duration backoff() const;
 
     ring::Task<bool> send_request(const Outgoing& request);
     ring::Task<> pump_request();
@@ -86,7 +94,11 @@ private:
 
     Replay body_;
     std::optional<H1Backend> h1_;
+    std::optional<H2Backend> h2_;
     BackendSide* backend_ = nullptr;              // of the attempt that runs
+    const BackendSet* set_ = nullptr;
+    std::uint32_t tries_ = 0;                     // attempts before this one
+    std::uint32_t retries_ = 0;                   // by the rule's policy
     ring::Time request_moved_ = {};               // when bytes of the body last went on
     bool request_broken_ = false;                 // the rest of the client's body cannot be told from a next request
     std::optional<Reason> request_fault_;

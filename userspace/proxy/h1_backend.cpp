@@ -47,7 +47,7 @@ void H1Backend::start_tunnel() {
 
 void H1Backend::finish(bool whole) {
     if (whole && parser_.head().keep_alive && source_.complete() && stream_.data().empty()) {
-        context_.pool.give(endpoint_, std::move(stream_.socket()), std::chrono::milliseconds(context_.tables->limits.backend_idle_ms),
+        context_.pool.give(place_, std::move(stream_), std::chrono::milliseconds(context_.tables->limits.backend_idle_ms),
                            context_.tables->limits.pool_idle_per_backend_max);
     } else {
         stream_.close();

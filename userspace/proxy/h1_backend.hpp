@@ -11,7 +11,7 @@ namespace penstock::proxy {
 class H1Backend final : public BackendSide {
 public:
     H1Backend(Context& context, BackendConnection connection, const http::Limits& limits)
-        : context_(context), stream_(std::move(connection.socket)), endpoint_(connection.endpoint), source_(stream_), sink_(stream_), parser_(limits) {}
+        : context_(context), stream_(std::move(connection.stream)), place_(std::move(connection.place)), source_(stream_), sink_(stream_), parser_(limits) {}
 
     void start(const Outgoing& request) override;
     http::Progress read_head() override;
@@ -29,7 +29,7 @@ public:
 private:
     Context& context_;
     Stream stream_;
-    Endpoint endpoint_;
+    BackendPlace place_;
     H1Source source_;
     H1Sink sink_;
     http::ResponseParser parser_;

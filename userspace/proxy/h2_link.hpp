@@ -30,6 +30,7 @@ public:
     void cut() { scope_.cancel(); }
 
     [[nodiscard]] http::H2Session& session() { return session_; }
+    [[nodiscard]] const http::H2Session& session() const { return session_; }
     [[nodiscard]] Stream& stream() { return stream_; }
     [[nodiscard]] std::uint64_t now_ms() const { return milliseconds(context_.loop.now()); }
     [[nodiscard]] bool ended() const { return ended_; }

@@ -5,54 +5,56 @@
 
 namespace penstock::proxy {
 
-ring::Socket Pool::take(const Endpoint& endpoint) {
-    const auto found = kept_.find(endpoint);
+Stream Pool::take(const BackendPlace& place) {
+    const auto found = kept_.find(place);
     while (found != kept_.end() && !found->second.empty()) {
         std::unique_ptr<Kept> newest = std::move(found->second.back());
         found->second.pop_back();
         --size_;
-        newest->socket.unpark();
-        if (newest->socket.quiet()) {
-            return std::move(newest->socket);
+        newest->stream.socket().unpark();
+        if (newest->stream.socket().quiet()) {
+            return std::move(newest->stream);
         }
     }
     return {};
 }
 
-void Pool::give(const Endpoint& endpoint, ring::Socket socket, ring::Duration idle, std::size_t most) {
-    if (most == 0 || !socket.quiet()) {
+void Pool::give(const BackendPlace& place, Stream stream, ring::Duration idle, std::size_t most) {
+    if (most == 0 || !stream.data().empty() || !stream.socket().quiet()) {
         return;
     }
-    auto& list = kept_[endpoint];
+    auto& list = kept_[place];
     if (list.size() >= most) {
-        list.front()->socket.unpark();
+        list.front()->stream.socket().unpark();
         list.erase(list.begin());
         --size_;
     }
-    list.push_back(std::make_unique<Kept>(*this, endpoint, std::move(socket)));
+    list.push_back(std::make_unique<Kept>(*this, place, std::move(stream)));
     ++size_;
-    list.back()->socket.park(*list.back(), loop_.after(idle));
+    list.back()->stream.socket().park(*list.back(), loop_.after(idle));
 }
 
 void Pool::forget(Kept& kept) {
-    const auto found = kept_.find(kept.endpoint);
+    const auto found = kept_.find(kept.place);
     auto& list = found->second;
-    const auto place = std::find_if(list.begin(), list.end(), [&](const auto& one) { return one.get() == &kept; });
-    list.erase(place);
+    const auto at = std::find_if(list.begin(), list.end(), [&](const auto& one) { return one.get() == &kept; });
+    list.erase(at);
     --size_;
     if (list.empty()) {
         kept_.erase(found);
     }
 }
 
-void Pool::clear() {
-    for (auto& [endpoint, list] : kept_) {
-        for (auto& kept : list) {
-            kept->socket.unpark();
-        }
+Pool::Places::iterator Pool::drop(Places::iterator place) {
+    for (auto& kept : place->second) {
+        kept->stream.socket().unpark();
+        --size_;
     }
-    kept_.clear();
-    size_ = 0;
+    return kept_.erase(place);
+}
+
+void Pool::clear() {
+    keep_only([](const BackendPlace&) { return false; });
 }
 
 }  // namespace penstock::proxy

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Kept-alive connections to backends, of one thread. The newest is used first, so that the others can grow old and close. A connection
-// that the backend closes, or on which it speaks out of turn, leaves the pool at once.
+// Kept-alive connections of HTTP/1.1 to backends, of one thread. The newest is used first, so that the others can grow old and close. A
+// connection that the backend closes, or on which it speaks out of turn, leaves the pool at once.
 #pragma once
 
 #include <cstdint>
@@ -8,8 +8,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "userspace/base/ip.hpp"
-#include "userspace/ring/loop.hpp"
+#include "userspace/proxy/backend_place.hpp"
+#include "userspace/proxy/stream.hpp"
 
 namespace penstock::proxy {
 
@@ -20,24 +20,33 @@ public:
     ~Pool() { clear(); }
 
     // A connection that was quiet until now, or none.
-    ring::Socket take(const Endpoint& endpoint);
-    // Keeps it for `idle`, unless `most` are kept for that endpoint: then the oldest goes.
-    void give(const Endpoint& endpoint, ring::Socket socket, ring::Duration idle, std::size_t most);
+    Stream take(const BackendPlace& place);
+    // Keeps it for `idle`, unless `most` are kept for that place: then the oldest goes.
+    void give(const BackendPlace& place, Stream stream, ring::Duration idle, std::size_t most);
+    // Lets go of those to places that are no longer `wanted`.
+    template <class Wanted>
+    void keep_only(Wanted wanted) {
+        for (auto it = kept_.begin(); it != kept_.end();) {
+            it = wanted(it->first) ? std::next(it) : drop(it);
+        }
+    }
     void clear();
     [[nodiscard]] std::size_t size() const { return size_; }
 
 private:
     struct Kept final : ring::IdleHook {
-        Kept(Pool& owner, const Endpoint& where, ring::Socket connection) : pool(owner), endpoint(where), socket(std::move(connection)) {}
+        Kept(Pool& owner, const BackendPlace& where, Stream connection) : pool(owner), place(where), stream(std::move(connection)) {}
         void disturbed(int) override { pool.forget(*this); }
         Pool& pool;
-        Endpoint endpoint;
-        ring::Socket socket;
+        BackendPlace place;
+        Stream stream;
     };
+    using Places = std::unordered_map<BackendPlace, std::vector<std::unique_ptr<Kept>>, BackendPlaceHash>;
     void forget(Kept& kept);
+    Places::iterator drop(Places::iterator place);
 
     ring::Loop& loop_;
-    std::unordered_map<Endpoint, std::vector<std::unique_ptr<Kept>>> kept_;  // oldest first
+    Places kept_;  // oldest first
     std::size_t size_ = 0;
 };
 

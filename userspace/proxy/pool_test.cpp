@@ -17,16 +17,17 @@ TEST_CASE("pool: the newest connection is used first, and only for its endpoint"
     Backend backend([](Peer& peer) { peer.rest(); });
     on_loop([&](ring::Loop& loop) -> ring::Task<> {
         Pool pool(loop);
+        const BackendPlace place{backend.at(), nullptr};
         ring::Opened one = co_await loop.connect(backend.at());
         ring::Opened two = co_await loop.connect(backend.at());
         const int newest = two.socket.fd();
-        pool.give(backend.at(), std::move(one.socket), 10s, 4);
-        pool.give(backend.at(), std::move(two.socket), 10s, 4);
+        pool.give(place, Stream(std::move(one.socket)), 10s, 4);
+        pool.give(place, Stream(std::move(two.socket)), 10s, 4);
         CHECK(pool.size() == 2);
-        CHECK_FALSE(pool.take(loopback(1)).open());
-        const ring::Socket taken = pool.take(backend.at());
-        REQUIRE(taken.open());
-        CHECK(taken.fd() == newest);
+        CHECK_FALSE(pool.take({loopback(1), nullptr}).socket().open());
+        Stream taken = pool.take(place);
+        REQUIRE(taken.socket().open());
+        CHECK(taken.socket().fd() == newest);
         CHECK(pool.size() == 1);
     });
 }
@@ -35,14 +36,15 @@ TEST_CASE("pool: over the limit the oldest goes") {
     Backend backend([](Peer& peer) { peer.rest(); });
     on_loop([&](ring::Loop& loop) -> ring::Task<> {
         Pool pool(loop);
+        const BackendPlace place{backend.at(), nullptr};
         for (int i = 0; i < 5; ++i) {
             ring::Opened one = co_await loop.connect(backend.at());
-            pool.give(backend.at(), std::move(one.socket), 10s, 2);
+            pool.give(place, Stream(std::move(one.socket)), 10s, 2);
         }
         CHECK(pool.size() == 2);
         ring::Opened one = co_await loop.connect(backend.at());
         Pool none(loop);
-        none.give(backend.at(), std::move(one.socket), 10s, 0);
+        none.give(place, Stream(std::move(one.socket)), 10s, 0);
         CHECK(none.size() == 0);
     });
 }
@@ -58,17 +60,32 @@ TEST_CASE("pool: what idles too long, is closed or speaks out of turn is forgott
     });
     on_loop([&](ring::Loop& loop) -> ring::Task<> {
         Pool pool(loop);
+        const BackendPlace place{backend.at(), nullptr};
         for (int i = 0; i < 3; ++i) {
             ring::Opened one = co_await loop.connect(backend.at());
             while (number <= i) {
                 co_await settle(loop);
             }
-            pool.give(backend.at(), std::move(one.socket), 100ms, 4);
+            pool.give(place, Stream(std::move(one.socket)), 100ms, 4);
         }
         for (int i = 0; i < 200 && pool.size() != 0; ++i) {
             co_await settle(loop);
         }
         CHECK(pool.size() == 0);
-        CHECK_FALSE(pool.take(backend.at()).open());
+        CHECK_FALSE(pool.take(place).socket().open());
+    });
+}
+
+TEST_CASE("pool: connections to places that are no longer wanted go at once") {
+    Backend backend([](Peer& peer) { peer.rest(); });
+    on_loop([&](ring::Loop& loop) -> ring::Task<> {
+        Pool pool(loop);
+        const BackendPlace place{backend.at(), nullptr};
+        ring::Opened one = co_await loop.connect(backend.at());
+        pool.give(place, Stream(std::move(one.socket)), 10s, 4);
+        pool.keep_only([&](const BackendPlace& kept) { return kept == place; });
+        CHECK(pool.size() == 1);
+        pool.keep_only([](const BackendPlace&) { return false; });
+        CHECK(pool.size() == 0);
     });
 }

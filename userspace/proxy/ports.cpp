@@ -166,10 +166,10 @@ private:
             co_return co_await refuse(*choice.refusal);
         }
         BackendConnection connection = co_await connect_backend(context_, choice.backend->set, true, ring::kNever);
-        if (!connection.socket.open()) {
-            co_return co_await refuse(Reason::backend_connect);
+        if (!connection.open()) {
+            co_return co_await refuse(*connection.fault);
         }
-        Stream backend(std::move(connection.socket));
+        Stream backend = std::move(connection.stream);
         const int sent = co_await backend.send(first, context_.in_ms(tables_->limits.body_stall_ms));  // nothing if it is empty
         if (sent != 0) {
             co_return co_await refuse(Reason::backend_closed);

@@ -140,10 +140,10 @@ TEST_CASE("ports: UDP flows keep their backend and their answers their way back"
             char bytes[64];
             sockaddr_storage from{};
             socklen_t size = sizeof from;
-            const ssize_t got = ::recvfrom(backend.get(), bytes, sizeof bytes, 0, reinterpret_cast<sockaddr*>(&from), &size);
+            const ssize_t got = uninterrupted([&] { return ::recvfrom(backend.get(), bytes, sizeof bytes, 0, reinterpret_cast<sockaddr*>(&from), &size); });
             REQUIRE(got == static_cast<ssize_t>(text.size()));
             REQUIRE(::sendto(backend.get(), bytes, static_cast<std::size_t>(got), 0, reinterpret_cast<sockaddr*>(&from), size) == got);
-            CHECK(::recv(client->get(), bytes, sizeof bytes, 0) == got);
+            CHECK(uninterrupted([&] { return ::recv(client->get(), bytes, sizeof bytes, 0); }) == got);
             CHECK(std::string(bytes, static_cast<std::size_t>(got)) == text);
         }
     }

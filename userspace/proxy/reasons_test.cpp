@@ -251,6 +251,25 @@ TEST_CASE("reasons: each is produced, counted once, and told where that is possi
             case Reason::tls_version:
             case Reason::tls_suite:
             case Reason::tls_client_alert: scene = refused_handshake(reason); break;
+            case Reason::backend_tls: {
+                backend.emplace([](Peer& peer) { peer.send("this is no TLS\r\n"); });
+                Snapshot snapshot = http_snapshot({});
+                fb::BackendSetT set;
+                set.object = object("Service", "web");
+                auto endpoint = std::make_unique<fb::BackendEndpointT>();
+                endpoint->address = address(backend->at().address);
+                endpoint->port = backend->at().port;
+                set.endpoints.push_back(std::move(endpoint));
+                set.tls = std::make_unique<fb::BackendTlsT>();
+                set.tls->server_name = "shop.example";
+                set.tls->trust = "ca";
+                snapshot.part(fb::PartKind::Backends, "web", set);
+                fb::TrustBundleT trust;
+                trust.pem = tls::testing::make_certificate("ca").chain;
+                snapshot.part(fb::PartKind::Trust, "ca", trust);
+                scene = Scene{std::move(snapshot), answered(reason, kGet)};
+                break;
+            }
             case Reason::misdirected:
             case Reason::h2_protocol:
             case Reason::h2_flood:

@@ -5,25 +5,16 @@
 
 #include "schema/part_name.hpp"
 #include "userspace/proxy/balancer.hpp"
+#include "userspace/proxy/part_bytes.hpp"
+#include "userspace/proxy/tls_parts.hpp"
 
 namespace penstock::proxy {
 
 namespace {
 
-Error invalid(std::string what) { return Error{.code = Errc::invalid, .what = std::move(what)}; }
-
-template <class Table>
-Result<const Table*> verified(std::span<const std::uint8_t> bytes) {
-    flatbuffers::Verifier verifier(bytes.data(), bytes.size(), 64, 10'000'000);
-    if (bytes.size() > kPartBytesMax || !verifier.VerifyBuffer<Table>(nullptr)) {
-        return invalid("its bytes are no valid FlatBuffer");
-    }
-    return flatbuffers::GetRoot<Table>(bytes.data());
-}
-
 Result<Endpoint> endpoint_of(const fb::Address& address, std::uint16_t port) {
     if (address.family() != 4 && address.family() != 6) {
-        return invalid("an address is neither IPv4 nor IPv6");
+        return invalid_part("an address is neither IPv4 nor IPv6");
     }
     Endpoint endpoint;
     std::copy(address.bytes()->begin(), address.bytes()->end(), endpoint.address.bytes.begin());
@@ -32,11 +23,7 @@ Result<Endpoint> endpoint_of(const fb::Address& address, std::uint16_t port) {
     return endpoint;
 }
 
-std::string name_of(const fb::ObjectRef& object) {
-    return object.kind()->str() + " " + object.namespace_()->str() + "/" + object.name()->str();
-}
-
-Result<std::shared_ptr<const BackendSet>> make_backends(std::span<const std::uint8_t> bytes) {
+Result<std::shared_ptr<const BackendSet>> make_backends(std::span<const std::uint8_t> bytes, const PartSource& parts) {
     PST_TRY_ASSIGN(const fb::BackendSet* part, verified<fb::BackendSet>(bytes));
     auto set = std::make_shared<BackendSet>();
     set->id = part->id();
@@ -48,30 +35,16 @@ Result<std::shared_ptr<const BackendSet>> make_backends(std::span<const std::uin
             set->ready.push_back({address, endpoint->id()});
         }
     }
-    return std::shared_ptr<const BackendSet>(std::move(set));
-}
-
-Result<std::shared_ptr<const tls::CertificateSet>> make_certificates(std::span<const std::uint8_t> bytes, const Storage& storage, const std::vector<std::string>& alpn) {
-    PST_TRY_ASSIGN(const fb::CertificateSet* part, verified<fb::CertificateSet>(bytes));
-    std::vector<tls::CertificateInput> inputs;
-    for (const fb::Certificate* certificate : *part->certificates()) {
-        PST_TRY_ASSIGN(const auto key, storage.key(certificate->key_id()->str()));
-        tls::CertificateInput input;
-        input.chain_pem = certificate->chain_pem()->string_view();
-        input.key_pem = {reinterpret_cast<const char*>(key.data()), key.size()};
-        input.object = name_of(*certificate->object());
-        for (const auto* name : *certificate->names()) {
-            input.names.push_back(name->str());
-        }
-        inputs.push_back(std::move(input));
+    if (part->tls() != nullptr) {
+        PST_TRY_ASSIGN(set->tls, make_backend_tls(*part->tls(), set->protocol == fb::BackendProtocol::Http2, set->name, parts));
     }
-    return tls::CertificateSet::build(inputs, {.alpn = alpn});
+    return std::shared_ptr<const BackendSet>(std::move(set));
 }
 
 // One build: parts by key, made anew, kept from the previous tables, or their last good version.
 class Builder {
 public:
-    Builder(const fb::Root& root, const Storage& storage, const Tables* previous) : root_(root), storage_(storage), previous_(previous) {}
+    Builder(const fb::Root& root, const Storage& storage, const Tables* previous) : root_(root), storage_(storage), parts_(root, storage), previous_(previous) {}
 
     Result<Built> run() {
         auto tables = std::make_shared<Tables>();
@@ -80,7 +53,11 @@ public:
         if (root_.limits() != nullptr) {
             root_.limits()->UnPackTo(&tables_->limits);
         }
+        if (const Status keys = take_ticket_keys(); !keys.ok()) {
+            failed_.push_back({"ticket keys", keys.error().message()});
+        }
         make_parts();
+        note_places();
         for (const fb::Listener* listener : *root_.listeners()) {
             add_listener(*listener);
         }
@@ -91,28 +68,41 @@ public:
     }
 
 private:
+    // Everything that a part is made of: it is the same object as long as that is the same.
+    std::string makings(const fb::PartRef& ref) const {
+        std::string all = ref.digest()->str();
+        if (ref.kind() == fb::PartKind::Certificates) {
+            if (const auto user = users_.find(ref.key()->string_view()); user != users_.end()) {
+                all += " " + certificates_surroundings(*user->second, parts_);
+            }
+        } else if (ref.kind() == fb::PartKind::Backends) {
+            const auto bytes = parts_.bytes(ref.kind(), ref.key()->string_view());
+            const auto set = bytes.ok() ? verified<fb::BackendSet>(*bytes) : Result<const fb::BackendSet*>(nullptr);
+            if (set.ok() && *set != nullptr && (*set)->tls() != nullptr) {
+                all += " " + backend_tls_surroundings(*(*set)->tls(), parts_);
+            }
+        }
+        return all;
+    }
+
     void make_parts() {
-        std::unordered_map<std::string, std::vector<std::string>> alpn;  // of certificates, by the listener that uses them
         for (const fb::Listener* listener : *root_.listeners()) {
-            if (listener->certificates() != nullptr && listener->alpn() != nullptr) {
-                auto& list = alpn[listener->certificates()->str()];
-                list.clear();
-                for (const auto* protocol : *listener->alpn()) {
-                    list.push_back(protocol->str());
-                }
+            if (listener->certificates() != nullptr) {
+                users_[listener->certificates()->string_view()] = listener;
             }
         }
         for (const fb::PartRef* ref : *root_.parts()) {
             const std::string key = fb::part_path(ref->kind(), ref->key()->string_view());
+            const std::string made_of = makings(*ref);
             const auto* const before = previous_ != nullptr ? find(previous_->made, key) : nullptr;
-            if (before != nullptr && before->digest == ref->digest()->string_view()) {
+            if (before != nullptr && before->digest == made_of) {
                 tables_->made[key] = *before;
                 continue;
             }
             const std::string name = key + "/" + ref->digest()->str();
-            auto object = make(ref->kind(), name, alpn[ref->key()->str()]);
+            auto object = make(*ref, name);
             if (object.ok()) {
-                tables_->made[key] = {ref->digest()->str(), *object};
+                tables_->made[key] = {made_of, *object};
                 continue;
             }
             failed_.push_back({name, object.error().message()});
@@ -122,25 +112,52 @@ private:
         }
     }
 
-    Result<std::shared_ptr<const void>> make(fb::PartKind kind, const std::string& name, const std::vector<std::string>& alpn) {
+    Result<std::shared_ptr<const void>> make(const fb::PartRef& ref, const std::string& name) {
         PST_TRY_ASSIGN(const auto bytes, storage_.part(name));
-        switch (kind) {
+        switch (ref.kind()) {
             case fb::PartKind::Host: {
                 PST_TRY_ASSIGN(const fb::HostRoutes* part, verified<fb::HostRoutes>(bytes));
                 PST_TRY_ASSIGN(auto table, match::RouteTable::build(*part));
                 return std::shared_ptr<const void>(std::move(table));
             }
             case fb::PartKind::Certificates: {
-                PST_TRY_ASSIGN(auto set, make_certificates(bytes, storage_, alpn));
+                PST_TRY_ASSIGN(const fb::CertificateSet* part, verified<fb::CertificateSet>(bytes));
+                const auto user = users_.find(ref.key()->string_view());
+                if (user == users_.end()) {
+                    return std::shared_ptr<const void>();  // shown to backends, by those who refer to it
+                }
+                PST_TRY_ASSIGN(auto set, make_certificates(*part, *user->second, parts_, tables_->tickets));
                 return std::shared_ptr<const void>(std::move(set));
             }
-            case fb::PartKind::Trust: break;
             case fb::PartKind::Backends: {
-                PST_TRY_ASSIGN(auto set, make_backends(bytes));
+                PST_TRY_ASSIGN(auto set, make_backends(bytes, parts_));
                 return std::shared_ptr<const void>(std::move(set));
+            }
+            case fb::PartKind::Trust: {
+                PST_TRY(verified<fb::TrustBundle>(bytes));
+                return std::shared_ptr<const void>();  // used where it is referred to
             }
         }
-        return invalid("a part of unknown kind");
+        return invalid_part("a part of unknown kind");
+    }
+
+    void note_places() {
+        for (const fb::PartRef* ref : *root_.parts()) {
+            const auto set = ref->kind() == fb::PartKind::Backends ? part<BackendSet>(ref->kind(), ref->key()->string_view()) : nullptr;
+            for (std::size_t i = 0; set != nullptr && i < set->ready.size(); ++i) {
+                tables_->places.insert({set->ready[i].address, set->tls});
+            }
+        }
+    }
+
+    // One object for the process's life: a rotation of keys builds no context anew.
+    Status take_ticket_keys() {
+        PST_TRY_ASSIGN(auto keys, ticket_keys(root_, storage_));
+        tables_->tickets = previous_ != nullptr && previous_->tickets != nullptr ? previous_->tickets : std::make_shared<tls::TicketKeys>();
+        if (!keys.empty()) {
+            tables_->tickets->set(std::move(keys));
+        }
+        return success();
     }
 
     template <class Map>
@@ -207,7 +224,7 @@ private:
         port.number = in.port();
         for (const std::uint32_t index : *in.listeners()) {
             if (index >= tables_->listeners.size()) {
-                return invalid("port " + port.socket + " names listener " + std::to_string(index) + ", which does not exist");
+                return invalid_part("port " + port.socket + " names listener " + std::to_string(index) + ", which does not exist");
             }
             const Listener* listener = tables_->listeners[index].get();
             port.listeners.add(listener->hostname, listener);
@@ -218,9 +235,11 @@ private:
 
     const fb::Root& root_;
     const Storage& storage_;
+    const PartSource parts_;
     const Tables* previous_;
     Tables* tables_ = nullptr;
     std::unordered_map<std::string, std::shared_ptr<const Host>> hosts_;
+    std::unordered_map<std::string_view, const fb::Listener*> users_;  // of certificate sets
     std::vector<FailedPart> failed_;
 };
 

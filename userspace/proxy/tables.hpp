@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -19,6 +20,7 @@
 #include "userspace/base/result.hpp"
 #include "userspace/match/host_index.hpp"
 #include "userspace/match/route_table.hpp"
+#include "userspace/proxy/backend_place.hpp"
 #include "userspace/tls/certificates.hpp"
 
 namespace penstock::proxy {
@@ -38,6 +40,7 @@ struct BackendSet {
     std::uint32_t id = 0;
     fb::BackendProtocol protocol = fb::BackendProtocol::Http1;
     std::vector<BackendEndpoint> ready;  // those that take something new
+    std::shared_ptr<const tls::BackendContext> tls;  // null: in the clear
     std::string name;                    // "Service ns/name:port"
 };
 
@@ -81,9 +84,12 @@ struct Tables {
     std::vector<std::unique_ptr<Listener>> listeners;
     std::unordered_map<std::string, Port> ports;  // by socket
 
+    std::unordered_set<BackendPlace, BackendPlaceHash> places;  // of all ready endpoints: connections to others are let go
+    std::shared_ptr<tls::TicketKeys> tickets;  // one object over all tables
+
     // For the next build: what each part became. Keys "host/KEY" etc.
     struct Made {
-        std::string digest;
+        std::string digest;  // of all that it was made of
         std::shared_ptr<const void> object;
     };
     std::unordered_map<std::string, Made> made;

@@ -29,6 +29,7 @@ public:
             if (holds()) {
                 return true;
             }
+            flush();  // what that has said
             char bytes[16384];
             const ssize_t got = ::recv(peer_.fd(), bytes, sizeof bytes, 0);
             if (got < 0 && errno == EINTR) {

@@ -213,6 +213,17 @@ inline Fd listening(int backlog = 128) {
     return fd;
 }
 
+// A ring that dies on this thread interrupts system calls: again, then.
+template <class Call>
+auto uninterrupted(Call call) {
+    for (;;) {
+        const auto result = call();
+        if (result >= 0 || errno != EINTR) {
+            return result;
+        }
+    }
+}
+
 // Where nobody listens.
 inline Endpoint nobody() {
     const Fd closed = listening();
@@ -532,7 +543,7 @@ public:
         auto built = snapshot.build(tables_.get());
         REQUIRE(built.ok());
         tables_ = built->tables;
-        on_thread([this](Context& context) { context.tables = tables_; });
+        on_thread([this](Context& context) { context.take(tables_); });
     }
     static bool eventually(const std::function<bool()>& holds) {
         for (int i = 0; i < kPatienceMs; ++i) {

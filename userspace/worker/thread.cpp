@@ -51,7 +51,7 @@ void Thread::serve(std::shared_ptr<const proxy::Tables> tables, SlotSockets fres
 }
 
 void Thread::take(std::shared_ptr<const proxy::Tables> tables, SlotSockets fresh, bool accept) {
-    context_->tables = std::move(tables);
+    context_->take(std::move(tables));
     accepting_ = accept;
     stats_.generation.store(context_->tables->generation, std::memory_order_relaxed);
     for (auto it = served_.begin(); it != served_.end();) {

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "userspace/proxy/h2_pool.hpp"
+
+#include <algorithm>
+
+#include "userspace/proxy/h2_upstream.hpp"
+
+namespace penstock::proxy {
+
+std::shared_ptr<H2Upstream> H2Pool::find(const BackendPlace& place) {
+    const auto found = places_.find(place);
+    if (found == places_.end()) {
+        return nullptr;
+    }
+    const auto& open = found->second.open;
+    const auto with_room = std::find_if(open.begin(), open.end(), [](const auto& upstream) { return upstream->can_open(); });
+    return with_room == open.end() ? nullptr : *with_room;
+}
+
+std::shared_ptr<H2Upstream> H2Pool::add(Context& context, const BackendPlace& place, Stream stream) {
+    auto upstream = std::make_shared<H2Upstream>(context, std::move(stream));
+    places_[place].open.push_back(upstream);
+    context.loop.spawn(keep(place, upstream));
+    return upstream;
+}
+
+ring::Task<> H2Pool::keep(BackendPlace place, std::shared_ptr<H2Upstream> upstream) {
+    co_await upstream->run();
+    Place& here = places_[place];
+    std::erase(here.open, upstream);
+    if (here.open.empty() && !here.connecting && here.waiting.empty()) {
+        places_.erase(place);
+    }
+}
+
+void H2Pool::end_connect(const BackendPlace& place) {
+    Place& here = places_[place];
+    here.connecting = false;
+    while (!here.waiting.empty()) {
+        here.waiting.pop_front().event.signal();
+    }
+    if (here.open.empty()) {
+        places_.erase(place);
+    }
+}
+
+ring::Task<int> H2Pool::wait_for_connect(ring::Loop& loop, const BackendPlace& place, ring::Time deadline) {
+    Waiting waiting(loop);
+    places_[place].waiting.push_back(waiting);
+    const int waited = co_await waiting.event.wait(deadline);
+    waiting.unlink();
+    co_return waited;
+}
+
+void H2Pool::leave(const Place& here) {
+    for (const auto& upstream : here.open) {
+        upstream->leave();
+    }
+}
+
+}  // namespace penstock::proxy

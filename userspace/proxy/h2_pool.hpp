@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// Connections of HTTP/2 to backends, of one thread: each carries many exchanges. Where none has room, one is made, and those who want one
+// meanwhile wait for it instead of making their own.
+#pragma once
+
+#include <memory>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "userspace/proxy/pool.hpp"
+#include "userspace/ring/sync.hpp"
+
+namespace penstock::proxy {
+
+struct Context;
+class H2Upstream;
+
+class H2Pool {
+public:
+    H2Pool() = default;
+    H2Pool(const H2Pool&) = delete;
+
+    // One with room, or null.
+    std::shared_ptr<H2Upstream> find(const BackendPlace& place);
+    // Runs it until it ends, and has it until then.
+    std::shared_ptr<H2Upstream> add(Context& context, const BackendPlace& place, Stream stream);
+
+    // The first to call it at a place makes a connection, and says when that is done, well or not; others are told to wait for that.
+    bool begin_connect(const BackendPlace& place) { return !std::exchange(places_[place].connecting, true); }
+    void end_connect(const BackendPlace& place);
+    ring::Task<int> wait_for_connect(ring::Loop& loop, const BackendPlace& place, ring::Time deadline);
+
+    template <class Wanted>
+    void keep_only(Wanted wanted) {
+        for (auto& [place, here] : places_) {
+            if (!wanted(place)) {
+                leave(here);
+            }
+        }
+    }
+
+private:
+    struct Waiting : ring::ListNode {
+        explicit Waiting(ring::Loop& loop) : event(loop) {}
+        ring::Event event;
+    };
+    struct Place {
+        std::vector<std::shared_ptr<H2Upstream>> open;
+        bool connecting = false;
+        ring::List<Waiting> waiting;
+    };
+    ring::Task<> keep(BackendPlace place, std::shared_ptr<H2Upstream> upstream);
+    static void leave(const Place& here);
+
+    std::unordered_map<BackendPlace, Place, BackendPlaceHash> places_;
+};
+
+}  // namespace penstock::proxy
