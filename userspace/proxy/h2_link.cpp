@@ -37,6 +37,15 @@ ring::Time H2Link::patience_ends() const {
     return until;
 }
 
+// Frames that open no stream do not prolong a connection's life.
+void H2Link::note_quiet() {
+    const bool busy = session_.streams() != 0;
+    if (busy_ && !busy) {
+        quiet_since_ = context_.loop.now();
+    }
+    busy_ = busy;
+}
+
 // True: it is over.
 bool H2Link::out_of_patience() {
     if (context_.loop.now() < patience_ends()) {
@@ -57,7 +66,6 @@ ring::Task<> H2Link::read(std::string first) {
     while (alive && !session_.closed()) {
         wake();
         if (stream_.data().empty()) {
-            const bool quiet = session_.streams() == 0;
             const int filled = co_await stream_.fill(patience_ends());
             if (filled == ETIMEDOUT) {
                 alive = !out_of_patience();
@@ -67,18 +75,11 @@ ring::Task<> H2Link::read(std::string first) {
                 scope_.cancel();  // nobody is there any more
                 co_return;
             }
-            if (quiet && session_.streams() == 0) {
-                // Frames that open no stream do not prolong a connection's life.
-            } else {
-                quiet_since_ = context_.loop.now();
-            }
         }
         const std::string_view data = stream_.data();
         alive = session_.feed(data, now_ms());
         stream_.consume(data.size());
-        if (session_.streams() != 0) {
-            quiet_since_ = context_.loop.now();
-        }
+        note_quiet();
     }
     wake();  // the GOAWAY is left to say
 }
@@ -100,11 +101,8 @@ ring::Task<> H2Link::write() {
         if (sent != 0) {
             break;
         }
-        if (session_.streams() == 0) {
-            quiet_since_ = context_.loop.now();
-        }
+        note_quiet();
         if (out_.capacity() > kKeepMax) {
-            out_.shrink_to_fit();
             out_ = std::string();
         }
     }

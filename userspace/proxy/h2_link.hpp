@@ -40,6 +40,7 @@ private:
     ring::Task<> write();
     [[nodiscard]] ring::Time patience_ends() const;
     bool out_of_patience();
+    void note_quiet();
 
     Context& context_;
     Stream stream_;
@@ -49,6 +50,7 @@ private:
     ring::Scope scope_;
     ring::Time quiet_since_ = {};
     std::string out_;
+    bool busy_ = false;  // it had a stream when it was last looked at
     bool ended_ = false;
 };
 
