@@ -57,8 +57,16 @@ function(pst_fuzzer name source)
     add_dependencies(fuzzers ${stem})
     target_compile_options(${stem} PRIVATE -fsanitize=fuzzer)
     target_link_options(${stem} PRIVATE -fsanitize=fuzzer)
+    # x_fuzz.dict beside x_fuzz.cpp has the words of what it reads.
+    cmake_path(REPLACE_EXTENSION source dict OUTPUT_VARIABLE words)
+    if(EXISTS ${words})
+        set(words -dict=${words})
+    else()
+        set(words)
+    endif()
     # PST_FUZZ_SECONDS is read when the test runs; without it a fuzzer has 20 seconds.
-    add_test(NAME fuzz.${stem} COMMAND sh -c "exec \"$0\" -max_total_time=\${PST_FUZZ_SECONDS:-20} -timeout=10 -rss_limit_mb=2048" $<TARGET_FILE:${stem}>)
+    add_test(NAME fuzz.${stem} COMMAND sh -c "exec \"$0\" -max_total_time=\${PST_FUZZ_SECONDS:-20} -timeout=10 -rss_limit_mb=2048 \"$@\""
+             $<TARGET_FILE:${stem}> ${words})
     set_tests_properties(fuzz.${stem} PROPERTIES LABELS fuzz TIMEOUT 600)
 endfunction()
 
