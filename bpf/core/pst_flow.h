@@ -49,11 +49,12 @@ pst_inline __u32 pst_life_state(__u32 life)
 	return life & 15;
 }
 
+/* An age that is a tick ahead was written by a CPU that read the clock later. */
 pst_inline int pst_life_expired(const struct pst_env *env, __u32 life)
 {
 	__u32 idle = (pst_tick(env) - (life >> 4)) & PST_TICK_MASK;
 
-	return idle > env->config->idle_ticks[pst_life_state(life) & (PST_FLOW_STATES - 1)];
+	return idle > env->config->idle_ticks[pst_life_state(life) & (PST_FLOW_STATES - 1)] && idle != PST_TICK_MASK;
 }
 
 /* Which state follows when a packet with these TCP flags passes; `fin` and `other_fin` are the states of this and the other side's

@@ -12,7 +12,7 @@
 struct pst_env {
 	void *target;    /* the target's own: XDP or tc context, the host's tables */
 	const struct pst_config *config;
-	__u64 now_ns;    /* CLOCK_MONOTONIC, read once per packet */
+	__u64 now_ns;    /* CLOCK_MONOTONIC, read once per packet; 10 ms late at most */
 	__u32 ifindex;   /* the packet came in here */
 	__u32 hook;      /* enum pst_hook */
 };

@@ -16,9 +16,10 @@ pst_inline __u64 pst_trial_now(const struct pst_env *env)
 	return env->now_ns >> PST_TRIAL_TIME_SHIFT;
 }
 
+/* Signed: another CPU may have read the clock later. */
 pst_inline int pst_trial_over(const struct pst_env *env, const struct pst_trial *t)
 {
-	return pst_trial_now(env) - PST_READ(t->used) > env->config->trial_ms;
+	return (__s64)(pst_trial_now(env) - PST_READ(t->used)) > env->config->trial_ms;
 }
 
 pst_inline struct pst_trial_ref *pst_trial_ref_place(struct pst_env *env, __u64 flow_hash)

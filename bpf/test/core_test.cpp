@@ -65,6 +65,22 @@ TEST_CASE("core: a packet counts once, for its verdict and for its backend") {
     CHECK(packets == 4);
 }
 
+TEST_CASE("core: a CPU that has read the clock earlier than another takes nothing from it") {
+    HostTables host;
+    build_world(host.tables());
+    const std::vector<Step> steps = handshake(false);
+    CHECK(host.run(PST_HOOK_XDP, kUplink, build(steps[0].in)).verdict == PST_FORWARD_NEW);
+    host.now_ns = kNow - (3ULL << 20);
+    CHECK(host.run(PST_HOOK_XDP, kUplink, build(steps[1].in)).verdict == PST_REPLY_TRIAL);
+    host.now_ns = kNow;
+    CHECK(host.run(PST_HOOK_XDP, kUplink, build(steps[2].in)).verdict == PST_FORWARD_PROVEN);
+    // The flow has the only port there is, and its age is of a tick that has not begun here.
+    host.now_ns = kNow - 1;
+    Frame other = request(false, 80, kSyn);
+    other.src.port++;
+    CHECK(host.run(PST_HOOK_XDP, kUplink, build(other)).verdict == PST_DROP_NO_PORT);
+}
+
 TEST_CASE("core: incremental checksums are those of a sender, for a thousand packets") {
     std::uint32_t x = 12345;
     for (int i = 0; i < 1000; i++) {
