@@ -11,6 +11,8 @@
 #define PST_READ(x) (*(const volatile __typeof__(x) *)&(x))
 #define PST_WRITE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
 #define pst_compiler_barrier() __asm__ volatile("" ::: "memory")
+/* Keeps a struct in memory. In registers, clang would set each of its members anew before every branch out of a stage. */
+#define pst_in_memory(pointer) __asm__ volatile("" : : "r"(pointer) : "memory")
 
 #define pst_likely(x) __builtin_expect(!!(x), 1)
 #define pst_unlikely(x) __builtin_expect(!!(x), 0)

@@ -45,15 +45,21 @@ pst_inline void pst_count_backend(struct pst_env *env, const struct pst_out *out
 	n->flows_proven += out->flow_event == 2;
 }
 
-pst_inline void pst_count(struct pst_env *env, int verdict, const struct pst_out *out, __u32 length)
+pst_inline void pst_count_verdict(struct pst_env *env, int verdict, __u32 length)
 {
 	struct pst_verdict_count *n = pst_get_count(env, (__u32)verdict);
+
+	if (!n)
+		return;
+	n->packets++;
+	n->bytes += length;
+}
+
+/* Whose packet it was: the backend's that it went to or came from, else the service's that lost it. */
+pst_inline void pst_count_owner(struct pst_env *env, int verdict, const struct pst_out *out, __u32 length)
+{
 	struct pst_service_count *s;
 
-	if (n) {
-		n->packets++;
-		n->bytes += length;
-	}
 	if (out->backend) {
 		pst_count_backend(env, out, length);
 		return;

@@ -29,18 +29,28 @@ pst_inline int pst_to_listener(struct pst_env *env, struct pst_packet *p, struct
 	return pst_forward(env, p, out);
 }
 
-pst_inline int pst_steer_packet(struct pst_env *env, struct pst_cursor *c, struct pst_packet *p, struct pst_out *out)
+/* As far as a packet comes that is for nobody here. PST_GO_ON: it is for an address of ours, *kind (PST_FILTER_*) tells of which kind. */
+pst_inline int pst_admit(struct pst_env *env, struct pst_cursor *c, struct pst_packet *p, __u8 *kind)
 {
-	const struct pst_filter *filter = pst_get_filter(env);
-	int verdict = pst_parse_ip(c, p);
-	__u8 kind;
+	const struct pst_filter *filter;
+	int verdict;
 
+	env->config = pst_get_config(env);
+	if (!env->config || env->config->abi_version != PST_ABI_VERSION)
+		return PST_PASS_NOT_READY;
+	verdict = pst_parse_ip(c, p);
 	if (verdict != PST_GO_ON)
 		return verdict;
-	kind = filter ? filter->slot[pst_filter_slot(&p->tuple.dst)] : 0;
+	filter = pst_get_filter(env);
+	*kind = filter ? filter->slot[pst_filter_slot(&p->tuple.dst)] : 0;
 	/* A frame to a group is not for us to steer, even with our address in it. */
-	if (!kind || (p->eth->dmac[0] & 1))
-		return PST_PASS_NOT_OURS;
+	return !*kind || (p->eth->dmac[0] & 1) ? PST_PASS_NOT_OURS : PST_GO_ON;
+}
+
+pst_inline int pst_steer_packet(struct pst_env *env, struct pst_cursor *c, struct pst_packet *p, struct pst_out *out, __u8 kind)
+{
+	int verdict;
+
 	if (p->tuple.proto == (p->tuple.v6 ? PST_PROTO_ICMP6 : PST_PROTO_ICMP))
 		return pst_handle_icmp(env, c, p, out, kind);
 	verdict = pst_parse_l4(c, p);
@@ -76,19 +86,24 @@ pst_inline int pst_send(struct pst_env *env, struct pst_packet *p, const struct 
 	return PST_RETURN_TAG(PST_READ(out->r->tag_age)) == out->tag ? verdict : PST_DROP_RACE;
 }
 
-/* The verdict of one frame; counted. env->config may be unset. */
+/* The verdict of one frame; counted. `out` is all zero. */
 pst_inline int pst_l4(struct pst_env *env, struct pst_cursor *c, struct pst_out *out)
 {
 	__u32 linear = (__u32)(c->end - c->pos);
 	struct pst_packet p = {};
-	int verdict = PST_PASS_NOT_READY;
+	__u8 kind = 0;
+	int verdict = pst_admit(env, c, &p, &kind);
 
-	env->config = pst_get_config(env);
-	if (env->config && env->config->abi_version == PST_ABI_VERSION)
-		verdict = pst_steer_packet(env, c, &p, out);
+	if (verdict != PST_GO_ON) {
+		pst_count_verdict(env, verdict, p.length ? p.length : linear);
+		return verdict;
+	}
+	pst_in_memory(out);
+	verdict = pst_steer_packet(env, c, &p, out, kind);
 	if (pst_is_sent(verdict))
 		verdict = pst_send(env, &p, out, verdict);
-	pst_count(env, verdict, out, p.length ? p.length : linear);
+	pst_count_verdict(env, verdict, p.length);
+	pst_count_owner(env, verdict, out, p.length);
 	return verdict;
 }
 
