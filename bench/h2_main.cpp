@@ -3,9 +3,6 @@
 // idle connection and of an open stream. `request N` serves N requests and nothing else, so that callgrind can count (bench/h2 does).
 #include <malloc.h>
 
-#include <algorithm>
-#include <chrono>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -13,8 +10,11 @@
 #include <string>
 #include <vector>
 
+#include "bench/native/report.hpp"
+#include "bench/native/sample.hpp"
 #include "userspace/http/h2_session.hpp"
 
+using namespace penstock;
 using namespace penstock::http;
 
 namespace {
@@ -109,9 +109,7 @@ double serve_requests(int count) {
     Server server;
     std::string out;
     server.serve(pieces[0], out);
-    const auto start = std::chrono::steady_clock::now();
-    serve_all(server, pieces, out);
-    return std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now() - start).count() / count;
+    return bench::milliseconds([&] { serve_all(server, pieces, out); }) * 1e6 / count;
 }
 
 struct Memory {
@@ -124,12 +122,12 @@ Memory memory_now() {
     return {static_cast<double>(mallinfo2().uordblks), static_cast<double>(pages) * 4096};
 }
 
-void print_memory(const char* what, const Memory& before, int count) {
+void tell_memory(bench::Table& table, const char* what, const Memory& before, int count) {
     const Memory now = memory_now();
-    std::printf("%-28s %8.0f bytes of heap %8.0f resident\n", what, (now.heap - before.heap) / count, (now.resident - before.resident) / count);
+    table.add(what, {(now.heap - before.heap) / count, (now.resident - before.resident) / count});
 }
 
-void measure_memory() {
+void measure_memory(bench::Table& table) {
     const std::string first = record(1)[0];
     std::string out;
     const int connections = 2000, streams = 100;
@@ -139,7 +137,7 @@ void measure_memory() {
         server = std::make_unique<Server>();
         server->serve(first, out);
     }
-    print_memory("idle connection", before, connections);
+    tell_memory(table, "idle connection", before, connections);
     Client client;
     std::string requests;
     std::vector<H2Stream*> asked;
@@ -153,7 +151,7 @@ void measure_memory() {
     server.requests.reserve(streams);
     const Memory idle = memory_now();
     server.session.feed(requests, 0);
-    print_memory("open stream with its head", idle, streams);
+    tell_memory(table, "open stream with its head", idle, streams);
     server.release();
     for (H2Stream* stream : asked) {
         stream->release();
@@ -167,10 +165,13 @@ int main(int argc, char** argv) {
         serve_requests(std::atoi(argv[2]));
         return 0;
     }
-    double best = 1e9;
+    bench::Report report;
+    std::vector<double> figures;
     for (int i = 0; i < 15; i++) {
-        best = std::min(best, serve_requests(2000));
+        figures.push_back(serve_requests(2000));
     }
-    std::printf("%-28s %8.0f ns\n", "request, answer of 1 KiB", best);
-    measure_memory();
+    report.table("HTTP/2", {{"CPU ns, best"}, {"CPU ns, median"}}).add("request, answer of 1 KiB", {bench::best(figures), bench::median(figures)});
+    measure_memory(report.table("bytes", {{"heap"}, {"resident"}}));
+    report.print();
+    return 0;
 }

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the parsers of HTTP/1.1 cost: nanoseconds per head or body. With a case's name and a count it parses that one only, so that
 // callgrind can count instructions (bench/parse does).
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <string>
 #include <vector>
 
+#include "bench/native/report.hpp"
+#include "bench/native/sample.hpp"
 #include "userspace/http/parser.hpp"
 #include "userspace/http/writer.hpp"
 
+using namespace penstock;
 using namespace penstock::http;
 
 namespace {
@@ -92,28 +94,32 @@ const Case kCases[] = {
     {"write", kBrowser.size(), write_heads},
 };
 
-double best_ns(const Case& one) {
+void measure(const Case& one, bench::Table& table) {
     constexpr long kTimes = 20000;
-    double best = 1e12;
-    for (int i = 0; i < 15; ++i) {
-        const auto begin = std::chrono::steady_clock::now();
-        one.run(kTimes);
-        best = std::min(best, std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now() - begin).count() / kTimes);
-    }
-    return best;
+    const std::vector<double> ms = bench::milliseconds(15, [&] { one.run(kTimes); });
+    table.add(one.name, {static_cast<double>(one.bytes), bench::best(ms) * 1e6 / kTimes, bench::median(ms) * 1e6 / kTimes});
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-    for (const Case& one : kCases) {
-        if (argc == 3 && std::strcmp(argv[1], one.name) == 0) {
-            one.run(std::atol(argv[2]));
-            return 0;
-        }
-        if (argc == 1) {
-            std::printf("%-10s %6zu bytes %8.1f ns\n", one.name, one.bytes, best_ns(one));
+    if (argc == 3) {
+        for (const Case& one : kCases) {
+            if (std::strcmp(argv[1], one.name) == 0) {
+                one.run(std::atol(argv[2]));
+                return 0;
+            }
         }
     }
-    return argc == 1 ? 0 : 2;
+    if (argc != 1) {
+        std::fprintf(stderr, "usage: bench_parse [CASE TIMES]\n");
+        return 2;
+    }
+    bench::Report report;
+    bench::Table& table = report.table("HTTP/1.1", {{"bytes"}, {"CPU ns, best", 1}, {"CPU ns, median", 1}});
+    for (const Case& one : kCases) {
+        measure(one, table);
+    }
+    report.print();
+    return 0;
 }

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a plan costs: Maglev tables, a whole plan and one after an edit, for many small services and for a large one. No kernel: the maps
-// are plain memory. Prints a table, and JSON with --json.
+// are plain memory.
 #include <algorithm>
-#include <chrono>
-#include <cstdio>
-#include <cstring>
-#include <functional>
 #include <string>
 #include <vector>
 
+#include "bench/native/report.hpp"
+#include "bench/native/sample.hpp"
 #include "ctl/plan/maglev.hpp"
 #include "ctl/plan/steering_plan.hpp"
 
@@ -37,22 +35,6 @@ struct Tables {
     void operator()(const Other&) {}
 };
 
-struct Row {
-    std::string what;
-    double ms = 0;
-    std::size_t steps = 0;
-};
-
-double best_ms(int times, const std::function<void()>& body) {
-    double best = 1e9;
-    for (int i = 0; i < times; ++i) {
-        const auto begin = std::chrono::steady_clock::now();
-        body();
-        best = std::min(best, std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count());
-    }
-    return best;
-}
-
 compile::Steering steering_of(std::uint32_t services, std::uint32_t backends_each, ReachTable& reach) {
     compile::Steering out;
     std::uint32_t id = 0;
@@ -74,65 +56,57 @@ compile::Steering steering_of(std::uint32_t services, std::uint32_t backends_eac
 }
 
 std::size_t plan_and_write(const compile::Steering& steering, const ReachTable& reach, Tables& tables, State& state, std::int64_t now_ms) {
-    const auto desired = desire(steering, reach, tables.observed(), state, now_ms);
-    if (!desired.ok()) {
-        std::fprintf(stderr, "%s\n", desired.error().report().c_str());
-        std::exit(1);
-    }
-    const auto steps = diff(tables.observed(), *desired);
+    const Desired desired = bench::must(desire(steering, reach, tables.observed(), state, now_ms));
+    const auto steps = diff(tables.observed(), desired);
     for (const Step& step : steps) {
         std::visit(tables, step.what);
     }
     return steps.size();
 }
 
-void measure_plan(const std::string& name, std::uint32_t services, std::uint32_t backends_each, std::vector<Row>& rows) {
+void measure_plan(const std::string& name, std::uint32_t services, std::uint32_t backends_each, bench::Table& table) {
     ReachTable reach;
     compile::Steering steering = steering_of(services, backends_each, reach);
     Tables tables;
     State state;
     std::int64_t now_ms = 0;
     std::size_t steps = 0;
-    const auto go = [&] { steps = plan_and_write(steering, reach, tables, state, now_ms += 2000); };
-    rows.push_back({name + ": first plan, all written", best_ms(1, go), steps});
-    rows.push_back({name + ": the same again", best_ms(20, go), steps});
-    rows.push_back({name + ": one weight edited", best_ms(20, [&] {
-                        auto& backend = steering.services[services / 2].backends[0];
-                        backend.weight = 3 - backend.weight;
-                        go();
-                    }),
-                    steps});
-    rows.push_back({name + ": the same after a restart", best_ms(5, [&] {
-                        state = {};
-                        go();
-                    }),
-                    steps});
+    const auto row = [&](const char* what, int times, const auto& before) {
+        const double ms = bench::best(bench::milliseconds(times, [&] {
+            before();
+            steps = plan_and_write(steering, reach, tables, state, now_ms += 2000);
+        }));
+        table.add(name + ": " + what, {ms, static_cast<double>(steps)});
+    };
+    row("first plan, all written", 1, [] {});
+    row("the same again", 20, [] {});
+    row("one weight edited", 20, [&] {
+        auto& backend = steering.services[services / 2].backends[0];
+        backend.weight = 3 - backend.weight;
+    });
+    row("the same after a restart", 5, [&] { state = {}; });
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-    std::vector<Row> rows;
+void measure_maglev(bench::Table& table) {
     for (const std::size_t count : {3U, 100U, 1000U}) {
         std::vector<MaglevMember> members;
         for (std::size_t i = 0; i < count; ++i) {
             members.push_back({"10.0." + std::to_string(i / 250) + "." + std::to_string(i % 250) + ":8080", 1});
         }
         std::size_t slots = 0;
-        const double ms = best_ms(20, [&] { slots = maglev_table(members).size(); });
-        rows.push_back({"Maglev table of " + std::to_string(count) + " backends, " + std::to_string(slots) + " slots", ms, 0});
+        const double ms = bench::best(bench::milliseconds(20, [&] { slots = maglev_table(members).size(); }));
+        table.add(std::to_string(count) + " backends", {ms, static_cast<double>(slots)});
     }
-    measure_plan("5,000 services x 3 backends", 5000, 3, rows);
-    measure_plan("1 service x 1,000 backends", 1, 1000, rows);
-    if (argc > 1 && std::strcmp(argv[1], "--json") == 0) {
-        for (std::size_t i = 0; i < rows.size(); ++i) {
-            std::printf("%s{\"what\": \"%s\", \"ms\": %.3f, \"steps\": %zu}%s\n", i == 0 ? "[" : " ", rows[i].what.c_str(), rows[i].ms, rows[i].steps,
-                        i + 1 == rows.size() ? "]" : ",");
-        }
-        return 0;
-    }
-    for (const Row& row : rows) {
-        std::printf("%-64s %10.3f ms %8zu steps\n", row.what.c_str(), row.ms, row.steps);
-    }
+}
+
+}  // namespace
+
+int main() {
+    bench::Report report;
+    measure_maglev(report.table("Maglev table", {{"CPU ms, best", 3}, {"slots"}}));
+    bench::Table& plans = report.table("plan", {{"CPU ms, best", 3}, {"steps"}});
+    measure_plan("5,000 services x 3 backends", 5000, 3, plans);
+    measure_plan("1 service x 1,000 backends", 1, 1000, plans);
+    report.print();
     return 0;
 }

