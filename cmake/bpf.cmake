@@ -3,10 +3,11 @@
 set(PST_BPF_FLAGS -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Werror -Wno-address-of-packed-member
     -I${PROJECT_SOURCE_DIR} -I/usr/include/${CMAKE_LIBRARY_ARCHITECTURE})
 
-# pst_bpf_object(SOURCE [SKELETON name]): SOURCE.o in generated/bpf and, if asked for, generated/bpf/NAME.skel.h. Target: pst_bpf_STEM.
+# pst_bpf_object(SOURCE [SKELETON name] [ON_DEMAND]): SOURCE.o in generated/bpf and, if asked for, generated/bpf/NAME.skel.h.
+# Target: pst_bpf_object_STEM, part of `all` unless ON_DEMAND.
 function(pst_bpf_object source)
-    cmake_parse_arguments(ARG "" "SKELETON" "" ${ARGN})
-    string(REGEX REPLACE "\\..*$" "" stem ${source})
+    cmake_parse_arguments(ARG "ON_DEMAND" "SKELETON" "" ${ARGN})
+    get_filename_component(stem ${source} NAME_WE)
     set(folder ${PROJECT_BINARY_DIR}/generated/bpf)
     set(object ${folder}/${stem}.bpf.o)
     set(input ${CMAKE_CURRENT_SOURCE_DIR}/${source})
@@ -22,5 +23,9 @@ function(pst_bpf_object source)
             DEPENDS ${object} COMMENT "BPF skeleton ${ARG_SKELETON}" VERBATIM)
         list(APPEND outputs ${skeleton})
     endif()
-    add_custom_target(pst_bpf_object_${stem} ALL DEPENDS ${outputs})
+    set(when ALL)
+    if(ARG_ON_DEMAND)
+        set(when)
+    endif()
+    add_custom_target(pst_bpf_object_${stem} ${when} DEPENDS ${outputs})
 endfunction()
