@@ -4,6 +4,7 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/ocsp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
@@ -18,6 +19,8 @@ namespace {
 
 constexpr std::size_t kPemBytesMax = 1U << 20;
 constexpr std::size_t kChainMax = 32;
+constexpr std::size_t kAuthoritiesMax = 512;  // a bundle of all public ones has about 150
+constexpr std::size_t kStapleBytesMax = 64 * 1024;
 
 template <auto Free>
 struct Deleter {
@@ -39,10 +42,10 @@ Bio reader(std::string_view text) { return Bio(BIO_new_mem_buf(text.data(), stat
 
 int no_passphrase(char*, int, int, void*) { return 0; }
 
-Result<std::vector<Cert>> read_chain(std::string_view pem) {
+Result<std::vector<Cert>> read_certificates(std::string_view pem, std::size_t most) {
     std::vector<Cert> chain;
     const Bio bio = reader(pem);
-    while (chain.size() <= kChainMax) {
+    while (chain.size() <= most) {
         Cert cert(PEM_read_bio_X509(bio.get(), nullptr, no_passphrase, nullptr));
         if (!cert) {
             break;
@@ -58,8 +61,8 @@ Result<std::vector<Cert>> read_chain(std::string_view pem) {
     if (chain.empty()) {
         return invalid("the certificate holds no PEM block of type CERTIFICATE");
     }
-    if (chain.size() > kChainMax) {
-        return invalid("the certificate chain is longer than " + std::to_string(kChainMax));
+    if (chain.size() > most) {
+        return invalid("there are more than " + std::to_string(most) + " certificates");
     }
     return chain;
 }
@@ -133,7 +136,7 @@ Result<Certificate> check_certificate(std::string_view chain_pem, std::string_vi
         return invalid("the certificate or key is larger than 1 MiB");
     }
     ERR_clear_error();
-    PST_TRY_ASSIGN(const std::vector<Cert> chain, read_chain(chain_pem));
+    PST_TRY_ASSIGN(const std::vector<Cert> chain, read_certificates(chain_pem, kChainMax));
     const Bio bio = reader(key_pem);
     const Key key(PEM_read_bio_PrivateKey(bio.get(), nullptr, no_passphrase, nullptr));
     if (!key) {
@@ -145,6 +148,37 @@ Result<Certificate> check_certificate(std::string_view chain_pem, std::string_vi
     PST_TRY_ASSIGN(std::string pem, encode(chain));
     const char* type = EVP_PKEY_get0_type_name(key.get());
     return Certificate{std::move(pem), names_of(chain.front().get()), type != nullptr ? type : ""};
+}
+
+Result<std::string> check_authorities(std::string_view pem) {
+    if (pem.size() > kPemBytesMax) {
+        return invalid("the bundle is larger than 1 MiB");
+    }
+    ERR_clear_error();
+    PST_TRY_ASSIGN(const std::vector<Cert> authorities, read_certificates(pem, kAuthoritiesMax));
+    return encode(authorities);
+}
+
+Status check_staple(std::string_view chain_pem, std::string_view der) {
+    using Response = std::unique_ptr<OCSP_RESPONSE, Deleter<OCSP_RESPONSE_free>>;
+    using Basic = std::unique_ptr<OCSP_BASICRESP, Deleter<OCSP_BASICRESP_free>>;
+    ERR_clear_error();
+    PST_TRY_ASSIGN(const std::vector<Cert> chain, read_certificates(chain_pem, kChainMax));
+    const auto* at = reinterpret_cast<const unsigned char*>(der.data());
+    const Response response(der.size() > kStapleBytesMax ? nullptr : d2i_OCSP_RESPONSE(nullptr, &at, static_cast<long>(der.size())));
+    if (!response || at != reinterpret_cast<const unsigned char*>(der.data()) + der.size()) {
+        return invalid("it is no OCSP response in DER");
+    }
+    const Basic basic(OCSP_response_status(response.get()) == OCSP_RESPONSE_STATUS_SUCCESSFUL ? OCSP_response_get1_basic(response.get()) : nullptr);
+    for (int i = 0; basic && i < OCSP_resp_count(basic.get()); ++i) {
+        ASN1_INTEGER* serial = nullptr;
+        const OCSP_SINGLERESP* single = OCSP_resp_get0(basic.get(), i);
+        OCSP_id_get0_info(nullptr, nullptr, nullptr, &serial, const_cast<OCSP_CERTID*>(OCSP_SINGLERESP_get0_id(single)));
+        if (ASN1_INTEGER_cmp(serial, X509_get0_serialNumber(chain.front().get())) == 0) {
+            return success();
+        }
+    }
+    return invalid("the OCSP response tells nothing of this certificate");
 }
 
 }  // namespace penstock::check

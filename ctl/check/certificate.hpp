@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Is a certificate chain with its key fit to serve? Pure: no file, no clock (an expired certificate is served, as clients may be
+// Is a certificate chain with its key fit to serve, a bundle to verify by, a response to staple? Pure: no file, no clock (an expired certificate is served, as clients may be
 // told so), no trust decision. Refuses what a TLS library would refuse later, with a sentence that can be shown to the owner.
 // Invariant: neither result nor error holds any byte of the private key.
 #pragma once
@@ -20,5 +20,11 @@ struct Certificate {
 
 // Parses both and proves that the key belongs to the first certificate. Errc::invalid with a sentence otherwise.
 [[nodiscard]] Result<Certificate> check_certificate(std::string_view chain_pem, std::string_view key_pem);
+
+// A bundle of certificate authorities, re-encoded. One block that cannot be read refuses it all: who is missing would be hard to find.
+[[nodiscard]] Result<std::string> check_authorities(std::string_view pem);
+
+// Whether a DER response of OCSP is one about the first certificate of the chain. Not whether it is fresh: there is no clock here.
+[[nodiscard]] Status check_staple(std::string_view chain_pem, std::string_view der);
 
 }  // namespace penstock::check

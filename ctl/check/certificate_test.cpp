@@ -3,6 +3,7 @@
 
 #include <openssl/ec.h>
 #include <openssl/evp.h>
+#include <openssl/ocsp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
@@ -27,10 +28,10 @@ std::string text_of(BIO* bio) {
 }
 
 // A self-signed certificate; `sans` in OpenSSL's form ("DNS:a,DNS:b") or empty.
-Pair make(const char* common_name, const std::string& sans) {
+Pair make(const char* common_name, const std::string& sans, long serial = 1) {
     EVP_PKEY* key = EVP_EC_gen("P-256");
     X509* cert = X509_new();
-    ASN1_INTEGER_set(X509_get_serialNumber(cert), 1);
+    ASN1_INTEGER_set(X509_get_serialNumber(cert), serial);
     X509_gmtime_adj(X509_getm_notBefore(cert), 0);
     X509_gmtime_adj(X509_getm_notAfter(cert), 3600);
     X509_set_pubkey(cert, key);
@@ -104,6 +105,56 @@ TEST_CASE("check: what cannot serve is refused with a sentence and without the k
         CHECK(result.error().what.find(row.says) != std::string::npos);
         CHECK(result.error().report().find("PRIVATE KEY") == std::string::npos);
     }
+}
+
+TEST_CASE("check: a bundle of authorities is whole or refused") {
+    const Pair one = make("one", "");
+    const Pair two = make("two", "");
+    const auto bundle = check_authorities("# comment\n" + one.cert + two.cert);
+    REQUIRE(bundle.ok());
+    CHECK(*bundle == one.cert + two.cert);
+    CHECK_FALSE(check_authorities("").ok());
+    CHECK_FALSE(check_authorities(one.cert + "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").ok());
+    CHECK(check_authorities(std::string(2U << 20, 'x')).error().what == "the bundle is larger than 1 MiB");
+}
+
+// A response that says "good" of a certificate, signed by its own key.
+std::string staple_of(const Pair& pair) {
+    BIO* cert_bio = BIO_new_mem_buf(pair.cert.data(), static_cast<int>(pair.cert.size()));
+    BIO* key_bio = BIO_new_mem_buf(pair.key.data(), static_cast<int>(pair.key.size()));
+    X509* cert = PEM_read_bio_X509(cert_bio, nullptr, nullptr, nullptr);
+    EVP_PKEY* key = PEM_read_bio_PrivateKey(key_bio, nullptr, nullptr, nullptr);
+    OCSP_BASICRESP* basic = OCSP_BASICRESP_new();
+    OCSP_CERTID* id = OCSP_cert_to_id(EVP_sha1(), cert, cert);
+    ASN1_TIME* now = X509_gmtime_adj(nullptr, 0);
+    OCSP_basic_add1_status(basic, id, V_OCSP_CERTSTATUS_GOOD, 0, nullptr, now, nullptr);
+    OCSP_basic_sign(basic, cert, key, EVP_sha256(), nullptr, 0);
+    OCSP_RESPONSE* response = OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, basic);
+    unsigned char* der = nullptr;
+    const int size = i2d_OCSP_RESPONSE(response, &der);
+    std::string out(reinterpret_cast<char*>(der), static_cast<std::size_t>(size));
+    OPENSSL_free(der);
+    OCSP_RESPONSE_free(response);
+    ASN1_TIME_free(now);
+    OCSP_CERTID_free(id);
+    OCSP_BASICRESP_free(basic);
+    EVP_PKEY_free(key);
+    X509_free(cert);
+    BIO_free(key_bio);
+    BIO_free(cert_bio);
+    return out;
+}
+
+TEST_CASE("check: a staple is an OCSP response about the certificate") {
+    const Pair pair = make("one", "", 1);
+    const Pair other = make("two", "", 2);
+    const std::string der = staple_of(pair);
+    CHECK(check_staple(pair.cert, der).ok());
+    CHECK(check_staple(other.cert, der).error().what == "the OCSP response tells nothing of this certificate");
+    CHECK(check_staple(pair.cert, der + "x").error().what == "it is no OCSP response in DER");
+    CHECK_FALSE(check_staple(pair.cert, "").ok());
+    CHECK_FALSE(check_staple(pair.cert, der.substr(0, der.size() / 2)).ok());
+    CHECK_FALSE(check_staple(pair.cert, std::string("\x30\x03\x0a\x01\x06", 5)).ok());  // "unauthorized"
 }
 
 }  // namespace
