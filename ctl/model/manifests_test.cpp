@@ -13,6 +13,8 @@ namespace {
 const std::string kGateway = "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: edge}\nspec:\n  gatewayClassName: penstock\n";
 const std::string kRoute = "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: r}\nspec:\n";
 
+const std::string kPolicy = "apiVersion: gateway.networking.k8s.io/v1\nkind: BackendTLSPolicy\nmetadata: {name: p}\nspec:\n  validation: {hostname: a.b, wellKnownCACertificates: System}\n";
+
 std::string all_text(const ParseResult& result) {
     std::string text;
     for (const Diagnostic& diagnostic : result.diagnostics) {
@@ -50,6 +52,20 @@ TEST_CASE("manifests: faults are told with file, line and path") {
          "ReplacePrefixMatch needs exactly one match"},
         {"apiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\nmetadata: {name: r}\nspec: {rules: [{filters: [{type: URLRewrite, urlRewrite: {hostname: a.b}}]}]}\n",
          "a GRPCRoute has no filter of type URLRewrite"},
+        {kRoute + "  rules: [{sessionPersistence: {type: Header}}]\n", "spec.rules[0].sessionPersistence.header: must be set with type Header"},
+        {kRoute + "  rules: [{sessionPersistence: {header: {name: X}}}]\n", "header: must not be set with type Cookie"},
+        {kRoute + "  rules: [{sessionPersistence: {type: Header, header: {name: X}, cookie: {}}}]\n", "cookie: must not be set with type Header"},
+        {kRoute + "  rules: [{sessionPersistence: {cookie: {lifetimeType: Permanent}}}]\n", "absoluteTimeout: must be set with a cookie of lifetimeType Permanent"},
+        {kRoute + "  rules: [{sessionPersistence: {cookie: {name: \"a b\"}}}]\n", "is not a name of a cookie or header"},
+        {kRoute + "  rules: [{sessionPersistence: {cookie: {path: \"/;\"}}}]\n", "is not a path of a cookie"},
+        {kRoute + "  rules: [{retry: {codes: [500, 500]}}]\n", "spec.rules[0].retry.codes[1]: has the same value as codes[0]"},
+        {kRoute + "  rules: [{filters: [{type: CORS, cors: {allowOrigins: [\"https://a.b\", \"*\"]}}]}]\n", "allowOrigins: '*' must stand alone"},
+        {kRoute + "  rules: [{filters: [{type: CORS, cors: {allowOrigins: [\"ftp://a.b\"]}}]}]\n", "allowOrigins[0]: \"ftp://a.b\" is not an origin"},
+        {kRoute + "  rules: [{filters: [{type: CORS, cors: {allowOrigins: [\"https://a.*.b\"]}}]}]\n", "is not an origin"},
+        {kRoute + "  rules: [{filters: [{type: CORS, cors: {allowMethods: [get]}}]}]\n", "allowMethods[0]"},
+        {kPolicy + "  targetRefs: [{group: \"\", kind: Service, name: s}, {group: \"\", kind: Service, name: s, sectionName: a}]\n", "every reference to s needs a sectionName"},
+        {kPolicy + "  targetRefs: [{group: \"\", kind: Service, name: s}, {group: \"\", kind: Service, name: s}]\n", "has the same target and sectionName as"},
+        {"apiVersion: gateway.networking.k8s.io/v1\nkind: BackendTLSPolicy\nmetadata: {name: p}\nspec: {targetRefs: [{group: \"\", kind: Service, name: s}], validation: {hostname: a.b, wellKnownCACertificates: Public}}\n", "neither System nor"},
         {kRoute + "  hostnames: [\"*.\"]\n", "spec.hostnames[0]: \"*.\" is not a host name"},
         {"apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {tls.key: \"not base64!\"}\n", "data.tls.key: is not base64"},
         {"apiVersion: v1\nkind: Service\nmetadata: {name: S_1}\nspec: {}\n", "metadata.name: \"S_1\" is not a name"},

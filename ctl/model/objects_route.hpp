@@ -48,18 +48,19 @@ struct HttpRetry {
 };
 
 struct SessionCookie {
-    std::string name;
+    std::string name;                       // "": one of its own for each rule
     std::string lifetime_type = "Session";  // Session, Permanent
     std::string path = "/";
 };
 
-// experimental; the deprecated sessionName and cookieConfig are read into name and cookie.
+// experimental; the deprecated sessionName and cookieConfig are read into the name of what `type` says and into cookie.
 struct SessionPersistence {
     std::string type = "Cookie";  // Cookie, Header
     std::optional<std::uint32_t> absolute_timeout_ms;
     std::optional<std::uint32_t> idle_timeout_ms;
     std::optional<SessionCookie> cookie;
-    std::string header_name;
+    std::string header_name;      // not empty with Header
+    std::string session_name;     // deprecated: the name where cookie or header has none
 };
 
 struct HttpRule {

@@ -147,6 +147,9 @@ const Table<GatewayTls>& table_of(const GatewayTls*) {
              }
              if (const Value* ports = value.find("perPort")) {
                  read_value(at.member("perPort", ports->line()), *ports, out.frontend_ports);
+                 if (!out.frontend_ports.empty()) {
+                     check_unique(at, "perPort", out.frontend_ports, "port", [](const FrontendPort& entry) { return entry.port; });
+                 }
              }
          })},
         {}, {}};
@@ -208,7 +211,9 @@ const Table<BackendTlsValidation>& table_of(const BackendTlsValidation*) {
     static const FieldsOf<BackendTlsValidation> f;
     static const Table<BackendTlsValidation> table = {
         {f.optional("caCertificateRefs", &BackendTlsValidation::ca_certificate_refs, items{0, 8}),
-         f.optional("wellKnownCACertificates", &BackendTlsValidation::well_known_ca_certificates), f.required("hostname", &BackendTlsValidation::hostname, hostname()),
+         f.optional("wellKnownCACertificates", &BackendTlsValidation::well_known_ca_certificates, [](const std::string& name) {
+             return name.empty() || name == "System" || is_prefixed_path(name) ? std::string() : quoted(name) + " is neither System nor a name like example.com/name";
+         }), f.required("hostname", &BackendTlsValidation::hostname, hostname()),
          f.optional("subjectAltNames", &BackendTlsValidation::subject_alt_names, items{0, 5})},
         {[](const At& at, const BackendTlsValidation& validation) {
             if (validation.ca_certificate_refs.empty() == validation.well_known_ca_certificates.empty()) {
@@ -218,10 +223,27 @@ const Table<BackendTlsValidation>& table_of(const BackendTlsValidation*) {
     return table;
 }
 
+namespace {
+// Of one object either all or one: two parts of it by their sections, or the whole.
+void check_targets(const At& at, const BackendTlsPolicy& policy) {
+    auto object = [](const PolicyTarget& target) { return target.group + "/" + target.kind + "/" + target.name; };
+    check_unique(at, "targetRefs", policy.target_refs, "target and sectionName",
+                 [&](const PolicyTarget& target) { return object(target) + "/" + target.section_name.value_or(""); });
+    for (const PolicyTarget& one : policy.target_refs) {
+        for (const PolicyTarget& other : policy.target_refs) {
+            if (object(one) == object(other) && one.section_name.has_value() != other.section_name.has_value()) {
+                at.member("targetRefs", at.line).error("every reference to " + one.name + " needs a sectionName, as there are several");
+                return;
+            }
+        }
+    }
+}
+}  // namespace
+
 const Table<BackendTlsPolicy>& table_of(const BackendTlsPolicy*) {
     static const FieldsOf<BackendTlsPolicy> f;
     static const Table<BackendTlsPolicy> table = {{f.required("targetRefs", &BackendTlsPolicy::target_refs, items{1, 16}), f.required("validation", &BackendTlsPolicy::validation),
-                                                   f.optional("options", &BackendTlsPolicy::options, items{0, 16})}, {}, {}};
+                                                   f.optional("options", &BackendTlsPolicy::options, items{0, 16})}, {check_targets}, {}};
     return table;
 }
 

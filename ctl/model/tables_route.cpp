@@ -106,6 +106,30 @@ void check_rule_names(const At& at, const Route& route) {
     }
 }
 
+// A cookie's name and a header's are tokens both; "" is no name.
+std::string session_name(const std::string& name) { return name.empty() || is_token(name) ? "" : quoted(name) + " is not a name of a cookie or header"; }
+
+std::string cookie_path(const std::string& path) {
+    const bool good = path.starts_with('/') && std::all_of(path.begin(), path.end(), [](char c) { return c > ' ' && c < 127 && c != ';'; });
+    return good ? "" : quoted(path) + " is not a path of a cookie";
+}
+
+void check_persistence(const At& at, const SessionPersistence& persistence) {
+    const bool cookie = persistence.type == "Cookie";
+    if (!cookie && persistence.cookie) {
+        at.member("cookie", at.line).error("must not be set with type Header");
+    }
+    if (cookie && !persistence.header_name.empty()) {
+        at.member("header", at.line).error("must not be set with type Cookie");
+    }
+    if (!cookie && persistence.header_name.empty() && persistence.session_name.empty()) {
+        at.member("header", at.line).error("must be set with type Header");
+    }
+    if (persistence.cookie && persistence.cookie->lifetime_type == "Permanent" && !persistence.absolute_timeout_ms) {
+        at.member("absoluteTimeout", at.line).error("must be set with a cookie of lifetimeType Permanent");
+    }
+}
+
 bool has_bad_path(const std::string& path) {
     for (const char* bad : {"//", "/./", "/../", "%2f", "%2F", "#"}) {
         if (path.find(bad) != std::string::npos) {
@@ -185,14 +209,19 @@ const Table<HttpRetry>& table_of(const HttpRetry*) {
     static const FieldsOf<HttpRetry> f;
     static const Table<HttpRetry> table = {{f.optional("codes", &HttpRetry::codes, each(range(400, 599, "is no status from 400 to 599"))),
                                             f.optional("attempts", &HttpRetry::attempts, range(0, 2147483647, "is negative")), f.optional("backoff", &HttpRetry::backoff_ms)},
-                                           {}, {}};
+                                           {[](const At& at, const HttpRetry& retry) {
+                                               if (!retry.codes.empty()) {
+                                                   check_unique(at, "codes", retry.codes, "value", [](std::int32_t code) { return code; });
+                                               }
+                                           }}, {}};
     return table;
 }
 
 const Table<SessionCookie>& table_of(const SessionCookie*) {
     static const FieldsOf<SessionCookie> f;
-    static const Table<SessionCookie> table = {{f.optional("name", &SessionCookie::name, length(0, 128)), f.optional("lifetimeType", &SessionCookie::lifetime_type, one_of({"Session", "Permanent"})),
-                                                f.optional("path", &SessionCookie::path)},
+    static const Table<SessionCookie> table = {{f.optional("name", &SessionCookie::name, session_name),
+                                                f.optional("lifetimeType", &SessionCookie::lifetime_type, one_of({"Session", "Permanent"})),
+                                                f.optional("path", &SessionCookie::path, length(0, 1024), cookie_path)},
                                                {}, {}};
     return table;
 }
@@ -202,13 +231,17 @@ const Table<SessionPersistence>& table_of(const SessionPersistence*) {
     static const Table<SessionPersistence> table = {
         {f.optional("type", &SessionPersistence::type, one_of({"Cookie", "Header"})), f.optional("absoluteTimeout", &SessionPersistence::absolute_timeout_ms),
          f.optional("idleTimeout", &SessionPersistence::idle_timeout_ms), f.optional("cookie", &SessionPersistence::cookie), f.optional("cookieConfig", &SessionPersistence::cookie),
-         f.optional("sessionName", &SessionPersistence::header_name, length(0, 128)),
+         f.optional("sessionName", &SessionPersistence::session_name, session_name),
          f.custom("header", false, [](const At& at, const Value& value, SessionPersistence& out) {
-             if (const Value* name = value.find("name")) {
-                 read_value(at.member("name", name->line()), *name, out.header_name);
+             const Value* name = value.find("name");
+             const At place = at.member("name", value.line());
+             if (name == nullptr) {
+                 place.error("is missing");
+             } else if (read_value(place, *name, out.header_name)) {
+                 run_check(place, *name, out.header_name, session_name);
              }
          })},
-        {}, {}};
+        {check_persistence}, {}};
     return table;
 }
 

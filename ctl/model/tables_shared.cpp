@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // References, selectors and filters.
+#include <cctype>
+
 #include "ctl/model/tables.hpp"
 
 namespace penstock::model {
@@ -154,12 +156,41 @@ const Table<MirrorFilter>& table_of(const MirrorFilter*) {
     return table;
 }
 
+namespace {
+// "*", or http or https with a host, whose name may begin with "*." or be "*", and a port.
+std::string cors_origin(const std::string& text) {
+    std::string_view rest = text;
+    for (const std::string_view scheme : {"https://", "http://"}) {
+        if (rest.starts_with(scheme)) {
+            rest.remove_prefix(scheme.size());
+            break;
+        }
+    }
+    const std::size_t colon = rest.find(':');
+    const std::string_view port = colon == std::string_view::npos ? "1" : rest.substr(colon + 1);
+    std::string_view host = rest.substr(0, colon);
+    host = host == "*" ? "a" : host.starts_with("*.") ? host.substr(2) : host;
+    const bool named = !host.empty() && host.front() != '.' && host.back() != '.' && host.find("..") == std::string_view::npos &&
+                       std::all_of(host.begin(), host.end(), [](unsigned char c) { return std::isalnum(c) != 0 || c == '-' || c == '.'; });
+    const bool numbered = !port.empty() && port.size() <= 5 && std::all_of(port.begin(), port.end(), [](unsigned char c) { return std::isdigit(c) != 0; });
+    return text == "*" || (rest.size() != text.size() && named && numbered) ? "" : quoted(text) + " is not an origin like https://example.com";
+}
+
+// "*" stands for all and so alone.
+std::string star_alone(const std::vector<std::string>& list) {
+    return list.size() > 1 && std::find(list.begin(), list.end(), "*") != list.end() ? "'*' must stand alone" : "";
+}
+
+StringCheck cors_header() { return matches(is_token, "is not a header's name"); }
+}  // namespace
+
 const Table<CorsFilter>& table_of(const CorsFilter*) {
     static const FieldsOf<CorsFilter> f;
+    static const StringCheck method = one_of({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "*"});
     static const Table<CorsFilter> table = {
-        {f.optional("allowOrigins", &CorsFilter::allow_origins, items{0, 64}), f.optional("allowCredentials", &CorsFilter::allow_credentials),
-         f.optional("allowMethods", &CorsFilter::allow_methods, items{0, 9}), f.optional("allowHeaders", &CorsFilter::allow_headers, items{0, 64}),
-         f.optional("exposeHeaders", &CorsFilter::expose_headers, items{0, 64}), f.optional("maxAge", &CorsFilter::max_age_s, range(1, 2147483647, "is not positive"))},
+        {f.optional("allowOrigins", &CorsFilter::allow_origins, items{0, 64}, star_alone, each(cors_origin)), f.optional("allowCredentials", &CorsFilter::allow_credentials),
+         f.optional("allowMethods", &CorsFilter::allow_methods, items{0, 9}, star_alone, each(method)), f.optional("allowHeaders", &CorsFilter::allow_headers, items{0, 64}, star_alone, each(cors_header())),
+         f.optional("exposeHeaders", &CorsFilter::expose_headers, items{0, 64}, each(cors_header())), f.optional("maxAge", &CorsFilter::max_age_s, range(1, 2147483647, "is not positive"))},
         {}, {}};
     return table;
 }
