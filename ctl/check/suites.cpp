@@ -46,7 +46,7 @@ const std::vector<Suite>& known_suites() {
 
 Error unknown(const char* what, const std::string& name) {
     ERR_clear_error();
-    return Error{.code = Errc::invalid, .what = std::string(what) + " " + name + " is not known to OpenSSL " + OpenSSL_version(OPENSSL_VERSION_STRING)};
+    return Error{.code = Errc::invalid, .what = std::string(what) + " " + name + " is not known to the OpenSSL of this machine"};
 }
 
 }  // namespace

@@ -75,7 +75,7 @@ void choose(GatewayFront& gateway, const Options& options) {
 using Place = std::tuple<IpAddress, Transport, std::uint16_t>;
 
 struct Claims {
-    std::map<Place, std::size_t> owner;  // index of the Gateway
+    std::map<Place, std::size_t> owner;  // index of the Gateway; kNone: ours
     std::size_t listeners = 0;
 };
 
@@ -91,7 +91,8 @@ void place(Front& front, std::size_t index, Listener& listener, Claims& claims) 
         if (found->second == index) {
             listener.addresses.push_back(ip);
         } else if (lost.empty()) {
-            lost = "port " + std::to_string(listener.spec->port) + " of " + ip.text() + " belongs to " + gateway_name(front.gateways[found->second]);
+            const std::string owner = found->second == kNone ? "the metrics of this edge" : gateway_name(front.gateways[found->second]);
+            lost = "port " + std::to_string(listener.spec->port) + " of " + ip.text() + " belongs to " + owner;
         }
     }
     if (lost.empty()) {
@@ -111,6 +112,9 @@ bool over_limits(const GatewayFront& gateway, const Claims& claims, std::size_t 
 
 std::vector<ClaimedAddress> assign_addresses(Front& front, const Options& options) {
     Claims claims;
+    if (options.metrics) {
+        claims.owner.emplace(Place{options.metrics->address, Transport::tcp, options.metrics->port}, kNone);
+    }
     std::map<IpAddress, ClaimedAddress> claimed;
     const std::set<IpAddress> own(options.node_addresses.begin(), options.node_addresses.end());
     for (std::size_t i = 0; i < front.gateways.size(); ++i) {

@@ -9,13 +9,14 @@
 namespace penstock::compile {
 namespace {
 
+constexpr std::string_view kWebSocketOverTls = "kubernetes.io/wss";
 constexpr std::string_view kProtocolNames[] = {"http1", "http2", "websocket", "raw"};
 
 std::string quote(std::string_view kind, std::string_view ns, std::string_view name) {
     return std::string(kind) + " " + std::string(ns) + "/" + std::string(name);
 }
 
-Resolved unresolved(ConditionReason reason, std::string message) { return {std::nullopt, Condition{reason, std::move(message)}}; }
+Resolved unresolved(ConditionReason reason, std::string message) { return {std::nullopt, Condition{reason, std::move(message)}, {}}; }
 
 fb::BackendProtocol protocol_of(const Asker& asker, const model::ServicePort& port) {
     if (!asker.http) {
@@ -24,7 +25,8 @@ fb::BackendProtocol protocol_of(const Asker& asker, const model::ServicePort& po
     if (asker.grpc || port.app_protocol == "kubernetes.io/h2c") {
         return fb::BackendProtocol::Http2;
     }
-    return port.app_protocol == "kubernetes.io/ws" ? fb::BackendProtocol::WebSocket : fb::BackendProtocol::Http1;
+    const bool websocket = port.app_protocol == "kubernetes.io/ws" || port.app_protocol == kWebSocketOverTls;
+    return websocket ? fb::BackendProtocol::WebSocket : fb::BackendProtocol::Http1;
 }
 
 const model::EndpointPort* port_in(const model::EndpointSlice& slice, const model::ServicePort& port) {
@@ -88,9 +90,37 @@ std::vector<SetEndpoint> endpoints_of(const std::vector<std::shared_ptr<const mo
     return endpoints;
 }
 
+// All but ids and endpoints.
+fb::BackendSetT content_of(BackendSet& set, const ServedSet& wanted) {
+    fb::BackendSetT content;
+    content.object = std::make_unique<fb::ObjectRefT>(ref_of(*set.service));
+    content.port = wanted.use.port;
+    content.protocol = wanted.use.protocol;
+    content.balance = set.settings.balance;
+    content.hash_header = set.settings.hash_header;
+    content.connections_max = set.settings.connections_max;
+    content.proxy_protocol = set.settings.proxy_protocol;
+    content.health = std::make_unique<fb::PassiveHealthT>(set.settings.health);
+    if (wanted.tls) {
+        content.tls = std::make_unique<fb::BackendTlsT>(*wanted.tls);
+        set.trust = wanted.tls->trust;
+        set.client_certificate = wanted.tls->client_certificate;
+    }
+    return content;
+}
+
+std::unique_ptr<fb::BackendEndpointT> entry_of(const SetEndpoint& endpoint, std::uint32_t id) {
+    auto entry = std::make_unique<fb::BackendEndpointT>();
+    entry->address = std::make_unique<fb::Address>(to_fb(endpoint.endpoint.address));
+    entry->port = endpoint.endpoint.port;
+    entry->state = endpoint.draining ? fb::EndpointState::Draining : fb::EndpointState::Ready;
+    entry->id = id;
+    return entry;
+}
+
 }  // namespace
 
-Resolved Backends::resolve(const Asker& asker, const model::BackendRef& ref) const {
+Resolved Backends::resolve(const Asker& asker, const model::BackendObjectRef& ref) const {
     const std::string ns = ref.ns.value_or(std::string(asker.ns));
     if (!ref.group.empty() || ref.kind != "Service") {
         return unresolved(ConditionReason::RouteResolvedRefs_invalid_kind,
@@ -125,55 +155,53 @@ Resolved Backends::resolve(const Asker& asker, const model::BackendRef& ref) con
     if (port == nullptr) {
         return unresolved(ConditionReason::RouteResolvedRefs_backend_not_found, wanted + " does not exist");
     }
-    SetUse found{{}, ns, ref.name, static_cast<std::uint16_t>(port->port), asker.transport, protocol_of(asker, *port)};
-    const std::string_view spoken = asker.transport == Transport::udp ? "udp" : kProtocolNames[static_cast<std::size_t>(found.protocol)];
-    found.key = ns + "/" + ref.name + "/" + std::to_string(port->port) + "/" + std::string(spoken);
-    const bool withheld = asker.http && world_->has_tls_policy(ns, ref.name, port->name);
-    return {std::move(found), std::nullopt, withheld};
+    if (asker.http && port->app_protocol == kWebSocketOverTls && !world_->has_tls_policy(ns, ref.name, port->name)) {
+        return unresolved(ConditionReason::RouteResolvedRefs_unsupported_protocol, wanted + " speaks TLS, and no BackendTLSPolicy says how to verify it");
+    }
+    Resolved resolved;
+    resolved.use = SetUse{{}, ns, ref.name, static_cast<std::uint16_t>(port->port), port->name, asker.transport, protocol_of(asker, *port)};
+    const std::string_view spoken = asker.transport == Transport::udp ? "udp" : kProtocolNames[static_cast<std::size_t>(resolved.use->protocol)];
+    resolved.use->key = ns + "/" + ref.name + "/" + std::to_string(port->port) + "/" + std::string(spoken);
+    ServiceSettings settings;
+    resolved.annotations = read_service(service.object->meta.annotations, settings);
+    return resolved;
 }
 
-void Backends::use(const SetUse& use) {
-    const auto [place, added] = sets_.try_emplace(use.key);
+void Backends::use(const ServedSet& set) {
+    const auto [place, added] = sets_.try_emplace(set.key);
     if (added) {
-        place->second = make(use);
+        place->second = make(set);
     }
 }
 
-BackendSetPtr Backends::make(const SetUse& use) {
+BackendSetPtr Backends::make(const ServedSet& wanted) {
+    const SetUse& use = wanted.use;
     const Typed<model::Service> service = world_->service(use.ns, use.service);
     const auto& slices = world_->slices(use.ns, use.service);
-    const auto before = previous_ != nullptr ? previous_->find(use.key) : BackendSets::const_iterator();
-    if (previous_ != nullptr && before != previous_->end() && before->second->service == service.object && before->second->slices == slices) {
-        const BackendSet& same = *before->second;
-        set_ids_->take(use.key);
-        std::for_each(same.id_names.begin(), same.id_names.end(), [&](const std::string& name) { endpoint_ids_->take(name); });
-        return before->second;
+    const BackendSetPtr before = previous_ != nullptr && previous_->contains(wanted.key) ? previous_->at(wanted.key) : nullptr;
+    if (before && before->service == service.object && before->slices == slices && before->policy == wanted.policy) {
+        set_ids_->take(wanted.key);
+        std::for_each(before->id_names.begin(), before->id_names.end(), [&](const std::string& name) { endpoint_ids_->take(name); });
+        return before;
     }
     auto set = std::make_shared<BackendSet>();
     set->service = service.object;
     set->slices = slices;
-    set->use = use;
-    fb::BackendSetT content;
+    set->policy = wanted.policy;
+    (void)read_service(service.object->meta.annotations, set->settings);  // routes tell of the faults
     for (const model::ServicePort& port : service.spec->ports) {
         if (port.port == use.port && (port.protocol == "UDP") == (use.transport == Transport::udp)) {
             set->endpoints = endpoints_of(slices, port);
             break;
         }
     }
-    content.object = std::make_unique<fb::ObjectRefT>(ref_of(*service.object));
-    content.port = use.port;
-    content.protocol = use.protocol;
-    content.id = set_ids_->take(use.key).value_or(0);
+    fb::BackendSetT content = content_of(*set, wanted);
+    content.id = set_ids_->take(wanted.key).value_or(0);
     for (const SetEndpoint& endpoint : set->endpoints) {
         set->id_names.push_back(endpoint.endpoint.text());
-        auto entry = std::make_unique<fb::BackendEndpointT>();
-        entry->address = std::make_unique<fb::Address>(to_fb(endpoint.endpoint.address));
-        entry->port = endpoint.endpoint.port;
-        entry->state = endpoint.draining ? fb::EndpointState::Draining : fb::EndpointState::Ready;
-        entry->id = endpoint_ids_->take(set->id_names.back()).value_or(0);
-        content.endpoints.push_back(std::move(entry));
+        content.endpoints.push_back(entry_of(endpoint, endpoint_ids_->take(set->id_names.back()).value_or(0)));
     }
-    set->part = make_part<fb::BackendSet>(fb::PartKind::Backends, use.key, *content.object, content, previous_parts_);
+    set->part = make_part<fb::BackendSet>(fb::PartKind::Backends, wanted.key, *content.object, content, previous_parts_);
     return set;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // From a backendRef to the endpoints of a Service port. Endpoints come from EndpointSlices alone: cluster addresses, selectors and
 // Service types play no part. A reference that does not resolve says why; a Service without endpoints does resolve.
-// Invariant: sets are shared: one per Service port and protocol, whoever refers to it.
+// Invariant: sets are shared: one per Service port, protocol and way of TLS, whoever refers to it.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "ctl/compile/annotations.hpp"
 #include "ctl/compile/ids.hpp"
 #include "ctl/compile/parts.hpp"
 #include "ctl/compile/status.hpp"
@@ -29,21 +30,33 @@ struct SetEndpoint {
 
 // What a reference resolved to: one port of one Service, and how it is spoken to.
 struct SetUse {
-    std::string key;  // of the Backends part: "ns/name/port/protocol"
+    std::string key;  // "ns/name/port/protocol"
     std::string ns;
     std::string service;
     std::uint16_t port = 0;
+    std::string port_name;
     Transport transport = Transport::tcp;
     fb::BackendProtocol protocol = fb::BackendProtocol::Raw;
 };
 
-// The endpoints of one SetUse, and the part made of them.
+// A set as some listeners speak to it: in plain text, or by TLS.
+struct ServedSet {
+    std::string key;  // of the Backends part: use.key and what TLS adds
+    SetUse use;
+    std::shared_ptr<const model::Object> policy;  // null: plain
+    std::shared_ptr<const fb::BackendTlsT> tls;   // null: plain
+};
+
+// The endpoints of one ServedSet, and the part made of them.
 struct BackendSet {
     // What it was made of; the same objects give the same set.
     std::shared_ptr<const model::Object> service;
     std::vector<std::shared_ptr<const model::Object>> slices;
+    std::shared_ptr<const model::Object> policy;
 
-    SetUse use;
+    ServiceSettings settings;
+    std::string trust;               // key of the Trust part that it needs; "" without TLS
+    std::string client_certificate;  // key of the Certificates part
     std::vector<SetEndpoint> endpoints;  // by endpoint, unique
     std::vector<std::string> id_names;   // of the endpoints, in their order
     MadePartPtr part;
@@ -63,7 +76,7 @@ struct Asker {
 struct Resolved {
     std::optional<SetUse> use;       // nothing: unresolved
     std::optional<Condition> fault;  // of the route's ResolvedRefs
-    bool withheld = false;           // TLS is asked for: it must not be spoken to in plain text
+    AnnotationFaults annotations;    // of the Service
 };
 
 class Backends {
@@ -72,14 +85,14 @@ public:
     Backends(const World& world, const BackendSets* previous, const MadeParts* previous_parts, IdTaker& set_ids, IdTaker& endpoint_ids)
         : world_(&world), previous_(previous), previous_parts_(previous_parts), set_ids_(&set_ids), endpoint_ids_(&endpoint_ids) {}
 
-    [[nodiscard]] Resolved resolve(const Asker& asker, const model::BackendRef& ref) const;
+    [[nodiscard]] Resolved resolve(const Asker& asker, const model::BackendObjectRef& ref) const;
     // Makes the set if it is not there yet. Only what is served gets one.
-    void use(const SetUse& use);
+    void use(const ServedSet& set);
     // All sets in use, by key.
     [[nodiscard]] const BackendSets& sets() const { return sets_; }
 
 private:
-    BackendSetPtr make(const SetUse& use);
+    BackendSetPtr make(const ServedSet& set);
 
     const World* world_;
     const BackendSets* previous_;

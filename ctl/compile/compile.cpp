@@ -4,8 +4,9 @@
 #include <unordered_map>
 
 #include "ctl/compile/addresses.hpp"
+#include "ctl/compile/backend_tls.hpp"
 #include "ctl/compile/backends.hpp"
-#include "ctl/compile/certificates.hpp"
+#include "ctl/compile/edge.hpp"
 #include "ctl/compile/hosts.hpp"
 #include "ctl/compile/listeners.hpp"
 #include "ctl/compile/root.hpp"
@@ -25,7 +26,8 @@ struct Cache {
     BackendSets sets;
     MadeHosts hosts;
     MadeParts parts;
-    CertificateCache certificates;
+    MaterialCache material;
+    std::string policies;  // BackendPolicies::fingerprint()
 };
 
 namespace {
@@ -123,7 +125,10 @@ Compiled compile(const model::Store& store, const Options& options, const Compil
 
     const World world(store);
     Takers ids(previous != nullptr ? previous->ids : Ids{}, options.limits);
-    Front front = make_front(world, options, cache->certificates, before != nullptr ? &before->certificates : nullptr);
+    Material material(world, cache->material, before != nullptr ? &before->material : nullptr);
+    Front front = make_front(world, options, material);
+    const BackendPolicies policies(world, material);
+    cache->policies = policies.fingerprint(front);
     Compiled out;
     out.addresses = assign_addresses(front, options);
 
@@ -133,13 +138,15 @@ Compiled compile(const model::Store& store, const Options& options, const Compil
     count_attached(front, routes);
 
     const auto hosts = gather_hosts(front, routes);
-    use_backends(front, hosts, backends);
+    use_backends({front, policies}, hosts, backends);
+    const auto tracing = resolve_tracing(front, backends);
     const std::vector<std::uint32_t> listener_ids = number_listeners(front, ids.listeners);
-    MadeSnapshot made = make_snapshot({front, hosts, backends.sets(), listener_ids, before != nullptr ? &before->parts : nullptr,
-                                       before != nullptr ? &before->hosts : nullptr, previous != nullptr ? &previous->snapshot : nullptr});
+    const bool same_policies = before != nullptr && before->policies == cache->policies;
+    MadeSnapshot made = make_snapshot({front, options, hosts, backends.sets(), policies, tracing, listener_ids, before != nullptr ? &before->parts : nullptr,
+                                       same_policies ? &before->hosts : nullptr, previous != nullptr ? &previous->snapshot : nullptr});
     SteerContext steer{front, hosts, backends.sets(), options, listener_ids, ids.services, ids.backends};
     out.steering = make_steering(steer);
-    out.statuses = make_statuses(world, front, routes, previous != nullptr ? &previous->statuses : nullptr);
+    out.statuses = make_statuses(world, front, routes, policies, previous != nullptr ? &previous->statuses : nullptr);
     out.snapshot = std::move(made.snapshot);
     out.ids = std::move(ids).finish();
 

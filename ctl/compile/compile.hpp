@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,14 @@ struct Limits {
     bool operator==(const Limits&) const = default;
 };
 
+// A key that session tickets are sealed with. The daemon makes and rotates them; its name stands for its content.
+struct TicketKey {
+    std::string id;
+    std::shared_ptr<const Secret> key;  // 80 bytes
+
+    bool operator==(const TicketKey& other) const { return id == other.id; }
+};
+
 struct Options {
     std::string controller_name = kControllerName;
     // What a Gateway without spec.addresses listens on: all of them.
@@ -45,6 +54,8 @@ struct Options {
     // Whether the packet core carries TCP and UDP listeners. Without it steering holds no service, and the worker carries all.
     bool xdp = true;
     Limits limits;
+    std::optional<Endpoint> metrics;      // where the worker tells its metrics; nothing: nowhere
+    std::vector<TicketKey> ticket_keys;   // the current one, the previous, the next; none: tickets are good in one process
 
     bool operator==(const Options&) const = default;
 };

@@ -5,6 +5,8 @@
 #include <map>
 #include <utility>
 
+#include "ctl/compile/dump_rules.hpp"
+#include "schema/part_name.hpp"
 #include "userspace/base/assert.hpp"
 #include "userspace/base/ip.hpp"
 
@@ -26,12 +28,9 @@ std::string text(const flatbuffers::String* string) { return string != nullptr ?
 using Index = std::map<std::pair<fb::PartKind, std::string>, const std::string*>;
 
 Index index_of(const Snapshot& snapshot, const fb::Root& root) {
-    static constexpr std::string_view kFolders[] = {"host/", "certificates/", "backends/"};
     Index index;
     for (const fb::PartRef* part : *root.parts()) {
-        const std::string name =
-            std::string(kFolders[static_cast<std::size_t>(part->kind())]) + part->key()->str() + "/" + part->digest()->str();
-        const auto found = snapshot.parts.find(name);
+        const auto found = snapshot.parts.find(fb::part_path(part->kind(), part->key()->string_view()) + "/" + part->digest()->str());
         PST_ASSERT(found != snapshot.parts.end());
         index.emplace(std::pair(part->kind(), part->key()->str()), found->second.get());
     }
@@ -45,85 +44,6 @@ const Table& part_of(const Index& index, fb::PartKind kind, const std::string& k
     return *flatbuffers::GetRoot<Table>(found->second->data());
 }
 
-void add_pairs(std::string& out, const char* word, const flatbuffers::Vector<flatbuffers::Offset<fb::NameValue>>* list) {
-    for (std::size_t i = 0; list != nullptr && i < list->size(); ++i) {
-        const fb::NameValue* entry = list->Get(static_cast<flatbuffers::uoffset_t>(i));
-        out += std::string(" ") + word + " " + entry->name()->str() + "=" + entry->value()->str();
-    }
-}
-
-void add_edit(std::string& out, const char* which, const fb::HeaderEdit* edit) {
-    if (edit == nullptr) {
-        return;
-    }
-    out += std::string(" ") + which + "(";
-    std::string inner;
-    add_pairs(inner, "set", edit->set());
-    add_pairs(inner, "add", edit->add());
-    for (std::size_t i = 0; edit->remove() != nullptr && i < edit->remove()->size(); ++i) {
-        inner += " remove " + edit->remove()->Get(static_cast<flatbuffers::uoffset_t>(i))->str();
-    }
-    out += inner.substr(inner.empty() ? 0 : 1) + ")";
-}
-
-std::string path_edit(fb::PathEdit edit, const flatbuffers::String* path) {
-    if (edit == fb::PathEdit::None) {
-        return {};
-    }
-    return std::string(edit == fb::PathEdit::ReplaceFull ? " path=" : " prefix=") + text(path);
-}
-
-void add_filters(std::string& out, const fb::Filters* filters) {
-    if (filters == nullptr) {
-        return;
-    }
-    add_edit(out, "request", filters->request_headers());
-    add_edit(out, "response", filters->response_headers());
-    if (const fb::Redirect* redirect = filters->redirect()) {
-        out += " redirect(" + std::to_string(redirect->status());
-        out += redirect->scheme() != nullptr ? " scheme=" + text(redirect->scheme()) : "";
-        out += redirect->hostname() != nullptr ? " host=" + text(redirect->hostname()) : "";
-        out += redirect->port() != 0 ? " port=" + std::to_string(redirect->port()) : "";
-        out += path_edit(redirect->path_edit(), redirect->path()) + ")";
-    }
-    if (const fb::Rewrite* rewrite = filters->rewrite()) {
-        out += " rewrite(" + (rewrite->hostname() != nullptr ? "host=" + text(rewrite->hostname()) : std::string("-"));
-        out += path_edit(rewrite->path_edit(), rewrite->path()) + ")";
-    }
-}
-
-std::string rule_text(const fb::Rule& rule) {
-    std::string out = rule.object()->kind()->str() + " " + rule.object()->namespace_()->str() + "/" + rule.object()->name()->str() + "#" +
-                      std::to_string(rule.index());
-    add_filters(out, rule.filters());
-    out += rule.request_ms() != 0 ? " request_ms=" + std::to_string(rule.request_ms()) : "";
-    out += rule.backend_request_ms() != 0 ? " backend_request_ms=" + std::to_string(rule.backend_request_ms()) : "";
-    for (std::size_t i = 0; rule.backends() != nullptr && i < rule.backends()->size(); ++i) {
-        const fb::WeightedBackend* backend = rule.backends()->Get(static_cast<flatbuffers::uoffset_t>(i));
-        out += " " + (backend->backends() != nullptr ? text(backend->backends()) : std::string("unresolved")) + "*" +
-               std::to_string(backend->weight());
-        add_filters(out, backend->filters());
-    }
-    return out;
-}
-
-void add_named(std::string& out, char sigil, const flatbuffers::Vector<flatbuffers::Offset<fb::NamedMatch>>* list) {
-    for (std::size_t i = 0; list != nullptr && i < list->size(); ++i) {
-        const fb::NamedMatch* match = list->Get(static_cast<flatbuffers::uoffset_t>(i));
-        out += std::string(" ") + sigil + match->name()->str() + (match->match() == fb::ValueMatch::Regex ? "~" : "=") +
-               match->value()->str();
-    }
-}
-
-std::string match_text(const fb::Match& match) {
-    static constexpr const char* kPaths[] = {"prefix ", "exact ", "regex "};
-    std::string out = kPaths[static_cast<std::size_t>(match.path_match())] + match.path()->str();
-    out += match.method() != nullptr ? " " + text(match.method()) : "";
-    add_named(out, '@', match.headers());
-    add_named(out, '?', match.query());
-    return out;
-}
-
 void add_host(std::string& out, const fb::HostRoutes& host) {
     out += "    host " + (host.hostname()->size() == 0 ? std::string("*") : host.hostname()->str()) + "\n";
     for (const fb::Match* match : *host.matches()) {
@@ -134,18 +54,136 @@ void add_host(std::string& out, const fb::HostRoutes& host) {
     }
 }
 
+const char* proxy_text(fb::ProxyProtocol protocol) {
+    static constexpr const char* kNames[] = {"off", "v1", "v2", "any"};
+    return kNames[static_cast<std::size_t>(protocol)];
+}
+
+// Those that are not the defaults.
+std::string limits_text(const fb::Limits& limits) {
+    const fb::LimitsT defaults;
+    fb::LimitsT values;
+    limits.UnPackTo(&values);
+    std::string out;
+    const auto add = [&](const char* name, auto value, auto standard) {
+        out += value != standard ? std::string(out.empty() ? "" : " ") + name + "=" + std::to_string(value) : "";
+    };
+#define PST_X(name) add(#name, values.name, defaults.name);
+    PST_X(header_bytes_max) PST_X(headers_max) PST_X(body_bytes_max) PST_X(request_header_ms) PST_X(idle_ms) PST_X(body_stall_ms)
+    PST_X(backend_connect_ms) PST_X(backend_idle_ms) PST_X(pool_idle_per_backend_max) PST_X(udp_idle_ms) PST_X(connections_max) PST_X(drain_ms)
+    PST_X(requests_per_connection_max) PST_X(connections_per_source_max) PST_X(streams_max) PST_X(retry_body_bytes_max)
+    PST_X(retry_budget_percent) PST_X(retry_budget_min)
+#undef PST_X
+    return out;
+}
+
+std::string tls_text(const fb::TlsOptions& tls) {
+    static constexpr const char* kClients[] = {"", " clients=valid", " clients=fallback"};
+    std::string out = tls.version_min() == 0x0304 ? " min=1.3" : "";
+    out += tls.version_max() == 0x0303 ? " max=1.2" : "";
+    out += tls.ciphers() != nullptr ? " ciphers=" + text(tls.ciphers()) : "";
+    out += tls.ciphersuites() != nullptr ? " ciphersuites=" + text(tls.ciphersuites()) : "";
+    for (std::size_t i = 0; tls.groups() != nullptr && i < tls.groups()->size(); ++i) {
+        out += (i == 0 ? " groups=" : ",") + tls.groups()->Get(static_cast<flatbuffers::uoffset_t>(i))->str();
+    }
+    out += tls.tickets() ? "" : " tickets=off";
+    out += kClients[static_cast<std::size_t>(tls.client_certificates())];
+    return out + (tls.client_trust() != nullptr ? "(" + text(tls.client_trust()) + ")" : "");
+}
+
+void add_certificates(std::string& out, const Index& index, const std::string& key) {
+    for (const fb::Certificate* certificate : *part_of<fb::CertificateSet>(index, fb::PartKind::Certificates, key).certificates()) {
+        out += " certificate=" + certificate->object()->namespace_()->str() + "/" + certificate->object()->name()->str();
+        out += certificate->ocsp() != nullptr ? "(stapled)" : "";
+    }
+}
+
+std::string joined_alpn(const fb::Listener& listener) {
+    std::string out;
+    for (std::size_t i = 0; listener.alpn() != nullptr && i < listener.alpn()->size(); ++i) {
+        out += (i == 0 ? "" : ",") + listener.alpn()->Get(static_cast<flatbuffers::uoffset_t>(i))->str();
+    }
+    return out;
+}
+
 void add_listener(std::string& out, const Index& index, const fb::Listener& listener) {
     out += "  " + listener.name()->str() + " " + fb::EnumNameListenerMode(listener.mode());
     out += listener.hostname() != nullptr ? " host=" + text(listener.hostname()) : "";
     if (listener.certificates() != nullptr) {
-        const auto& set = part_of<fb::CertificateSet>(index, fb::PartKind::Certificates, listener.certificates()->str());
-        for (const fb::Certificate* certificate : *set.certificates()) {
-            out += " certificate=" + certificate->object()->namespace_()->str() + "/" + certificate->object()->name()->str();
-        }
+        add_certificates(out, index, listener.certificates()->str());
     }
+    out += listener.tls() != nullptr ? tls_text(*listener.tls()) : "";
+    const std::string alpn = joined_alpn(listener);
+    out += alpn.empty() || alpn == "h2,http/1.1" ? "" : " alpn=" + alpn;
+    if (const fb::ClientAddress* client = listener.client_address()) {
+        out += std::string(" proxy_protocol=") + proxy_text(client->proxy_protocol()) + " trusted_hops=" + std::to_string(client->trusted_hops());
+    }
+    out += listener.limits() != nullptr ? " limits(" + limits_text(*listener.limits()) + ")" : "";
     out += "\n";
     for (const fb::HostEntry* entry : *listener.hosts()) {
         add_host(out, part_of<fb::HostRoutes>(index, fb::PartKind::Host, entry->part()->str()));
+    }
+}
+
+void add_backend_tls(std::string& out, const Index& index, const fb::BackendTls* tls) {
+    if (tls == nullptr) {
+        return;
+    }
+    out += " tls(" + text(tls->server_name()) + " trust=" + text(tls->trust());
+    for (std::size_t i = 0; tls->sans() != nullptr && i < tls->sans()->size(); ++i) {
+        const fb::San* san = tls->sans()->Get(static_cast<flatbuffers::uoffset_t>(i));
+        out += (san->kind() == fb::SanKind::Uri ? " uri=" : " dns=") + san->value()->str();
+    }
+    if (tls->client_certificate() != nullptr) {
+        add_certificates(out, index, tls->client_certificate()->str());
+    }
+    out += ")";
+}
+
+void add_backends(std::string& out, const Index& index, const std::string& key, const fb::BackendSet& set) {
+    static constexpr const char* kBalances[] = {"", " balance=least-request", " balance=consistent"};
+    out += "  " + key;
+    for (const fb::BackendEndpoint* endpoint : *set.endpoints()) {
+        const std::string address = address_text(*endpoint->address());
+        out += " " + (endpoint->address()->family() == 6 ? "[" + address + "]" : address) + ":" + std::to_string(endpoint->port());
+        out += endpoint->state() == fb::EndpointState::Draining ? "(draining)" : "";
+    }
+    add_backend_tls(out, index, set.tls());
+    out += kBalances[static_cast<std::size_t>(set.balance())];
+    out += set.hash_header() != nullptr ? "(" + text(set.hash_header()) + ")" : "";
+    out += set.connections_max() != 0 ? " connections_max=" + std::to_string(set.connections_max()) : "";
+    out += set.proxy_protocol() != fb::ProxyProtocol::None ? std::string(" proxy_protocol=") + proxy_text(set.proxy_protocol()) : "";
+    const fb::PassiveHealthT defaults;
+    const fb::PassiveHealth& health = *set.health();
+    if (health.failures() != defaults.failures || health.eject_ms() != defaults.eject_ms || health.eject_percent_max() != defaults.eject_percent_max) {
+        out += " eject(" + std::to_string(health.failures()) + " failures " + std::to_string(health.eject_ms()) + " ms " +
+               std::to_string(health.eject_percent_max()) + "%)";
+    }
+    out += "\n";
+}
+
+void add_trust(std::string& out, const std::string& key, const fb::TrustBundle& bundle) {
+    const std::string pem = text(bundle.pem());
+    std::size_t count = 0;
+    for (std::size_t at = pem.find("-----BEGIN"); at != std::string::npos; at = pem.find("-----BEGIN", at + 1)) {
+        ++count;
+    }
+    out += "  " + key + (bundle.system() ? " of the system" : " authorities=" + std::to_string(count)) + "\n";
+}
+
+// What holds for all listeners, if something is not the default.
+void add_edge(std::string& out, const fb::Root& root) {
+    const std::string limits = limits_text(*root.limits());
+    out += "edge\n" + (limits.empty() ? "" : "  limits " + limits + "\n");
+    if (const fb::AccessLog* log = root.access_log()) {
+        out += std::string("  access_log ") + fb::EnumNameLogFormat(log->format()) + " sample_per_million=" + std::to_string(log->sample_per_million()) + "\n";
+    }
+    if (const fb::Tracing* tracing = root.tracing()) {
+        out += "  tracing " + text(tracing->backends()) + " path=" + text(tracing->path()) + " name=" + text(tracing->service_name()) +
+               " sample_per_million=" + std::to_string(tracing->sample_per_million()) + "\n";
+    }
+    for (std::size_t i = 0; root.ticket_keys() != nullptr && i < root.ticket_keys()->size(); ++i) {
+        out += "  ticket_key " + root.ticket_keys()->Get(static_cast<flatbuffers::uoffset_t>(i))->str() + "\n";
     }
 }
 
@@ -154,7 +192,9 @@ void add_listener(std::string& out, const Index& index, const fb::Listener& list
 std::string dump(const Snapshot& snapshot) {
     const fb::Root& root = *fb::GetRoot(snapshot.root->data());
     const Index index = index_of(snapshot, root);
-    std::string out = "ports\n";
+    std::string out;
+    add_edge(out, root);
+    out += "ports\n";
     for (const fb::Port* port : *root.ports()) {
         out += "  " + port->socket()->str() + " " + fb::EnumNamePortMode(port->mode());
         for (const std::uint32_t listener : *port->listeners()) {
@@ -168,17 +208,15 @@ std::string dump(const Snapshot& snapshot) {
     }
     out += "backends\n";
     for (const auto& [name, bytes] : index) {
-        if (name.first != fb::PartKind::Backends) {
-            continue;
+        if (name.first == fb::PartKind::Backends) {
+            add_backends(out, index, name.second, *flatbuffers::GetRoot<fb::BackendSet>(bytes->data()));
         }
-        const auto& set = *flatbuffers::GetRoot<fb::BackendSet>(bytes->data());
-        out += "  " + name.second;
-        for (const fb::BackendEndpoint* endpoint : *set.endpoints()) {
-            const std::string address = address_text(*endpoint->address());
-            out += " " + (endpoint->address()->family() == 6 ? "[" + address + "]" : address) + ":" + std::to_string(endpoint->port());
-            out += endpoint->state() == fb::EndpointState::Draining ? "(draining)" : "";
+    }
+    out += "trust\n";
+    for (const auto& [name, bytes] : index) {
+        if (name.first == fb::PartKind::Trust) {
+            add_trust(out, name.second, *flatbuffers::GetRoot<fb::TrustBundle>(bytes->data()));
         }
-        out += "\n";
     }
     return out;
 }

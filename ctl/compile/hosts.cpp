@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <tuple>
-#include <unordered_set>
+#include <set>
 
 #include "ctl/compile/hostname.hpp"
 
@@ -61,15 +61,52 @@ flatbuffers::Offset<fb::Match> pack(Builder& builder, const fb::MatchT& match, s
     return fb::CreateMatch(builder, match.path_match, path, method, headers, query, rule);
 }
 
-// Rules are packed from where they are: a route with a hundred host names is not copied a hundred times.
-std::string pack_http(const Host& host) {
+// Puts what the listener gets at in place of the key of a set; "" if it must not get at it.
+void aim(std::string& key, const CompiledRoute& route, const Listener& listener, const HostContext& context) {
+    if (!key.empty()) {
+        const auto served = context.policies.on(route.rules.sets.at(key), listener, context.front);
+        key = served ? served->key : std::string();
+    }
+}
+
+bool needs_aim(const fb::RuleT& rule, const CompiledRoute& route, const Listener& listener, const HostContext& context) {
+    const auto differs = [&](std::string key) {
+        const std::string before = key;
+        aim(key, route, listener, context);
+        return key != before;
+    };
+    const auto& filters = rule.filters;
+    return std::any_of(rule.backends.begin(), rule.backends.end(), [&](const auto& backend) { return differs(backend->backends); }) ||
+           (filters && std::any_of(filters->mirrors.begin(), filters->mirrors.end(), [&](const auto& mirror) { return differs(mirror->backends); }));
+}
+
+// Rules are packed from where they are, as a route with a hundred host names would be copied a hundred times; but where TLS to backends
+// depends on the listener, a copy tells which set is meant.
+flatbuffers::Offset<fb::Rule> pack(Builder& builder, const fb::RuleT& rule, const CompiledRoute& route, const Listener& listener,
+                                   const HostContext& context) {
+    if (context.policies.none() || !needs_aim(rule, route, listener, context)) {
+        return fb::CreateRule(builder, &rule);
+    }
+    fb::RuleT aimed = rule;
+    for (const auto& backend : aimed.backends) {
+        aim(backend->backends, route, listener, context);
+    }
+    if (aimed.filters) {
+        auto& mirrors = aimed.filters->mirrors;
+        std::for_each(mirrors.begin(), mirrors.end(), [&](const auto& mirror) { aim(mirror->backends, route, listener, context); });
+        std::erase_if(mirrors, [](const auto& mirror) { return mirror->backends.empty(); });
+    }
+    return fb::CreateRule(builder, &aimed);
+}
+
+std::string pack_http(const Host& host, const Listener& listener, const HostContext& context) {
     Builder builder(1024);
     std::vector<flatbuffers::Offset<fb::Rule>> rules;
     std::vector<std::size_t> first_rule;  // of each member
     for (const HostMember& member : host.members) {
         first_rule.push_back(rules.size());
         for (const auto& rule : member.route->rules.rules) {
-            rules.push_back(fb::CreateRule(builder, rule.get()));
+            rules.push_back(pack(builder, *rule, *member.route, listener, context));
         }
     }
     std::vector<flatbuffers::Offset<fb::Match>> matches;
@@ -85,12 +122,12 @@ std::string pack_http(const Host& host) {
 }
 
 // Without a route one rule without backends stands in: the worker closes the connection.
-std::string pack_l4(const Listener& listener, const Host& host) {
+std::string pack_l4(const Host& host, const Listener& listener, const HostContext& context) {
     Builder builder(512);
     std::vector<flatbuffers::Offset<fb::Rule>> rules;
     const CompiledRoute* route = winner(host);
     if (route != nullptr && !route->rules.rules.empty()) {
-        rules.push_back(fb::CreateRule(builder, route->rules.rules.front().get()));
+        rules.push_back(pack(builder, *route->rules.rules.front(), *route, listener, context));
     } else {
         fb::RuleT none;
         none.object = std::make_unique<fb::ObjectRefT>(ref_of(route != nullptr ? *route->object : *listener.owner));
@@ -131,24 +168,35 @@ std::vector<std::vector<Host>> gather_hosts(const Front& front, const std::vecto
 
 const CompiledRoute* winner(const Host& host) { return host.members.empty() ? nullptr : host.members.front().route.get(); }
 
-void use_backends(const Front& front, const std::vector<std::vector<Host>>& hosts, Backends& backends) {
-    std::unordered_set<const fb::RuleT*> seen;
-    const auto use = [&](const CompiledRoute& route, const fb::RuleT& rule) {
-        if (!seen.insert(&rule).second) {
-            return;
-        }
-        for (const auto& backend : rule.backends) {
-            if (!backend->backends.empty()) {
-                backends.use(route.rules.sets.at(backend->backends));
-            }
-        }
-    };
+void use_backends(const HostContext& context, const std::vector<std::vector<Host>>& hosts, Backends& backends) {
+    using Seen = std::pair<std::string, const fb::RuleT*>;  // listeners of one Gateway and mode get at the same sets
+    std::set<Seen> seen;
     for (std::size_t i = 0; i < hosts.size(); ++i) {
-        for (const Host& host : hosts[i]) {
-            if (front.listeners[i].addresses.empty()) {
-                continue;
+        const Listener& listener = context.front.listeners[i];
+        if (listener.addresses.empty()) {
+            continue;
+        }
+        const std::string way = std::to_string(listener.gateway) + fb::EnumNameListenerMode(*listener.mode);
+        const auto use_key = [&](const CompiledRoute& route, const std::string& key) {
+            if (key.empty() || (context.policies.none() && backends.sets().contains(key))) {
+                return;
             }
-            if (is_l4(*front.listeners[i].mode)) {
+            if (const auto served = context.policies.on(route.rules.sets.at(key), listener, context.front)) {
+                backends.use(*served);
+            }
+        };
+        const auto use = [&](const CompiledRoute& route, const fb::RuleT& rule) {
+            if (!seen.emplace(way, &rule).second) {
+                return;
+            }
+            std::for_each(rule.backends.begin(), rule.backends.end(), [&](const auto& backend) { use_key(route, backend->backends); });
+            if (rule.filters) {
+                const auto& mirrors = rule.filters->mirrors;
+                std::for_each(mirrors.begin(), mirrors.end(), [&](const auto& mirror) { use_key(route, mirror->backends); });
+            }
+        };
+        for (const Host& host : hosts[i]) {
+            if (is_l4(*listener.mode)) {
                 use(*winner(host), *winner(host)->rules.rules.front());
                 continue;
             }
@@ -159,15 +207,15 @@ void use_backends(const Front& front, const std::vector<std::vector<Host>>& host
     }
 }
 
-MadeHost make_host(const std::string& key, const Listener& listener, const Host& host, const MadeHosts* previous,
-                   const MadeParts* previous_parts) {
+MadeHost make_host(const std::string& key, const Listener& listener, const Host& host, const HostContext& context,
+                   const MadeHosts* previous, const MadeParts* previous_parts) {
     if (previous != nullptr) {
         const auto found = previous->find(key);
         if (found != previous->end() && !host.members.empty() && found->second.members == host.members) {
             return found->second;
         }
     }
-    std::string bytes = is_l4(*listener.mode) ? pack_l4(listener, host) : pack_http(host);
+    std::string bytes = is_l4(*listener.mode) ? pack_l4(host, listener, context) : pack_http(host, listener, context);
     return {host.members, make_part_of(fb::PartKind::Host, key, ref_of(*listener.owner), std::move(bytes), previous_parts)};
 }
 

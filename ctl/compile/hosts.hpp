@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "ctl/compile/backend_tls.hpp"
 #include "ctl/compile/parts.hpp"
 #include "ctl/compile/routes.hpp"
 
@@ -31,8 +32,14 @@ struct Host {
 // The route that serves a host of a TLS, TCP or UDP listener.
 [[nodiscard]] const CompiledRoute* winner(const Host& host);
 
+// What a host's rules are seen against: how a listener's routes get at the sets.
+struct HostContext {
+    const Front& front;
+    const BackendPolicies& policies;
+};
+
 // The sets of backends that served listeners lead to come to be in `backends`.
-void use_backends(const Front& front, const std::vector<std::vector<Host>>& hosts, Backends& backends);
+void use_backends(const HostContext& context, const std::vector<std::vector<Host>>& hosts, Backends& backends);
 
 // Host parts that were made before, by key, with what they were made of.
 struct MadeHost {
@@ -42,7 +49,7 @@ struct MadeHost {
 using MadeHosts = std::map<std::string, MadeHost>;
 
 // The part of one host. `key` is the part's key.
-[[nodiscard]] MadeHost make_host(const std::string& key, const Listener& listener, const Host& host, const MadeHosts* previous,
-                                 const MadeParts* previous_parts);
+[[nodiscard]] MadeHost make_host(const std::string& key, const Listener& listener, const Host& host, const HostContext& context,
+                                 const MadeHosts* previous, const MadeParts* previous_parts);
 
 }  // namespace penstock::compile

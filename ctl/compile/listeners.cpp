@@ -3,9 +3,9 @@
 
 #include <algorithm>
 
-#include "ctl/compile/certificates.hpp"
 #include "ctl/compile/conflicts.hpp"
 #include "ctl/compile/hostname.hpp"
+#include "ctl/compile/listener_tls.hpp"
 #include "ctl/compile/overlaps.hpp"
 
 namespace penstock::compile {
@@ -71,13 +71,6 @@ void set_kinds(Listener& listener, const Protocol& protocol) {
     }
 }
 
-void check_frontend(Listener& listener, const model::Gateway& gateway) {
-    if (listener.mode == fb::ListenerMode::Https && gateway.tls && gateway.tls->validates_frontend(listener.spec->port)) {
-        // Serving without the check that was asked for would let strangers in.
-        refuse(listener, ConditionReason::ListenerAccepted_unsupported_value, "client certificate validation is not supported");
-    }
-}
-
 void check_filters(Listener& listener) {
     if (!listener.spec->filters.empty()) {
         // They decide who may come in.
@@ -88,8 +81,7 @@ void check_filters(Listener& listener) {
 
 class FrontMaker {
 public:
-    FrontMaker(const World& world, const Options& options, CertificateCache& cache, const CertificateCache* previous)
-        : world_(world), options_(options), cache_(cache), previous_(previous) {}
+    FrontMaker(const World& world, const Options& options, Material& material) : world_(world), options_(options), material_(material) {}
 
     Front make() {
         add_classes();
@@ -112,24 +104,37 @@ private:
             if (object.spec->controller_name != options_.controller_name) {
                 continue;
             }
-            ClassStatus status;
-            const bool good = !object.spec->parameters_ref;
-            status.conditions.push_back(good ? Condition{ConditionReason::ClassAccepted_accepted, {}}
-                                             : Condition{ConditionReason::ClassAccepted_invalid_parameters,
-                                                         "spec.parametersRef: no kind of parameters is supported"});
-            classes_.emplace(object.name(), good);
-            front_.classes.emplace_back(object.object.get(), std::move(status));
+            ClassFront entry{object, !object.spec->parameters_ref, {}, {}, {}};
+            entry.faults = read_class(object.object->meta.annotations, entry.settings);
+            entry.status.conditions.push_back(entry.good ? Condition{ConditionReason::ClassAccepted_accepted, class_remark(object)}
+                                                         : Condition{ConditionReason::ClassAccepted_invalid_parameters,
+                                                                     "spec.parametersRef: no kind of parameters is supported"});
+            front_.classes.push_back(std::move(entry));
         }
     }
 
+    // What holds for the whole edge is said by one class.
+    std::string class_remark(const Typed<model::GatewayClass>& object) {
+        const ClassFront* edge = front_.edge();
+        std::string names;
+        for (const std::string& name : edge != nullptr ? edge_names(object.object->meta.annotations) : std::vector<std::string>()) {
+            names += (names.empty() ? "" : ", ") + name;
+        }
+        return names.empty() ? "" : "without effect, as GatewayClass " + edge->object.name() + " is older: " + names;
+    }
+
     void add_gateway(const Typed<model::Gateway>& object) {
-        const auto found = classes_.find(object.spec->gateway_class_name);
-        if (found == classes_.end()) {
+        const auto found = std::find_if(front_.classes.begin(), front_.classes.end(),
+                                        [&](const ClassFront& entry) { return entry.object.name() == object.spec->gateway_class_name; });
+        if (found == front_.classes.end()) {
             return;
         }
         GatewayFront gateway;
         gateway.object = object;
-        if (!found->second) {
+        gateway.settings = found->settings;
+        gateway.annotations = read_gateway(object.object->meta.annotations, gateway.settings).condition();
+        resolve_client_certificate(gateway, material_);
+        if (!found->good) {
             gateway.refused = Condition{ConditionReason::GatewayAccepted_invalid_parameters, "its GatewayClass is not accepted"};
         } else if (object.spec->infrastructure && object.spec->infrastructure->parameters_ref) {
             gateway.refused = Condition{ConditionReason::GatewayAccepted_invalid_parameters,
@@ -177,10 +182,11 @@ private:
         if (const Protocol* protocol = protocol_of(spec)) {
             set_mode(listener, *protocol);
             set_kinds(listener, *protocol);
-            check_frontend(listener, *front_.gateways[gateway].object.spec);
             check_filters(listener);
             if (listener.needs_certificate()) {
-                resolve_certificates(listener, world_, cache_, previous_);
+                resolve_certificates(listener, material_);
+                read_options(listener);
+                resolve_frontend(listener, front_.gateways[gateway].object, material_);
             }
         } else {
             refuse(listener, ConditionReason::ListenerAccepted_unsupported_protocol, "protocol " + spec.protocol + " is not supported");
@@ -191,10 +197,8 @@ private:
 
     const World& world_;
     const Options& options_;
-    CertificateCache& cache_;
-    const CertificateCache* previous_;
+    Material& material_;
     Front front_;
-    std::map<std::string, bool> classes_;  // ours: accepted?
 };
 
 bool matches(const model::LabelSelector& selector, const model::Labels& labels) {
@@ -228,9 +232,20 @@ bool lets_in(const World& world, const model::NamespacesRule& rule, const std::s
     return rule.from == "Selector" && rule.selector && matches(*rule.selector, world.namespace_labels(ns));
 }
 
-Front make_front(const World& world, const Options& options, CertificateCache& cache, const CertificateCache* previous) {
-    return FrontMaker(world, options, cache, previous).make();
+Front make_front(const World& world, const Options& options, Material& material) { return FrontMaker(world, options, material).make(); }
+
+ClassFront* Front::edge() {
+    const auto found = std::find_if(classes.begin(), classes.end(), [](const ClassFront& entry) { return entry.good; });
+    return found != classes.end() ? &*found : nullptr;
 }
+
+const ClassSettings& Front::edge_settings() const {
+    static const ClassSettings kDefaults;
+    const ClassFront* found = const_cast<Front*>(this)->edge();
+    return found != nullptr ? found->settings : kDefaults;
+}
+
+std::string client_key(const GatewayFront& gateway) { return "client/" + gateway.object.ns() + "/" + gateway.object.name(); }
 
 fb::ObjectRefT ref_of(const model::Object& object) {
     fb::ObjectRefT ref;

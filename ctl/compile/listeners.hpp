@@ -12,7 +12,9 @@
 #include <unordered_map>
 #include <vector>
 
+#include "ctl/compile/annotations.hpp"
 #include "ctl/compile/compile.hpp"
+#include "ctl/compile/material.hpp"
 #include "ctl/compile/parts.hpp"
 #include "ctl/compile/status.hpp"
 #include "ctl/compile/world.hpp"
@@ -20,16 +22,6 @@
 namespace penstock::compile {
 
 inline constexpr std::size_t kNone = std::numeric_limits<std::size_t>::max();
-
-// A certificate that a listener may serve with.
-struct ServingCertificate {
-    const model::Object* secret = nullptr;
-    std::string chain_pem;
-    std::vector<std::string> names;
-    std::string key_id;
-    std::shared_ptr<const Secret> key;
-};
-using ServingCertificatePtr = std::shared_ptr<const ServingCertificate>;
 
 struct Listener {
     std::size_t gateway = 0;   // index into Front.gateways
@@ -47,9 +39,12 @@ struct Listener {
     std::optional<Condition> conflicted;
     std::optional<Condition> overlapping;
     std::vector<ServingCertificatePtr> certificates;
+    TlsSettings tls;
+    std::string client_authorities;  // PEM, where clients' certificates are checked
+    std::string without_effect;      // of ResolvedRefs=True
 
     std::vector<IpAddress> addresses;  // that it is served on; filled by addresses.hpp
-    std::int32_t attached_routes = 0;  // filled by attach.hpp
+    std::int32_t attached_routes = 0;  // filled when routes are there
 
     [[nodiscard]] bool needs_certificate() const {
         return mode == fb::ListenerMode::Https || mode == fb::ListenerMode::TlsTerminate;
@@ -70,10 +65,22 @@ struct GatewayFront {
     std::optional<Condition> refused;       // Accepted=False for a reason of its own, not of its listeners
     std::optional<Condition> unresolved;    // ResolvedRefs=False
     std::optional<Condition> unprogrammed;  // Programmed=False
+    std::optional<Condition> annotations;   // what is wrong with them
+    EdgeSettings settings;                  // of its class, and its own on top
+    ServingCertificatePtr client_certificate;  // that it shows to backends; may be null
     std::vector<std::size_t> listeners;     // its own
     std::vector<std::size_t> all_listeners; // with those of its sets
     std::vector<IpAddress> addresses;
     std::vector<StatusAddress> status_addresses;
+};
+
+// A GatewayClass of ours.
+struct ClassFront {
+    Typed<model::GatewayClass> object;
+    bool good = false;
+    ClassSettings settings;
+    AnnotationFaults faults;
+    ClassStatus status;
 };
 
 // What a parentRef can name.
@@ -86,15 +93,21 @@ struct Front {
     std::vector<GatewayFront> gateways;  // ours, oldest first
     std::vector<ListenerSetFront> sets;  // of our Gateways, oldest first
     std::vector<Listener> listeners;
-    std::vector<std::pair<const model::Object*, ClassStatus>> classes;  // ours
+    std::vector<ClassFront> classes;     // ours, oldest first
+
+    // What holds for the whole edge is said by the oldest class that is good.
+    [[nodiscard]] ClassFront* edge();
+    [[nodiscard]] const ClassSettings& edge_settings() const;
     std::unordered_map<std::string, FrontParent> parents;                // by "Gateway/ns/name", "ListenerSet/ns/name"
 };
 
-class CertificateCache;
-[[nodiscard]] Front make_front(const World& world, const Options& options, CertificateCache& cache, const CertificateCache* previous);
+[[nodiscard]] Front make_front(const World& world, const Options& options, Material& material);
 
 // Whether a namespace is let in by `from` and `selector`, seen from the namespace `home`.
 [[nodiscard]] bool lets_in(const World& world, const model::NamespacesRule& rule, const std::string& home, const std::string& ns);
+
+// Key of the Certificates part with what a Gateway shows to backends.
+[[nodiscard]] std::string client_key(const GatewayFront& gateway);
 
 [[nodiscard]] fb::ObjectRefT ref_of(const model::Object& object);
 

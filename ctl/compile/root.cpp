@@ -2,8 +2,10 @@
 #include "ctl/compile/root.hpp"
 
 #include <map>
+#include <set>
 #include <tuple>
 
+#include "ctl/compile/edge.hpp"
 #include "userspace/base/assert.hpp"
 
 namespace penstock::compile {
@@ -44,6 +46,11 @@ public:
         for (auto& [place, port] : ports) {
             root_.ports.push_back(std::move(port));
         }
+        add_backend_tls();
+        write_edge(context_.front, context_.options, context_.tracing, root_);
+        for (const TicketKey& key : context_.options.ticket_keys) {
+            out_.snapshot.keys.emplace(key.id, key.key);
+        }
         finish();
         return std::move(out_);
     }
@@ -62,13 +69,21 @@ private:
         made->mode = *listener.mode;
         made->hostname = listener.hostname;
         made->id = context_.listener_ids[index];
+        const GatewayFront& gateway = context_.front.gateways[listener.gateway];
         if (listener.needs_certificate()) {
             made->certificates = listener.name;
-            add_certificates(listener);
+            add_certificates(listener.name, *listener.owner, listener.certificates);
+            made->tls = std::make_unique<fb::TlsOptionsT>(listener.tls.tls);
+            add_client_trust(listener, gateway);
         }
         if (listener.mode == fb::ListenerMode::Https) {
-            made->alpn = {"h2", "http/1.1"};
+            made->alpn = listener.tls.alpn.empty() ? std::vector<std::string>{"h2", "http/1.1"} : listener.tls.alpn;
         }
+        const fb::ClientAddressT& client = gateway.settings.client_address;
+        if (client.proxy_protocol != fb::ProxyProtocol::None || client.trusted_hops != 0) {
+            made->client_address = std::make_unique<fb::ClientAddressT>(client);
+        }
+        made->limits = own_limits(context_.front, gateway);
         for (const Host& host : context_.hosts[index]) {
             add_host(listener, host, *made);
         }
@@ -83,24 +98,58 @@ private:
         auto entry = std::make_unique<fb::HostEntryT>();
         entry->hostname = host.hostname;
         entry->part = listener.name + "/" + (host.hostname.empty() ? "*" : host.hostname);
-        MadeHost part = make_host(entry->part, listener, host, context_.previous_hosts, context_.previous_parts);
+        MadeHost part = make_host(entry->part, listener, host, {context_.front, context_.policies}, context_.previous_hosts, context_.previous_parts);
         add(part.part);
         out_.hosts.emplace(entry->part, std::move(part));
         made.hosts.push_back(std::move(entry));
     }
 
-    void add_certificates(const Listener& listener) {
+    void add_certificates(const std::string& key, const model::Object& owner, const std::vector<ServingCertificatePtr>& certificates) {
         fb::CertificateSetT set;
-        for (const ServingCertificatePtr& certificate : listener.certificates) {
+        for (const ServingCertificatePtr& certificate : certificates) {
             auto entry = std::make_unique<fb::CertificateT>();
             entry->chain_pem = certificate->chain_pem;
             entry->key_id = certificate->key_id;
             entry->names = certificate->names;
             entry->object = std::make_unique<fb::ObjectRefT>(ref_of(*certificate->secret));
+            entry->ocsp.assign(certificate->ocsp.begin(), certificate->ocsp.end());
             set.certificates.push_back(std::move(entry));
             out_.snapshot.keys.emplace(certificate->key_id, certificate->key);
         }
-        add(make_part<fb::CertificateSet>(fb::PartKind::Certificates, listener.name, ref_of(*listener.owner), set, context_.previous_parts));
+        add(make_part<fb::CertificateSet>(fb::PartKind::Certificates, key, ref_of(owner), set, context_.previous_parts));
+    }
+
+    void add_trust(const std::string& key, const model::Object& owner, const fb::TrustBundleT& bundle) {
+        add(make_part<fb::TrustBundle>(fb::PartKind::Trust, key, ref_of(owner), bundle, context_.previous_parts));
+    }
+
+    // One bundle for all HTTPS listeners of a Gateway's port.
+    void add_client_trust(const Listener& listener, const GatewayFront& gateway) {
+        const std::string& key = listener.tls.tls.client_trust;
+        if (!key.empty() && !out_.parts.contains({fb::PartKind::Trust, key})) {
+            fb::TrustBundleT bundle;
+            bundle.pem = listener.client_authorities;
+            add_trust(key, *gateway.object.object, bundle);
+        }
+    }
+
+    void add_backend_tls() {
+        std::set<std::string> trusts;
+        std::set<std::string> clients;
+        for (const auto& [key, set] : context_.sets) {
+            trusts.insert(set->trust);
+            clients.insert(set->client_certificate);
+        }
+        for (const JudgedPolicy& policy : context_.policies.all()) {
+            if (trusts.erase(policy.trust) != 0) {
+                add_trust(policy.trust, *policy.policy.object, policy.bundle);
+            }
+        }
+        for (const GatewayFront& gateway : context_.front.gateways) {
+            if (clients.contains(client_key(gateway))) {
+                add_certificates(client_key(gateway), *gateway.object.object, {gateway.client_certificate});
+            }
+        }
     }
 
     static void add_to_ports(std::map<Place, std::unique_ptr<fb::PortT>>& ports, const Listener& listener, std::uint32_t index) {
@@ -128,7 +177,6 @@ private:
             ref->object = std::make_unique<fb::ObjectRefT>(part->object);
             root_.parts.push_back(std::move(ref));
         }
-        root_.limits = std::make_unique<fb::LimitsT>();
         root_.generation = 1;  // not the default, so that root_bytes() finds the field
         flatbuffers::FlatBufferBuilder builder(1 << 16);
         builder.Finish(fb::CreateRoot(builder, &root_));

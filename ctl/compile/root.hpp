@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Puts the snapshot together: certificate and host parts of every listener that is served, and the root that names all parts.
+// Puts the snapshot together: certificate, trust and host parts of every listener that is served, what TLS to backends needs, and the
+// root that names all parts.
 #pragma once
 
 #include <vector>
@@ -12,8 +13,11 @@ namespace penstock::compile {
 
 struct RootContext {
     const Front& front;
+    const Options& options;
     const std::vector<std::vector<Host>>& hosts;     // by listener
     const BackendSets& sets;
+    const BackendPolicies& policies;
+    const std::optional<ServedSet>& tracing;
     const std::vector<std::uint32_t>& listener_ids;  // by listener
     const MadeParts* previous_parts;                 // may be null, as the next two
     const MadeHosts* previous_hosts;

@@ -20,6 +20,30 @@ const FrontParent* parent_of(const model::ParentRef& ref, const std::string& ns,
     return found != front.parents.end() ? &found->second : nullptr;
 }
 
+bool same_parent(const model::ParentRef& one, const model::ParentRef& other, const std::string& ns) {
+    return one.name == other.name && one.ns.value_or(ns) == other.ns.value_or(ns) && one.kind.value_or("Gateway") == other.kind.value_or("Gateway");
+}
+
+// What a route attaches to: what it names, and, if it asks for them, the default Gateways that it does not name (GEP-3793).
+std::vector<model::ParentRef> parents_of(const model::RouteParents& route, const std::string& ns, const Front& front) {
+    std::vector<model::ParentRef> parents;
+    for (const model::ParentRef& ref : route.parent_refs) {
+        if (parent_of(ref, ns, front) != nullptr) {
+            parents.push_back(ref);
+        }
+    }
+    for (const GatewayFront& gateway : front.gateways) {
+        if (route.use_default_gateways != "All" || gateway.object.spec->default_scope != "All") {
+            continue;
+        }
+        const model::ParentRef ref{model::kGatewayGroup, "Gateway", gateway.object.ns(), gateway.object.name(), std::nullopt, std::nullopt};
+        if (std::none_of(parents.begin(), parents.end(), [&](const model::ParentRef& named) { return same_parent(named, ref, ns); })) {
+            parents.push_back(ref);
+        }
+    }
+    return parents;
+}
+
 bool kind_allowed(const Listener& listener, std::string_view kind) {
     return std::any_of(listener.kinds.begin(), listener.kinds.end(), [&](const RouteGroupKind& entry) { return entry.kind == kind; });
 }
@@ -60,9 +84,7 @@ public:
         out_->rules = std::move(rules);
         RouteStatus status;
         for (const model::ParentRef& ref : parents) {
-            if (const FrontParent* parent = parent_of(ref, out_->object->key.ns, context_.front)) {
-                status.parents.push_back({ref, judge(ref, *parent)});
-            }
+            status.parents.push_back({ref, judge(ref, *parent_of(ref, out_->object->key.ns, context_.front))});
         }
         std::sort(out_->attachments.begin(), out_->attachments.end(), [](const auto& a, const auto& b) { return a.listener < b.listener; });
         out_->status = std::make_shared<const ObjectStatus>(ObjectStatus{out_->object->meta.generation, std::move(status)});
@@ -72,10 +94,6 @@ public:
 private:
     Conditions judge(const model::ParentRef& ref, const FrontParent& parent) {
         const Front& front = context_.front;
-        const std::size_t gateway = parent.is_set ? front.sets[parent.index].gateway : parent.index;
-        if (std::find(out_->gateways.begin(), out_->gateways.end(), gateway) == out_->gateways.end()) {
-            out_->gateways.push_back(gateway);
-        }
         const auto& listeners = parent.is_set ? front.sets[parent.index].listeners : front.gateways[parent.index].listeners;
         Reached reached = Reached::parent;
         bool attached = false;
@@ -88,6 +106,9 @@ private:
             conditions.push_back(*out_->rules.partially_invalid);
         }
         conditions.push_back(out_->rules.unresolved.value_or(Condition{ConditionReason::RouteResolvedRefs_resolved_refs, {}}));
+        if (auto annotations = out_->rules.annotations.condition()) {
+            conditions.push_back(std::move(*annotations));
+        }
         return conditions;
     }
 
@@ -143,16 +164,17 @@ private:
 template <class Route>
 CompiledRoutePtr compile_as(const std::shared_ptr<const model::Object>& object, const Route& route, std::string_view kind,
                             const std::vector<std::string>& hostnames, RouteContext& context) {
-    const bool ours = std::any_of(route.parent_refs.begin(), route.parent_refs.end(), [&](const model::ParentRef& ref) {
-        return parent_of(ref, object->key.ns, context.front) != nullptr;
-    });
-    if (!ours) {
+    const std::vector<model::ParentRef> parents = parents_of(route, object->key.ns, context.front);
+    if (parents.empty()) {
         auto foreign = std::make_shared<CompiledRoute>();
         foreign->object = object;
         return foreign;
     }
-    RouteCompiler compiler(object, kind, context);
-    return compiler.run(route.parent_refs, hostnames, compile_rules(Typed<Route>{object, &route}, context.backends, context.ids));
+    RouteRules rules = compile_rules(Typed<Route>{object, &route}, context.backends, context.ids);
+    for (const std::string& name : read_none(object->meta.annotations).unknown) {
+        rules.annotations.unknown.push_back(name);
+    }
+    return RouteCompiler(object, kind, context).run(parents, hostnames, std::move(rules));
 }
 
 struct Dispatch {

@@ -30,7 +30,6 @@ struct CompiledRoute {
     std::shared_ptr<const model::Object> object;
     RouteRules rules;
     std::vector<Attachment> attachments;  // by listener, unique; empty if the route is refused
-    std::vector<std::size_t> gateways;    // that it has a parentRef to; for ancestors
     std::shared_ptr<const ObjectStatus> status;  // null: no parent of ours
 };
 using CompiledRoutePtr = std::shared_ptr<const CompiledRoute>;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ctl/compile/rules.hpp"
 
+#include <algorithm>
 #include <tuple>
 
 #include "ctl/compile/listeners.hpp"
@@ -25,19 +26,39 @@ std::unique_ptr<fb::RuleT> new_rule(const model::Object& route, const std::strin
     return rule;
 }
 
-std::unique_ptr<fb::WeightedBackendT> weighted(const Asker& asker, const model::BackendRef& ref, const Backends& backends, RouteRules& out) {
-    auto backend = std::make_unique<fb::WeightedBackendT>();
-    backend->weight = static_cast<std::uint32_t>(ref.weight);
+namespace {
+
+void note_annotations(const std::string& service, AnnotationFaults faults, AnnotationFaults& out) {
+    const auto add = [&](std::vector<std::string>& from, std::vector<std::string>& to) {
+        for (const std::string& text : from) {
+            std::string told = "Service " + service + ": " + text;
+            if (std::find(to.begin(), to.end(), told) == to.end()) {
+                to.push_back(std::move(told));
+            }
+        }
+    };
+    add(faults.bad_values, out.bad_values);
+    add(faults.unknown, out.unknown);
+}
+
+}  // namespace
+
+std::string resolve_into(const Asker& asker, const model::BackendObjectRef& ref, const Backends& backends, RouteRules& out) {
     Resolved resolved = backends.resolve(asker, ref);
-    if (resolved.use && resolved.withheld) {
-        out.withheld.push_back(*resolved.use);
-    } else if (resolved.use) {
-        backend->backends = resolved.use->key;
-        out.sets.emplace(resolved.use->key, *resolved.use);
-    }
     if (resolved.fault && !out.unresolved) {
         out.unresolved = std::move(resolved.fault);
     }
+    if (!resolved.use) {
+        return {};
+    }
+    note_annotations(resolved.use->ns + "/" + resolved.use->service, std::move(resolved.annotations), out.annotations);
+    return out.sets.emplace(resolved.use->key, *resolved.use).first->first;
+}
+
+std::unique_ptr<fb::WeightedBackendT> weighted(const Asker& asker, const model::BackendRef& ref, const Backends& backends, RouteRules& out) {
+    auto backend = std::make_unique<fb::WeightedBackendT>();
+    backend->weight = static_cast<std::uint32_t>(ref.weight);
+    backend->backends = resolve_into(asker, ref, backends, out);
     return backend;
 }
 

@@ -20,6 +20,9 @@ struct RuleFaults {
 [[nodiscard]] std::unique_ptr<fb::RuleT> new_rule(const model::Object& route, const std::string& kind, std::size_t index,
                                                   const std::optional<std::string>& name, IdTaker& ids, RouteRules& out);
 
+// The key of the set that a reference leads to, "" if it does not resolve; set or fault are noted in `out`.
+[[nodiscard]] std::string resolve_into(const Asker& asker, const model::BackendObjectRef& ref, const Backends& backends, RouteRules& out);
+
 // A backendRef with its weight; unresolved ones keep it, and the first reason is noted in `out`.
 [[nodiscard]] std::unique_ptr<fb::WeightedBackendT> weighted(const Asker& asker, const model::BackendRef& ref, const Backends& backends, RouteRules& out);
 

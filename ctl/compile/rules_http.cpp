@@ -7,6 +7,7 @@
 #include "ctl/compile/hostname.hpp"
 #include "ctl/compile/rules.hpp"
 #include "ctl/compile/rules_build.hpp"
+#include "ctl/compile/rules_traffic.hpp"
 
 namespace penstock::compile {
 namespace {
@@ -142,31 +143,6 @@ void add_matches(const std::vector<Match>& matches, std::uint32_t rule, const st
     }
 }
 
-void set_timeouts(fb::RuleT& out, const model::HttpRule& rule) {
-    out.request_ms = rule.timeouts.request_ms.value_or(0);
-    out.backend_request_ms = rule.timeouts.backend_request_ms.value_or(0);
-}
-void set_timeouts(fb::RuleT& /*out*/, const model::GrpcRule& /*rule*/) {}
-
-std::string idle_fields(const model::HttpRule& rule) {
-    return rule.retry ? "retry" : rule.session_persistence ? "sessionPersistence" : "";
-}
-std::string idle_fields(const model::GrpcRule& rule) { return rule.session_persistence ? "sessionPersistence" : ""; }
-
-// The worker rewrites once: what a backend's rewrite does not say is as its rule's says.
-void complete_rewrite(const fb::FiltersT* rule, fb::FiltersT* backend) {
-    if (rule == nullptr || backend == nullptr || !rule->rewrite || !backend->rewrite) {
-        return;
-    }
-    if (backend->rewrite->hostname.empty()) {
-        backend->rewrite->hostname = rule->rewrite->hostname;
-    }
-    if (backend->rewrite->path_edit == fb::PathEdit::None) {
-        backend->rewrite->path_edit = rule->rewrite->path_edit;
-        backend->rewrite->path = rule->rewrite->path;
-    }
-}
-
 template <class Route>
 RouteRules compile_http(const Typed<Route>& route, const char* kind, bool grpc, const Backends& backends, IdTaker& ids) {
     RouteRules out;
@@ -178,13 +154,15 @@ RouteRules compile_http(const Typed<Route>& route, const char* kind, bool grpc, 
         std::optional<Condition> fault;
         auto built = new_rule(*route.object, kind, i, rule.name, ids, out);
         built->grpc = grpc;
-        FiltersResult filters = compile_filters(rule.filters, FilterPlace::rule, at + ".filters");
+        const FilterContext context{asker, backends, out};
+        FiltersResult filters = compile_filters(rule.filters, FilterPlace::rule, at + ".filters", context);
         built->filters = std::move(filters.filters);
         fault = std::move(filters.fault);
-        set_timeouts(*built, rule);
+        set_traffic(*built, rule, out.ids.back());
         for (std::size_t b = 0; b < rule.backend_refs.size(); ++b) {
             auto backend = weighted(asker, rule.backend_refs[b], backends, out);
-            FiltersResult own = compile_filters(rule.backend_refs[b].filters, FilterPlace::backend, index_text(at + ".backendRefs", b) + ".filters");
+            FiltersResult own = compile_filters(rule.backend_refs[b].filters, FilterPlace::backend,
+                                                index_text(at + ".backendRefs", b) + ".filters", context);
             backend->filters = std::move(own.filters);
             fault = fault ? fault : own.fault;
             complete_rewrite(built->filters.get(), backend->filters.get());
@@ -192,9 +170,6 @@ RouteRules compile_http(const Typed<Route>& route, const char* kind, bool grpc, 
         }
         add_matches(rule.matches, static_cast<std::uint32_t>(i), at, out, fault);
         finish_rule(*built, fault, faults);
-        if (const std::string idle = idle_fields(rule); !idle.empty()) {
-            out.remark += (out.remark.empty() ? "" : ", ") + at + "." + idle;
-        }
         out.rules.push_back(std::move(built));
     }
     finish_route(out, faults);

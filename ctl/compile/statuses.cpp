@@ -2,15 +2,19 @@
 #include "ctl/compile/statuses.hpp"
 
 #include <algorithm>
-#include <map>
-#include <set>
+
+#include "ctl/compile/policy_statuses.hpp"
 
 namespace penstock::compile {
 namespace {
 
 using R = ConditionReason;
 
-constexpr std::size_t kAncestorsMax = 16;
+void add(Conditions& conditions, std::optional<Condition> condition) {
+    if (condition) {
+        conditions.push_back(std::move(*condition));
+    }
+}
 
 // ---- listeners --------------------------------------------------------------------------------------------------------
 
@@ -45,7 +49,8 @@ ListenerStatus listener_status(const Listener& listener, const GatewayFront& gat
         status.conditions.push_back(*listener.overlapping);
     }
     status.conditions.push_back(listener_programmed(listener, gateway));
-    status.conditions.push_back(listener.unresolved.value_or(Condition{R::ListenerResolvedRefs_resolved_refs, {}}));
+    const std::string remark = listener.without_effect.empty() ? "" : "without effect: " + listener.without_effect;
+    status.conditions.push_back(listener.unresolved.value_or(Condition{R::ListenerResolvedRefs_resolved_refs, remark}));
     return status;
 }
 
@@ -53,7 +58,8 @@ struct Tally {
     std::size_t all = 0;
     std::size_t refused = 0;
     std::size_t served = 0;
-    std::string first;  // refused one, with its reason
+    std::string first;       // refused one, with its reason
+    std::string unresolved;  // the first whose references do not resolve, with its reason
 
     [[nodiscard]] bool none_valid() const { return all != 0 && refused == all; }
 };
@@ -64,6 +70,9 @@ Tally tally(const Front& front, const std::vector<std::size_t>& listeners) {
         const Listener& listener = front.listeners[at];
         ++out.all;
         out.served += listener.addresses.empty() ? 0 : 1;
+        if (listener.unresolved && out.unresolved.empty()) {
+            out.unresolved = "listener " + listener.spec->name + ": " + listener.unresolved->message;
+        }
         if (listener.refused) {
             ++out.refused;
             out.first = out.first.empty() ? "listener " + listener.spec->name + ": " + listener.refused->message : out.first;
@@ -109,6 +118,7 @@ ListenerSetStatus set_status(const Front& front, const ListenerSetFront& set) {
     ListenerSetStatus status;
     status.conditions.push_back(set_accepted(set, gateway, counted));
     status.conditions.push_back(set_programmed(status.conditions.front(), gateway, counted));
+    add(status.conditions, read_none(set.object.object->meta.annotations).condition());
     for (const std::size_t at : set.listeners) {
         status.listeners.push_back(listener_status(front.listeners[at], gateway));
     }
@@ -140,43 +150,40 @@ Condition gateway_programmed(const Condition& accepted, const GatewayFront& gate
     return {R::GatewayProgrammed_programmed, {}};
 }
 
+Condition gateway_resolved(const GatewayFront& gateway, const Tally& tally) {
+    if (gateway.unresolved) {
+        return *gateway.unresolved;
+    }
+    return tally.unresolved.empty() ? Condition{R::GatewayResolvedRefs_resolved_refs, {}}
+                                    : Condition{R::GatewayResolvedRefs_listeners_not_resolved, tally.unresolved};
+}
+
+bool has_fallback(const model::Gateway& gateway) {
+    const auto falls_back = [](const model::FrontendTls& tls) { return tls.validation && tls.validation->mode == "AllowInsecureFallback"; };
+    return gateway.tls && (falls_back(gateway.tls->frontend_default) ||
+                           std::any_of(gateway.tls->frontend_ports.begin(), gateway.tls->frontend_ports.end(),
+                                       [&](const model::FrontendPort& port) { return falls_back(port.tls); }));
+}
+
 GatewayStatus gateway_status(const Front& front, const GatewayFront& gateway) {
     const Tally counted = tally(front, gateway.listeners);  // its sets tell of theirs
     GatewayStatus status;
     status.conditions.push_back(gateway_accepted(gateway, counted));
-    status.conditions.push_back(gateway_programmed(status.conditions.front(), gateway, counted));
+    const Condition accepted = status.conditions.front();
+    if (gateway.object.spec->default_scope == "All") {
+        status.conditions.push_back({R::GatewayDefault_default_gateway, "routes with useDefaultGateways: All attach"});
+    }
+    if (has_fallback(*gateway.object.spec)) {
+        status.conditions.push_back({R::GatewayInsecureFrontend_configuration_changed, "spec.tls.frontend lets clients in whose certificate does not verify"});
+    }
+    status.conditions.push_back(gateway_programmed(accepted, gateway, counted));
+    status.conditions.push_back(gateway_resolved(gateway, counted));
+    add(status.conditions, gateway.annotations);
     status.addresses = gateway.status_addresses;
     for (const std::size_t at : gateway.listeners) {
         status.listeners.push_back(listener_status(front.listeners[at], gateway));
     }
     return status;
-}
-
-// ---- BackendTLSPolicies -----------------------------------------------------------------------------------------------
-
-// Per "ns/service": the Gateways whose routes lead there.
-using Reach = std::map<std::string, std::set<std::size_t>>;
-
-Reach reach_of(const std::vector<CompiledRoutePtr>& routes) {
-    Reach reach;
-    for (const CompiledRoutePtr& route : routes) {
-        for (const SetUse& use : route->rules.withheld) {
-            reach[use.ns + "/" + use.service].insert(route->gateways.begin(), route->gateways.end());
-        }
-    }
-    return reach;
-}
-
-// Policies in order of age: the first on a target holds it.
-Condition policy_accepted(const Typed<model::BackendTlsPolicy>& policy, std::map<std::string, std::string>& holders) {
-    for (const auto& target : policy.spec->target_refs) {
-        const std::string place = policy.ns() + "/" + target.name + "/" + target.section_name.value_or("");
-        const auto [holder, first] = holders.try_emplace(place, policy.name());
-        if (!first && holder->second != policy.name()) {
-            return {R::PolicyAccepted_conflicted, "BackendTLSPolicy " + policy.ns() + "/" + holder->second + " is older and has the same target"};
-        }
-    }
-    return {R::PolicyAccepted_invalid, "TLS to backends is not supported: requests to its targets are answered with 500"};
 }
 
 // ---- all --------------------------------------------------------------------------------------------------------------
@@ -209,38 +216,15 @@ private:
     Statuses out_;
 };
 
-void add_policies(const World& world, const Front& front, const std::vector<CompiledRoutePtr>& routes, Collector& out) {
-    if (world.policies.empty()) {
-        return;
-    }
-    const Reach reach = reach_of(routes);
-    std::map<std::string, std::string> holders;
-    for (const auto& policy : world.policies) {
-        const Condition accepted = policy_accepted(policy, holders);
-        std::set<std::size_t> gateways;
-        for (const auto& target : policy.spec->target_refs) {
-            if (const auto found = reach.find(policy.ns() + "/" + target.name); found != reach.end()) {
-                gateways.insert(found->second.begin(), found->second.end());
-            }
-        }
-        PolicyStatus status;
-        for (const std::size_t at : gateways) {
-            if (status.ancestors.size() < kAncestorsMax) {
-                status.ancestors.push_back({front.gateways[at].object.object->key, {accepted}});
-            }
-        }
-        if (!status.ancestors.empty()) {
-            out.add(*policy.object, {0, std::move(status)});
-        }
-    }
-}
-
 }  // namespace
 
-Statuses make_statuses(const World& world, const Front& front, const std::vector<CompiledRoutePtr>& routes, const Statuses* previous) {
+Statuses make_statuses(const World& world, const Front& front, const std::vector<CompiledRoutePtr>& routes, const BackendPolicies& policies,
+                       const Statuses* previous) {
     Collector out(previous);
-    for (const auto& [object, status] : front.classes) {
-        out.add(*object, {0, status});
+    for (const ClassFront& entry : front.classes) {
+        ClassStatus status = entry.status;
+        add(status.conditions, entry.faults.condition());
+        out.add(*entry.object.object, {0, std::move(status)});
     }
     std::vector<std::int32_t> attached_sets(front.gateways.size(), 0);
     for (const ListenerSetFront& set : front.sets) {
@@ -256,7 +240,9 @@ Statuses make_statuses(const World& world, const Front& front, const std::vector
     for (const CompiledRoutePtr& route : routes) {
         out.add(*route);
     }
-    add_policies(world, front, routes, out);
+    for (auto& [policy, status] : policy_statuses(world, front, routes, policies)) {
+        out.add(*policy, {0, std::move(status)});
+    }
     return out.take();
 }
 

@@ -4,12 +4,14 @@
 
 #include <vector>
 
+#include "ctl/compile/backend_tls.hpp"
 #include "ctl/compile/listeners.hpp"
 #include "ctl/compile/routes.hpp"
 #include "ctl/compile/status.hpp"
 
 namespace penstock::compile {
 
-[[nodiscard]] Statuses make_statuses(const World& world, const Front& front, const std::vector<CompiledRoutePtr>& routes, const Statuses* previous);
+[[nodiscard]] Statuses make_statuses(const World& world, const Front& front, const std::vector<CompiledRoutePtr>& routes,
+                                     const BackendPolicies& policies, const Statuses* previous);
 
 }  // namespace penstock::compile

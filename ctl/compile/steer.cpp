@@ -52,7 +52,9 @@ private:
         vip.listener_name = listener.name;
         vip.object = listener.owner->key;
         const bool l4 = listener.mode == fb::ListenerMode::Tcp || listener.mode == fb::ListenerMode::Udp;
-        if (context_.options.xdp && l4 && !context_.hosts[index].empty()) {
+        const auto& client = context_.front.gateways[listener.gateway].settings.client_address;
+        const bool header_first = listener.transport == Transport::tcp && client.proxy_protocol != fb::ProxyProtocol::None;
+        if (context_.options.xdp && l4 && !header_first && !context_.hosts[index].empty()) {
             if (const auto service = service_for(*winner(context_.hosts[index].front()), listener.transport, ip.family)) {
                 vip.target = Vip::Target::service;
                 vip.service = *service;
@@ -66,7 +68,8 @@ private:
         return address.is_loopback() || std::find(own.begin(), own.end(), address) != own.end();
     }
 
-    // The references of the first rule; nothing if a share of the traffic has to be refused, changes family or stays on this node's sockets.
+    // The references of the first rule; nothing if a share of the traffic has to be refused, changes family, stays on this node's
+    // sockets or begins with a PROXY header.
     std::optional<std::vector<Ref>> refs_of(const CompiledRoute& route, Family family) const {
         if (route.rules.rules.empty()) {
             return std::nullopt;
@@ -79,10 +82,11 @@ private:
             const auto ready = set == nullptr ? 0 : std::count_if(set->endpoints.begin(), set->endpoints.end(), [&](const SetEndpoint& endpoint) {
                 return !endpoint.draining && endpoint.endpoint.address.family == family;
             });
+            const bool header_first = set != nullptr && set->settings.proxy_protocol != fb::ProxyProtocol::None;
             const bool own = set != nullptr && std::any_of(set->endpoints.begin(), set->endpoints.end(), [&](const SetEndpoint& endpoint) {
                 return endpoint.endpoint.address.family == family && is_own(endpoint.endpoint.address);
             });
-            if (backend->weight != 0 && (ready == 0 || own)) {
+            if (backend->weight != 0 && (ready == 0 || own || header_first)) {
                 return std::nullopt;
             }
             any |= backend->weight != 0;

@@ -41,7 +41,7 @@ struct World::Sorter {
         world.services_.emplace(path(object->key.ns, object->key.name), Typed<model::Service>{object, &spec});
     }
     void operator()(const model::Secret& /*spec*/) const { world.secrets_.emplace(path(object->key.ns, object->key.name), object); }
-    void operator()(const model::ConfigMap& /*spec*/) const {}
+    void operator()(const model::ConfigMap& /*spec*/) const { world.config_maps_.emplace(path(object->key.ns, object->key.name), object); }
     void operator()(const model::Namespace& /*spec*/) const {
         model::Labels labels = object->meta.labels;
         labels.emplace(kNamespaceLabel, object->key.name);
@@ -54,6 +54,7 @@ World::World(const model::Store& store) {
     for (const auto& [key, object] : store) {
         std::visit(Sorter{*this, object}, object->body);
     }
+    sort_by_age(classes);
     sort_by_age(gateways);
     sort_by_age(listener_sets);
     sort_by_age(policies);
@@ -67,6 +68,11 @@ Typed<model::Service> World::service(const std::string& ns, const std::string& n
 std::shared_ptr<const model::Object> World::secret(const std::string& ns, const std::string& name) const {
     const auto found = secrets_.find(path(ns, name));
     return found != secrets_.end() ? found->second : nullptr;
+}
+
+std::shared_ptr<const model::Object> World::config_map(const std::string& ns, const std::string& name) const {
+    const auto found = config_maps_.find(path(ns, name));
+    return found != config_maps_.end() ? found->second : nullptr;
 }
 
 const std::vector<std::shared_ptr<const model::Object>>& World::slices(const std::string& ns, const std::string& service) const {

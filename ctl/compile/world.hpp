@@ -31,7 +31,7 @@ class World {
 public:
     explicit World(const model::Store& store);
 
-    std::vector<Typed<model::GatewayClass>> classes;
+    std::vector<Typed<model::GatewayClass>> classes;           // oldest first, as all that follow but routes
     std::vector<Typed<model::Gateway>> gateways;         // oldest first
     std::vector<Typed<model::ListenerSet>> listener_sets; // oldest first
     std::vector<std::shared_ptr<const model::Object>> routes;  // of all five kinds, by key
@@ -39,6 +39,7 @@ public:
 
     [[nodiscard]] Typed<model::Service> service(const std::string& ns, const std::string& name) const;
     [[nodiscard]] std::shared_ptr<const model::Object> secret(const std::string& ns, const std::string& name) const;
+    [[nodiscard]] std::shared_ptr<const model::Object> config_map(const std::string& ns, const std::string& name) const;
     // Of one Service; empty if none.
     [[nodiscard]] const std::vector<std::shared_ptr<const model::Object>>& slices(const std::string& ns, const std::string& service) const;
     // Labels of a namespace, always with kubernetes.io/metadata.name. A namespace that was not given has just that one.
@@ -66,6 +67,7 @@ private:
     struct Sorter;
     std::unordered_map<std::string, Typed<model::Service>> services_;  // "ns/name"
     std::unordered_map<std::string, std::shared_ptr<const model::Object>> secrets_;
+    std::unordered_map<std::string, std::shared_ptr<const model::Object>> config_maps_;
     std::unordered_map<std::string, std::vector<std::shared_ptr<const model::Object>>> slices_;
     std::unordered_map<std::string, std::vector<const model::ReferenceGrant*>> grants_;  // by the target's namespace
     mutable std::unordered_map<std::string, model::Labels> namespaces_;

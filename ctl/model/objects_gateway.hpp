@@ -91,7 +91,6 @@ struct GatewayTls {
 
     // The check for HTTPS listeners on `port`, null if clients need no certificate.
     [[nodiscard]] const FrontendValidation* frontend_of(std::int32_t port) const;
-    [[nodiscard]] bool validates_frontend(std::int32_t port) const { return frontend_of(port) != nullptr; }
 };
 
 struct Gateway {

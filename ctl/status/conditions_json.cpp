@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 
+#include "ctl/compile/conditions.hpp"
+
 namespace penstock::status {
 
 namespace {
@@ -106,8 +108,7 @@ void for_each_conditions(const json& status, const std::string& ns,
 bool is_good(const json& condition) {
     const std::string type = condition.value("type", "");
     const bool holds = condition.value("status", "") == "True";
-    const bool bad_news = type == "Conflicted" || type == "PartiallyInvalid" || type == "OverlappingTLSConfig";
-    return holds != bad_news;
+    return holds != compile::is_bad_news(type);
 }
 
 }  // namespace penstock::status

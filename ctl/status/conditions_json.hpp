@@ -25,7 +25,7 @@ void keep_times(nlohmann::json& next, const nlohmann::json& previous, const std:
 void for_each_conditions(const nlohmann::json& status, const std::string& ns,
                          const std::function<void(const std::string& where, const nlohmann::json& conditions)>& visit);
 
-// Whether a condition says that all is well: Conflicted, PartiallyInvalid and OverlappingTLSConfig when not True, others when True.
+// Whether a condition says that all is well: by True, or by not being True where its type is bad news.
 bool is_good(const nlohmann::json& condition);
 
 }  // namespace penstock::status

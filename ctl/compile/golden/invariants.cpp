@@ -19,12 +19,6 @@ const Condition* find(const Conditions& conditions, std::string_view type) {
     return found != conditions.end() ? &*found : nullptr;
 }
 
-// Conditions that say by True that something is wrong.
-bool is_negative(const Condition& condition) {
-    const std::string_view type = condition.type_name();
-    return type == "Conflicted" || type == "OverlappingTLSConfig" || type == "PartiallyInvalid";
-}
-
 void check_conditions(const std::string& whose, const Conditions& conditions, Faults& faults) {
     for (std::size_t i = 0; i < conditions.size(); ++i) {
         const Condition& condition = conditions[i];
@@ -32,7 +26,7 @@ void check_conditions(const std::string& whose, const Conditions& conditions, Fa
         if (i > 0 && conditions[i - 1].type_name() >= condition.type_name()) {
             faults.push_back(which + " stands twice or out of order");
         }
-        if (condition.message.empty() && condition.holds() == is_negative(condition)) {
+        if (condition.message.empty() && condition.holds() == is_bad_news(condition.type_name())) {
             faults.push_back(which + " says that something is wrong, and not what");
         }
         const bool prefixed = condition.message.starts_with("Dropped Rule") || condition.message.starts_with("Fall Back");

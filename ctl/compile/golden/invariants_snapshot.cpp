@@ -31,6 +31,13 @@ public:
             }
             want(sockets_.insert(port->socket()->str()).second, port->socket()->str(), "stands twice");
         }
+        if (root.tracing() != nullptr) {
+            check_backends(root.tracing()->backends());
+        }
+        for (std::size_t i = 0; root.ticket_keys() != nullptr && i < root.ticket_keys()->size(); ++i) {
+            const std::string id = root.ticket_keys()->Get(static_cast<flatbuffers::uoffset_t>(i))->str();
+            want(snapshot_.keys.contains(id), id, "is no key");
+        }
         for (const auto& [key, bytes] : parts_) {
             want(used_.contains(key), key.second, "is a part that nothing refers to");
         }
@@ -80,6 +87,9 @@ private:
     void check(const fb::Listener& listener) {
         const std::string name = listener.name()->str();
         want(names_.insert(name).second, name, "stands twice");
+        if (listener.tls() != nullptr && listener.tls()->client_trust() != nullptr) {
+            part<fb::TrustBundle>(fb::PartKind::Trust, listener.tls()->client_trust()->str());
+        }
         if (listener.certificates() != nullptr) {
             if (const auto* set = part<fb::CertificateSet>(fb::PartKind::Certificates, listener.certificates()->str())) {
                 check(*set);
@@ -108,10 +118,24 @@ private:
         }
         for (const fb::Rule* rule : *routes.rules()) {
             for (std::size_t i = 0; rule->backends() != nullptr && i < rule->backends()->size(); ++i) {
-                const fb::WeightedBackend* backend = rule->backends()->Get(static_cast<flatbuffers::uoffset_t>(i));
-                if (backend->backends() != nullptr) {
-                    part<fb::BackendSet>(fb::PartKind::Backends, backend->backends()->str());
-                }
+                check_backends(rule->backends()->Get(static_cast<flatbuffers::uoffset_t>(i))->backends());
+            }
+            const auto* mirrors = rule->filters() != nullptr ? rule->filters()->mirrors() : nullptr;
+            for (std::size_t i = 0; mirrors != nullptr && i < mirrors->size(); ++i) {
+                check_backends(mirrors->Get(static_cast<flatbuffers::uoffset_t>(i))->backends());
+            }
+        }
+    }
+
+    void check_backends(const flatbuffers::String* key) {
+        const auto* set = key != nullptr ? part<fb::BackendSet>(fb::PartKind::Backends, key->str()) : nullptr;
+        if (set == nullptr || set->tls() == nullptr) {
+            return;
+        }
+        part<fb::TrustBundle>(fb::PartKind::Trust, set->tls()->trust()->str());
+        if (set->tls()->client_certificate() != nullptr) {
+            if (const auto* certificates = part<fb::CertificateSet>(fb::PartKind::Certificates, set->tls()->client_certificate()->str())) {
+                check(*certificates);
             }
         }
     }

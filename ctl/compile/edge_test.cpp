@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctl/compile/edge.hpp"
+
+#include "ctl/compile/compile.hpp"
+#include "tools/test/catch.hpp"
+
+namespace penstock::compile {
+
+TEST_CASE("edge: ticket keys are named in the root in their order, and travel with the other keys") {
+    Options options;
+    options.ticket_keys = {{"tickets/2", std::make_shared<const Secret>(std::string(80, 'b'))}, {"tickets/1", std::make_shared<const Secret>(std::string(80, 'a'))}};
+    const Compiled compiled = compile({}, options);
+    const fb::Root& root = *fb::GetRoot(compiled.snapshot.root->data());
+    REQUIRE(root.ticket_keys() != nullptr);
+    REQUIRE(root.ticket_keys()->size() == 2);
+    CHECK(root.ticket_keys()->Get(0)->str() == "tickets/2");
+    CHECK(root.ticket_keys()->Get(1)->str() == "tickets/1");
+    CHECK(compiled.snapshot.keys.at("tickets/1")->reveal() == std::string(80, 'a'));
+
+    std::swap(options.ticket_keys[0], options.ticket_keys[1]);
+    CHECK(compile({}, options, &compiled).snapshot.root != compiled.snapshot.root);
+}
+
+}  // namespace penstock::compile

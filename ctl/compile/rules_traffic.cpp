@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctl/compile/rules_traffic.hpp"
+
+#include "ctl/compile/hostname.hpp"
+
+namespace penstock::compile {
+namespace {
+
+constexpr std::size_t kNameDigits = 16;
+
+std::unique_ptr<fb::RetryT> retry_of(const model::HttpRetry& retry) {
+    auto out = std::make_unique<fb::RetryT>();
+    for (const std::int32_t code : retry.codes) {
+        out->codes.push_back(static_cast<std::uint16_t>(code));
+    }
+    out->attempts = static_cast<std::uint32_t>(retry.attempts);
+    out->backoff_ms = retry.backoff_ms.value_or(0);
+    return out;
+}
+
+// Whole seconds, as cookies tell them; a part of one counts as one, since 0 switches off.
+std::uint32_t seconds_of(const std::optional<std::uint32_t>& ms) {
+    return ms ? *ms / 1000 + (*ms % 1000 != 0 ? 1 : 0) : 0;
+}
+
+std::unique_ptr<fb::PersistenceT> persistence_of(const model::SessionPersistence& persistence, const std::string& identity) {
+    auto out = std::make_unique<fb::PersistenceT>();
+    if (persistence.type == "Header") {
+        out->type = fb::PersistenceType::Header;
+        out->name = lower(persistence.header_name.empty() ? persistence.session_name : persistence.header_name);
+    } else {
+        const model::SessionCookie cookie = persistence.cookie.value_or(model::SessionCookie{});
+        const std::string& given = cookie.name.empty() ? persistence.session_name : cookie.name;
+        out->name = given.empty() ? "penstock-" + digest_of(identity).substr(0, kNameDigits) : given;
+        out->permanent = cookie.lifetime_type == "Permanent";
+        out->path = cookie.path;
+    }
+    out->absolute_timeout_s = seconds_of(persistence.absolute_timeout_ms);
+    out->idle_timeout_s = seconds_of(persistence.idle_timeout_ms);
+    return out;
+}
+
+}  // namespace
+
+void set_traffic(fb::RuleT& out, const model::HttpRule& rule, const std::string& identity) {
+    out.request_ms = rule.timeouts.request_ms.value_or(0);
+    out.backend_request_ms = rule.timeouts.backend_request_ms.value_or(0);
+    if (rule.retry) {
+        out.retry = retry_of(*rule.retry);
+    }
+    if (rule.session_persistence) {
+        out.persistence = persistence_of(*rule.session_persistence, identity);
+    }
+}
+
+void set_traffic(fb::RuleT& out, const model::GrpcRule& rule, const std::string& identity) {
+    if (rule.session_persistence) {
+        out.persistence = persistence_of(*rule.session_persistence, identity);
+    }
+}
+
+}  // namespace penstock::compile

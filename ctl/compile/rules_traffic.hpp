@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a rule of an HTTPRoute or GRPCRoute says beyond matches, filters and backends: timeouts, retries, persistence of sessions.
+#pragma once
+
+#include <string>
+
+#include "ctl/compile/parts.hpp"
+#include "ctl/model/objects_route.hpp"
+
+namespace penstock::compile {
+
+// `identity` names the rule over edits: a cookie that has no name of its own gets one from it, so that rules do not share sessions.
+void set_traffic(fb::RuleT& out, const model::HttpRule& rule, const std::string& identity);
+void set_traffic(fb::RuleT& out, const model::GrpcRule& rule, const std::string& identity);
+
+}  // namespace penstock::compile
