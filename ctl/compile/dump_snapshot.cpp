@@ -174,7 +174,7 @@ void add_trust(std::string& out, const std::string& key, const fb::TrustBundle& 
 // What holds for all listeners, if something is not the default.
 void add_edge(std::string& out, const fb::Root& root) {
     const std::string limits = limits_text(*root.limits());
-    out += "edge\n" + (limits.empty() ? "" : "  limits " + limits + "\n");
+    out += limits.empty() ? "" : "  limits " + limits + "\n";
     if (const fb::AccessLog* log = root.access_log()) {
         out += std::string("  access_log ") + fb::EnumNameLogFormat(log->format()) + " sample_per_million=" + std::to_string(log->sample_per_million()) + "\n";
     }
@@ -192,8 +192,9 @@ void add_edge(std::string& out, const fb::Root& root) {
 std::string dump(const Snapshot& snapshot) {
     const fb::Root& root = *fb::GetRoot(snapshot.root->data());
     const Index index = index_of(snapshot, root);
-    std::string out;
-    add_edge(out, root);
+    std::string edge;
+    add_edge(edge, root);
+    std::string out = edge.empty() ? "" : "edge\n" + edge;
     out += "ports\n";
     for (const fb::Port* port : *root.ports()) {
         out += "  " + port->socket()->str() + " " + fb::EnumNamePortMode(port->mode());
@@ -212,13 +213,13 @@ std::string dump(const Snapshot& snapshot) {
             add_backends(out, index, name.second, *flatbuffers::GetRoot<fb::BackendSet>(bytes->data()));
         }
     }
-    out += "trust\n";
+    std::string trust;
     for (const auto& [name, bytes] : index) {
         if (name.first == fb::PartKind::Trust) {
-            add_trust(out, name.second, *flatbuffers::GetRoot<fb::TrustBundle>(bytes->data()));
+            add_trust(trust, name.second, *flatbuffers::GetRoot<fb::TrustBundle>(bytes->data()));
         }
     }
-    return out;
+    return out + (trust.empty() ? "" : "trust\n" + trust);
 }
 
 }  // namespace penstock::compile
