@@ -41,7 +41,7 @@ def test_http_is_served_and_names_the_client(edge, vip):
 @FAMILIES
 def test_https_is_served_with_the_certificate_of_the_listener(edge, vip):
     out = edge.curl("https://shop.example.com:443/", "-k", "-v", "-i", host="shop.example.com", vip=vip)
-    assert "HTTP/1.1 200" in out
+    assert "HTTP/2 200" in out
     assert "x-echo-x-forwarded-proto: https" in out.lower()
 
 
