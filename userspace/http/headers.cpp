@@ -83,18 +83,21 @@ std::size_t Headers::count(std::string_view name) const {
         fields_.begin(), fields_.end(), [name](const Header& field) { return equals_ignoring_case(field.name, name); }));
 }
 
-std::optional<std::string> Headers::joined(std::string_view name) const {
-    const std::string_view separator = equals_ignoring_case(name, "cookie") ? "; " : ", ";
-    std::optional<std::string> all;
+std::optional<std::string_view> Headers::joined(std::string_view name, std::string& room) const {
+    std::optional<std::string_view> all;
     for (const Header& field : fields_) {
         if (!equals_ignoring_case(field.name, name)) {
             continue;
         }
         if (!all) {
-            all.emplace(field.value);
-        } else {
-            all->append(separator).append(field.value);
+            all = field.value;
+            continue;
         }
+        if (all->data() != room.data()) {
+            room = *all;
+        }
+        room.append(equals_ignoring_case(name, "cookie") ? "; " : ", ").append(field.value);
+        all = room;
     }
     return all;
 }

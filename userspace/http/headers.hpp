@@ -34,8 +34,8 @@ public:
     [[nodiscard]] std::optional<std::string_view> find(std::string_view name) const;
     [[nodiscard]] bool has(std::string_view name) const { return find(name).has_value(); }
     [[nodiscard]] std::size_t count(std::string_view name) const;
-    // All values of the name joined by ", ", as RFC 9110 5.3 reads repeated fields; for Cookie by "; ".
-    [[nodiscard]] std::optional<std::string> joined(std::string_view name) const;
+    // All values of the name joined by ", ", as RFC 9110 5.3 reads repeated fields; for Cookie by "; ". In `room` if there are several.
+    std::optional<std::string_view> joined(std::string_view name, std::string& room) const;
     // Whether some field of the name is a list that has `token`: has_token("connection", "close").
     [[nodiscard]] bool has_token(std::string_view name, std::string_view token) const;
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a request's path is for matching and for the backend. Decided: dot segments are resolved (RFC 3986 5.2.4), also when a dot is
-// written %2e, since a backend may do so and a rule would be slipped past; a path that climbs above the root is refused. Empty
-// elements ("//") and %2F stay as they are: they mean something to some applications, and no element matching of ours decodes them.
+// What a request's path is for matching and for the backend. Decided (docs/reference/routing.md):
+// - Dot segments are resolved (RFC 3986 5.2.4), also where a dot is written %2e, since a backend may do so and a rule would be slipped past.
+// - A path that climbs above the root is refused; so is one with a step upwards that RFC 3986 does not see but some servers do: between
+//   encoded separators ("/a%2f..%2fb", "/a%5c..%5cb") or before parameters ("/a/..;x/b").
+// - All else stays as it is: empty elements ("//"), %2F and ;parameters mean something to some applications. Nothing is decoded.
 #pragma once
 
 #include <optional>
@@ -10,9 +12,8 @@
 
 namespace penstock::match {
 
-// Whether `path` has something to resolve; most have not, and need no copy.
-bool needs_normalising(std::string_view path);
-// Nothing if it climbs above the root. `path` starts with "/".
-std::optional<std::string> normal_path(std::string_view path);
+// The path to go on with: `path` itself, as most need no change, or `room` with what it resolves to. Nothing: it is refused.
+// `path` starts with "/", or is no path ("*") and stays as it is.
+std::optional<std::string_view> normal_path(std::string_view path, std::string& room);
 
 }  // namespace penstock::match

@@ -1,42 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 // The rules of one host on one listener, built from a Host part: which rule serves a request. The order of the part's matches is the
-// precedence; tables by path make the cost that of the request's path, not of the number of rules.
+// precedence; tables by path, and by value where a path has many matches, make the cost that of the request, not of the number of rules.
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
-#include <unordered_map>
 #include <vector>
 
-#include "schema/snapshot_generated.h"
-#include "userspace/base/result.hpp"
-
-namespace re2 {
-class RE2;
-}
+#include "userspace/match/candidates.hpp"
+#include "userspace/match/path_trie.hpp"
 
 namespace penstock::match {
 
-namespace fb = penstock::snapshot;
-
-// What of a request decides. `header` gives the value of a field by its lower-case name (repeated ones joined), or nothing.
-struct Request {
-    std::string_view method;
-    std::string_view path;   // normalised, without the query
-    std::string_view query;  // without "?"
-    std::function<std::optional<std::string>(std::string_view)> header;
-};
-
-// The value of the first parameter of that name, as written; nothing if there is none.
-std::optional<std::string_view> query_value(std::string_view query, std::string_view name);
+class ExpressionSet;
 
 class RouteTable {
 public:
-    // Fails with the match that is not valid: an index out of range, an expression that RE2 refuses.
+    // Fails with the match that is not valid: an index out of range, a path that is none, an expression that RE2 refuses.
     static Result<std::shared_ptr<const RouteTable>> build(const fb::HostRoutes& part);
     ~RouteTable();
 
@@ -51,28 +33,14 @@ public:
     [[nodiscard]] const std::string& hostname() const { return part_.hostname; }
 
 private:
-    struct Test {  // a match's conditions beside the path
-        std::vector<std::unique_ptr<re2::RE2>> headers;  // null: exact
-        std::vector<std::unique_ptr<re2::RE2>> queries;
-        std::unique_ptr<re2::RE2> path;
-    };
-    struct Hash {
-        using is_transparent = void;
-        std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
-    };
-    using Bucket = std::vector<std::uint32_t>;  // indices of matches, rising
-    using ByPath = std::unordered_map<std::string, Bucket, Hash, std::equal_to<>>;
-
-    RouteTable() = default;
+    RouteTable();
     Status index(std::uint32_t number);
-    [[nodiscard]] bool holds(std::uint32_t number, const Request& request) const;
-    void best_of(const Bucket& bucket, const Request& request, std::optional<std::uint32_t>& best) const;
+    void best_of(std::span<const std::uint32_t> numbers, const Request& request, std::uint32_t& best) const;
 
     fb::HostRoutesT part_;
-    std::vector<Test> tests_;
-    ByPath exact_;
-    ByPath prefixes_;   // "/" is kept as ""
-    Bucket expressions_;
+    std::vector<Conditions> conditions_;  // of each match
+    PathTrie<Candidates> paths_;
+    std::unique_ptr<ExpressionSet> expressions_;
 };
 
 }  // namespace penstock::match

@@ -32,41 +32,6 @@ http::Limits http_limits(const fb::LimitsT& limits) {
 ring::Time Exchange::stall_deadline() const { return std::min(deadline_, context_.in_ms(tables_->limits.body_stall_ms)); }
 
 // ---- where it goes ------------------------------------------------------------------------------------------------------
-Route Exchange::route(const http::RequestHead& head) {
-    Route found;
-    const ClientFacts& client = client_.facts();
-    const auto port = tables_->ports.find(client.socket);
-    const std::string host = match::normal_host(head.host);
-    const Listener* const* listener = port == tables_->ports.end() ? nullptr : port->second.listeners.find(host);
-    if (listener == nullptr) {
-        found.refusal = Reason::no_host;
-        return found;
-    }
-    found.listener = *listener;
-    // Gateway API, 5.4: a request whose host belongs to another listener than the one that its SNI chose is misdirected.
-    if (!client.tls_listener.empty() && found.listener->name != client.tls_listener) {
-        found.refusal = Reason::misdirected;
-        return found;
-    }
-    const match::Request request{head.method, path_, head.query, [&head](std::string_view name) { return head.headers.joined(name); }};
-    bool has_host = false;
-    found.listener->hosts.visit(host, [&](const std::shared_ptr<const Host>& candidate) {
-        has_host = true;
-        const auto match = candidate->table->find(request);
-        if (!match) {
-            return false;
-        }
-        found.host = candidate;
-        found.rule = &candidate->rules[match->rule];
-        found.match = match->entry;
-        return true;
-    });
-    if (found.rule == nullptr) {
-        found.refusal = has_host ? Reason::no_route : Reason::no_host;
-    }
-    return found;
-}
-
 void Exchange::note(const http::RequestHead& head) {
     facts_.method = head.method;
     facts_.upgrade = head.upgrade;
@@ -94,16 +59,12 @@ std::optional<Reason> Exchange::fault_of(const http::RequestHead& head, std::str
         request_broken_ = true;  // what follows may be meant for the tunnel
         return Reason::bad_request;
     }
-    if (head.form != http::TargetForm::asterisk && match::needs_normalising(head.path)) {
-        auto normal = match::normal_path(head.path);
-        if (!normal) {
-            detail = "the path climbs above its root";
-            return Reason::bad_request;
-        }
-        path_ = std::move(*normal);
-        return std::nullopt;
+    const auto normal = match::normal_path(head.path, path_room_);
+    if (!normal) {
+        detail = "the path climbs above its root, or by a step that not every server sees";
+        return Reason::bad_request;
     }
-    path_ = head.path;
+    path_ = *normal;
     return std::nullopt;
 }
 
@@ -116,7 +77,7 @@ ring::Task<> Exchange::run(const http::RequestHead& head) {
     if (const auto fault = fault_of(head, detail)) {
         co_return co_await refuse(*fault, detail);
     }
-    route_ = route(head);
+    route_ = find_route(*tables_, client_.facts(), head, path_);
     if (route_.listener != nullptr) {
         count(listener_stats().requests);
         count(listener_stats().bytes_in, client_.head_bytes());

@@ -13,6 +13,7 @@
 #include "userspace/proxy/h2_backend.hpp"
 #include "userspace/proxy/heads.hpp"
 #include "userspace/proxy/replay.hpp"
+#include "userspace/proxy/routing.hpp"
 
 namespace penstock::proxy {
 
@@ -25,15 +26,6 @@ struct RequestFacts {
     Language language = Language::text;  // of our own answers
     bool has_body = false;
     std::string id;
-};
-
-// Where a request goes.
-struct Route {
-    std::shared_ptr<const Host> host;  // owns the rule
-    const Listener* listener = nullptr;
-    const Rule* rule = nullptr;
-    const fb::MatchT* match = nullptr;
-    std::optional<Reason> refusal;
 };
 
 class Exchange {
@@ -54,7 +46,6 @@ private:
 
     void note(const http::RequestHead& head);
     [[nodiscard]] std::optional<Reason> fault_of(const http::RequestHead& head, std::string_view& detail);
-    Route route(const http::RequestHead& head);
     ring::Task<> refuse(Reason reason, std::string_view detail = {});
     ring::Task<> redirect(const http::RequestHead& head, const fb::RedirectT& to);
     ring::Task<> answer(const Answer& answer, ring::Time deadline);
@@ -87,7 +78,8 @@ private:
     std::shared_ptr<const Tables> tables_;
     RequestFacts facts_;
     Route route_;
-    std::string path_;
+    std::string_view path_;  // normalised, of the head or in path_room_
+    std::string path_room_;
     Treatment treatment_;
     ring::Time deadline_ = ring::kNever;          // of the whole request
     ring::Time backend_deadline_ = ring::kNever;  // of one attempt

@@ -81,8 +81,8 @@ void prepare_request(Outgoing& out, const http::RequestHead& head, std::string_v
     out.headers = head.headers;
     http::Headers& headers = out.headers;
     out.forwarded_host = head.host;
-    const auto chain = headers.joined("x-forwarded-for");
-    out.forwarded_for = chain ? *chain + ", " + client.address : client.address;
+    const auto chain = headers.joined("x-forwarded-for", out.forwarded_for);
+    out.forwarded_for = chain ? std::string(*chain) + ", " + client.address : client.address;
     out.upgrade = head.upgrade ? headers.find("upgrade").value_or("") : "";
     out.trailers = headers.has_token("te", "trailers");
 
