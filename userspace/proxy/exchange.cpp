@@ -95,6 +95,13 @@ ring::Task<> Exchange::run(const http::RequestHead& head) {
     const fb::RuleT& rule = *route_.rule->spec;
     treatment_.rule = rule.filters.get();
     treatment_.matched_prefix = route_.match->path_match == fb::PathMatch::Prefix ? std::string_view(route_.match->path) : std::string_view();
+    if (route_.rule->cors != nullptr) {
+        cors_ = {.cors = route_.rule->cors.get(), .origin = std::string(route_.rule->cors->allowed_origin(head))};
+        treatment_.cors = &cors_;
+        if (is_preflight(head)) {
+            co_return co_await answer_preflight(head);
+        }
+    }
     if (rule.filters != nullptr && rule.filters->redirect != nullptr) {
         co_return co_await redirect(head, *rule.filters->redirect);
     }
@@ -121,6 +128,9 @@ ring::Task<> Exchange::refuse(Reason reason, std::string_view detail) {
     context_.count_reason(reason);
     Answer said;
     make_refusal(said, {.reason = reason, .status = info(reason).status, .detail = detail, .request_id = facts_.id, .language = facts_.language, .to_head = facts_.method == "HEAD"});
+    if (treatment_.cors != nullptr) {
+        cors_.cors->edit_response(said.head.headers, cors_.origin, cors_.exposed);
+    }
     // Not stall_deadline(): the request's own time may be what is up.
     co_await answer(said, context_.in_ms(tables_->limits.body_stall_ms));
 }
@@ -128,6 +138,18 @@ ring::Task<> Exchange::refuse(Reason reason, std::string_view detail) {
 ring::Task<> Exchange::redirect(const http::RequestHead& head, const fb::RedirectT& to) {
     Answer said;
     make_redirect(said, head, path_, client_.facts(), to, treatment_.matched_prefix);
+    if (treatment_.cors != nullptr) {
+        cors_.cors->edit_response(said.head.headers, cors_.origin, cors_.exposed);
+    }
+    co_await answer(said, stall_deadline());
+}
+
+ring::Task<> Exchange::answer_preflight(const http::RequestHead& head) {
+    if (cors_.origin.empty()) {
+        co_return co_await refuse(Reason::cors_origin);
+    }
+    Answer said;
+    cors_.cors->answer_preflight(said, head, cors_.origin);
     co_await answer(said, stall_deadline());
 }
 

@@ -48,6 +48,7 @@ private:
     [[nodiscard]] std::optional<Reason> fault_of(const http::RequestHead& head, std::string_view& detail);
     ring::Task<> refuse(Reason reason, std::string_view detail = {});
     ring::Task<> redirect(const http::RequestHead& head, const fb::RedirectT& to);
+    ring::Task<> answer_preflight(const http::RequestHead& head);
     ring::Task<> answer(const Answer& answer, ring::Time deadline);
     ring::Task<> forward(const http::RequestHead& head);
     ring::Task<Attempt> attempt(const Outgoing& request, const std::shared_ptr<const BackendSet>& set, bool fresh);
@@ -81,6 +82,7 @@ private:
     std::string_view path_;  // normalised, of the head or in path_room_
     std::string path_room_;
     Treatment treatment_;
+    CorsReply cors_;
     ring::Time deadline_ = ring::kNever;          // of the whole request
     ring::Time backend_deadline_ = ring::kNever;  // of one attempt
 

@@ -5,6 +5,7 @@
 
 #include "userspace/http/writer.hpp"
 #include "userspace/match/host_index.hpp"
+#include "userspace/proxy/cors.hpp"
 
 namespace penstock::proxy {
 
@@ -157,6 +158,9 @@ void prepare_response(http::ResponseHead& head, const Treatment& treatment) {
         headers.remove("content-length");
     }
     if (!head.interim()) {
+        if (treatment.cors != nullptr) {
+            treatment.cors->cors->edit_response(headers, treatment.cors->origin, treatment.cors->exposed);
+        }
         edit_response(headers, treatment.backend);
         edit_response(headers, treatment.rule);
     }

@@ -16,11 +16,14 @@ namespace penstock::proxy {
 
 namespace fb = penstock::snapshot;
 
+struct CorsReply;
+
 // What the rule, its chosen backend and the match say about one request. Pointers may be null.
 struct Treatment {
     const fb::FiltersT* rule = nullptr;
     const fb::FiltersT* backend = nullptr;
     std::string_view matched_prefix;  // of the match, for ReplacePrefixMatch; "/" or without trailing slash
+    CorsReply* cors = nullptr;
 };
 
 // A request on its way to a backend. `headers` has neither Host nor what belongs to one connection; its views are of the client's
@@ -60,7 +63,7 @@ struct Answer {
     Answer(const Answer&) = delete;
 
     http::ResponseHead head;
-    std::string location, length, body, grpc_message;
+    std::string location, length, body, grpc_message, asked;
 };
 
 // Empty body.

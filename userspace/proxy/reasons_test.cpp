@@ -85,6 +85,12 @@ Scene refused_request(Reason reason) {
             return {http_snapshot({}, {rule}), answered(reason, kGet)};
         }
         case Reason::no_backend: return {http_snapshot({}), answered(reason, kGet)};
+        case Reason::cors_origin: {
+            RuleSpec rule;
+            rule.rule.filters = std::make_unique<fb::FiltersT>();
+            rule.rule.filters->cors = std::make_unique<fb::CorsT>();
+            return {http_snapshot({}, {rule}), answered(reason, "OPTIONS / HTTP/1.1\r\nHost: a\r\nOrigin: https://b\r\nAccess-Control-Request-Method: PUT\r\n\r\n")};
+        }
         default: return {http_snapshot({nobody()}), answered(Reason::backend_connect, kGet)};
     }
 }
@@ -236,6 +242,7 @@ TEST_CASE("reasons: each is produced, counted once, and told where that is possi
             case Reason::no_route:
             case Reason::unresolved_backend:
             case Reason::no_backend:
+            case Reason::cors_origin:
             case Reason::backend_connect: scene = refused_request(reason); break;
             case Reason::backend_closed:
             case Reason::backend_invalid:

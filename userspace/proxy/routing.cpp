@@ -31,6 +31,18 @@ bool find_rule(const Listener& listener, std::string_view host, const match::Req
     return has_host;
 }
 
+// A preflight that no rule takes belongs to the rule of the request that it asks for, if that one answers preflights.
+void find_asked_rule(const Listener& listener, std::string_view host, match::Request request, const http::Headers& headers, Route& found) {
+    request.method = headers.find("access-control-request-method").value_or("");
+    Route asked;
+    find_rule(listener, host, request, asked);
+    if (asked.rule != nullptr && asked.rule->cors != nullptr) {
+        found.host = std::move(asked.host);
+        found.rule = asked.rule;
+        found.match = asked.match;
+    }
+}
+
 }  // namespace
 
 Route find_route(const Tables& tables, const ClientFacts& client, const http::RequestHead& head, std::string_view path) {
@@ -51,6 +63,9 @@ Route find_route(const Tables& tables, const ClientFacts& client, const http::Re
     const HeadFields fields(head.headers);
     const match::Request request{head.method, path, head.query, fields};
     const bool has_host = find_rule(*found.listener, host.name(), request, found);
+    if (found.rule == nullptr && is_preflight(head)) {
+        find_asked_rule(*found.listener, host.name(), request, head.headers, found);
+    }
     if (found.rule == nullptr) {
         found.refusal = has_host ? Reason::no_route : Reason::no_host;
     }

@@ -194,6 +194,9 @@ private:
                 weights.push_back(backend->weight);
             }
             rule.cycle = weighted_cycle(weights);
+            if (spec->filters != nullptr && spec->filters->cors != nullptr) {
+                rule.cors = std::make_unique<const Cors>(*spec->filters->cors);
+            }
             host->rules.push_back(std::move(rule));
         }
         host->table = std::move(table);

@@ -21,6 +21,7 @@
 #include "userspace/match/host_index.hpp"
 #include "userspace/match/route_table.hpp"
 #include "userspace/proxy/backend_place.hpp"
+#include "userspace/proxy/cors.hpp"
 #include "userspace/tls/certificates.hpp"
 
 namespace penstock::proxy {
@@ -53,6 +54,7 @@ struct Rule {
     const fb::RuleT* spec = nullptr;
     std::vector<WeightedBackend> backends;
     std::vector<std::uint16_t> cycle;  // indices into backends; empty: nothing to choose from
+    std::unique_ptr<const Cors> cors;  // null: none
 };
 
 // The routes of one host on one listener, bound to backends.
