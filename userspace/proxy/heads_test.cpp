@@ -148,6 +148,38 @@ TEST_CASE("heads: filters edit a request, the rule's before the backend's") {
     CHECK(has(request("GET / HTTP/1.1\r\nHost: out\r\n\r\n", {&rule, nullptr, "/"}), "Host: edited"));
 }
 
+TEST_CASE("heads: prefixes and whole paths are exchanged by the filters of a rule and of a backend alike, the query stays") {
+    struct Case {
+        const char *target, *prefix;
+        fb::PathEdit edit;
+        const char *replacement, *result;
+    };
+    constexpr auto kPrefix = fb::PathEdit::ReplacePrefix, kFull = fb::PathEdit::ReplaceFull;
+    // HTTPPathModifier's table; prefixes come without the slash at their end, so "/foo/" is "/foo".
+    const Case cases[] = {
+        {"/foo/bar", "/foo", kPrefix, "/xyz", "/xyz/bar"},   {"/foo/bar", "/foo", kPrefix, "/xyz/", "/xyz/bar"}, {"/foo", "/foo", kPrefix, "/xyz", "/xyz"},
+        {"/foo/", "/foo", kPrefix, "/xyz", "/xyz/"},         {"/foo/bar", "/foo", kPrefix, "", "/bar"},          {"/foo/", "/foo", kPrefix, "", "/"},
+        {"/foo", "/foo", kPrefix, "", "/"},                  {"/foo/", "/foo", kPrefix, "/", "/"},               {"/foo", "/foo", kPrefix, "/", "/"},
+        {"/foo/bar?a=/foo", "/foo", kPrefix, "/x", "/x/bar?a=/foo"}, {"/foo?", "/foo", kPrefix, "/x", "/x?"},    {"/foo/a%2Fb", "/foo", kPrefix, "/x", "/x/a%2Fb"},
+        {"/foo/bar?a=1", "/foo", kFull, "/one", "/one?a=1"}, {"/foo", "/", kFull, "", "/"},
+    };
+    for (const Case& one : cases) {
+        INFO(one.target << " " << one.replacement);
+        fb::FiltersT filters;
+        filters.rewrite = std::make_unique<fb::RewriteT>();
+        filters.rewrite->path_edit = one.edit;
+        filters.rewrite->path = one.replacement;
+        const std::string text = "GET " + std::string(one.target) + " HTTP/1.1\r\nHost: a\r\n\r\n", start = "GET " + std::string(one.result) + " HTTP/1.1\r\n";
+        CHECK(request(text, {&filters, nullptr, one.prefix}).starts_with(start));
+        CHECK(request(text, {nullptr, &filters, one.prefix}).starts_with(start));
+        fb::FiltersT other;
+        other.rewrite = std::make_unique<fb::RewriteT>();
+        other.rewrite->path_edit = kFull;
+        other.rewrite->path = "/of-the-rule";
+        CHECK(request(text, {&other, &filters, one.prefix}).starts_with(start));  // the backend's is nearer
+    }
+}
+
 TEST_CASE("heads: filters edit a response, and its framing is ours") {
     fb::FiltersT rule;
     rule.response_headers = edit({{"Server", "edge"}}, {{"Via", "edge"}}, {"X-Inside"});
