@@ -249,6 +249,11 @@ ring::Task<Exchange::Attempt> Exchange::attempt(const Outgoing& request, const s
         backend_->close();
         co_return co_await answer_fault(*fault, may_try_again || unprocessed);
     }
+    if (context_.loop.now() >= deadline_) {  // it came too late, if only just
+        co_await stop_pump();
+        backend_->close();
+        co_return co_await answer_fault(Reason::backend_timeout, false);
+    }
     const int status = backend_->head().status;
     if (status == 101) {
         co_await switch_protocols();
