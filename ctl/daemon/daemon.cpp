@@ -310,11 +310,10 @@ void Daemon::tell() {
         log::info("generation {} is served", rollout_.generation().taken);
     }
     board_.set(rollout_.generation());
-    if (const auto retry = errors_.retry_at()) {
+    // While the rollout waits for the workers, a retry has nothing to do; its time may have passed, and an armed timer would spin.
+    if (const auto retry = errors_.retry_at(); retry && rollout_.step() == Rollout::Step::none) {
         loop_.at("retry", Loop::Time(milliseconds(*retry)), [this] {
-            if (rollout_.step() == Rollout::Step::none) {
-                rollout_.retry();
-            }
+            rollout_.retry();
             advance();
         });
     } else {
