@@ -48,6 +48,7 @@ TEST_CASE("value: YAML means what Kubernetes takes it for") {
         {"a: &x {p: 1, q: 2}\nb:\n  <<: *x\n  q: 3\n", R"({"a":{"p":1,"q":2},"b":{"q":3,"p":1}})"},
         {"a: &x [1]\nb: *x\n", R"({"a":[1],"b":[1]})"},
         {"{\"a\": 1, \"b\": \"\\u00e4\"}", "{\"a\":1,\"b\":\"\xC3\xA4\"}"},
+        {R"({"\N": "\_x\N\N", b: "\L\x85"})", "{\"\xC2\x85\":\"\xC2\xA0x\xC2\x85\xC2\x85\",\"b\":\"\xE2\x80\xA8\xC2\x85\"}"},
         {"{a: 1}", R"({"a":1})"},
         {"# nothing\n---\n---\n# but comments\n", ""},
         {"a: 1\n---\nb: 2\n...\n---\nc: 3\n", R"({"a":1} | {"b":2} | {"c":3})"},

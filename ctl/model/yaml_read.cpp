@@ -20,6 +20,17 @@ namespace {
 
 constexpr std::string_view kYamlTag = "tag:yaml.org,2002:";
 
+// yaml-cpp 0.7 writes the escapes \N (U+0085) and \_ (U+00A0) as one byte each, which is no UTF-8. The text around them is:
+// a byte that continues nothing can only be one of the two.
+std::string with_whole_escapes(std::string text) {
+    std::size_t at = utf8_end(text);
+    while (at != text.size() && (text[at] == '\x85' || text[at] == '\xA0')) {
+        text.insert(at, 1, '\xC2');
+        at += utf8_end(std::string_view(text).substr(at));
+    }
+    return text;
+}
+
 class YamlBuilder : public YAML::EventHandler {
 public:
     YamlBuilder(const TextLimits& limits, int first_line) : limits_(limits), first_line_(first_line) {}
@@ -62,8 +73,9 @@ public:
             tree_.fail(line_of(mark), "the name of a member is not a string");
         }
     }
-    void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& text) override {
+    void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& read) override {
         const int line = line_of(mark);
+        const std::string text = with_whole_escapes(read);
         if (tree_.wants_name()) {
             if (anchor != YAML::NullAnchor) {
                 anchors_[anchor] = {Value::string(text, line), 1};
