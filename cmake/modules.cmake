@@ -64,8 +64,8 @@ function(pst_fuzzer name source)
     else()
         set(words)
     endif()
-    # PST_FUZZ_SECONDS is read when the test runs; without it a fuzzer has 20 seconds.
-    add_test(NAME fuzz.${stem} COMMAND sh -c "exec \"$0\" -max_total_time=\${PST_FUZZ_SECONDS:-20} -timeout=10 -rss_limit_mb=2048 \"$@\""
+    # PST_FUZZ_SECONDS and PST_FUZZ_SEED are read when the test runs; seed 0 is another way through the inputs each time.
+    add_test(NAME fuzz.${stem} COMMAND sh -c "exec \"$0\" -seed=\${PST_FUZZ_SEED:-0} -max_total_time=\${PST_FUZZ_SECONDS:-20} -timeout=10 -rss_limit_mb=2048 \"$@\""
              $<TARGET_FILE:${stem}> ${words})
     set_tests_properties(fuzz.${stem} PROPERTIES LABELS fuzz TIMEOUT 600)
 endfunction()
