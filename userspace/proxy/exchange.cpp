@@ -12,7 +12,6 @@ namespace penstock::proxy {
 namespace {
 
 constexpr std::uint32_t kTriesMax = 2;      // beyond the first, where only the connection was to blame
-constexpr std::size_t kRequestIdMax = 128;  // of one that a client made up, in our own answers
 
 // RFC 9110 9.2.2: may be sent again when nobody knows whether it was served.
 bool idempotent(std::string_view method) {
@@ -37,8 +36,8 @@ void Exchange::note(const http::RequestHead& head) {
     facts_.upgrade = head.upgrade;
     facts_.has_body = head.framing != http::Framing::none;
     facts_.language = language_of(head, client_.version());
-    if (const auto given = head.headers.find("x-request-id")) {
-        facts_.id = given->substr(0, kRequestIdMax);
+    if (const auto given = head.headers.find("x-request-id"); given && is_request_id(*given)) {
+        facts_.id = *given;
     } else {
         context_.next_request_id(facts_.id);
     }

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "userspace/http/writer.hpp"
 #include "userspace/match/host_index.hpp"
 #include "userspace/proxy/cors.hpp"
@@ -48,6 +50,14 @@ std::string escaped(std::string_view text) {
 }
 
 }  // namespace
+
+bool is_request_id(std::string_view text) {
+    constexpr std::size_t kMax = 128;
+    const auto fits = [](char letter) {
+        return (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') || (letter >= '0' && letter <= '9') || std::string_view("._~:/+=@-").find(letter) != std::string_view::npos;
+    };
+    return !text.empty() && text.size() <= kMax && std::all_of(text.begin(), text.end(), fits);
+}
 
 std::string edited_path(std::string_view path, fb::PathEdit edit, std::string_view replacement, std::string_view matched_prefix) {
     if (edit == fb::PathEdit::None) {
@@ -96,9 +106,9 @@ void prepare_request(Outgoing& out, const http::RequestHead& head, std::string_v
     headers.set("X-Forwarded-For", out.forwarded_for);
     headers.set("X-Forwarded-Proto", client.tls ? "https" : "http");
     headers.set("X-Forwarded-Host", out.forwarded_host);
-    if (!headers.has("x-request-id")) {
+    if (headers.find("x-request-id") != request_id || headers.count("x-request-id") != 1) {
         out.request_id = request_id;
-        headers.add("X-Request-Id", out.request_id);
+        headers.set("X-Request-Id", out.request_id);
     }
     headers.remove("host");
     edit_request(headers, treatment.rule);
@@ -227,12 +237,19 @@ std::string_view grpc_status_of(int status) {
     }
 }
 
-void make_grpc_refusal(Answer& answer, std::string_view status, std::string_view reason, std::string_view text) {
+void name_refusal(http::Headers& headers, const Refusal& refusal) {
+    headers.add("X-Penstock-Reason", info(refusal.reason).name);
+    if (!refusal.request_id.empty()) {
+        headers.add("X-Request-Id", refusal.request_id);
+    }
+}
+
+void make_grpc_refusal(Answer& answer, const Refusal& refusal, std::string_view text) {
     answer.head.status = 200;
-    answer.grpc_message = fmt::format("{}: {}", reason, text);
+    answer.grpc_message = fmt::format("{}: {}", info(refusal.reason).name, text);
     answer.head.headers.add("Content-Type", "application/grpc");
-    answer.head.headers.add("X-Penstock-Reason", reason);
-    answer.head.headers.add("Grpc-Status", status);
+    name_refusal(answer.head.headers, refusal);
+    answer.head.headers.add("Grpc-Status", grpc_status_of(refusal.status));
     answer.head.headers.add("Grpc-Message", answer.grpc_message);
 }
 
@@ -242,15 +259,16 @@ void make_refusal(Answer& answer, const Refusal& refusal) {
     const ReasonInfo& about = info(refusal.reason);
     const std::string_view text = refusal.detail.empty() ? about.text : refusal.detail;
     if (refusal.language == Language::grpc) {
-        return make_grpc_refusal(answer, grpc_status_of(refusal.status), about.name, text);
+        return make_grpc_refusal(answer, refusal, text);
     }
     const bool json = refusal.language == Language::json;
+    const std::string_view id = refusal.request_id.empty() ? "-" : refusal.request_id;
     answer.body =
-        json ? fmt::format(R"({{"status":{},"reason":"{}","message":"{}","request_id":"{}"}})" "\n", refusal.status, about.name, escaped(text), escaped(refusal.request_id))
-             : fmt::format("{} {}\n{}: {}\nrequest {}\n", refusal.status, http::reason_phrase(refusal.status), about.name, text, refusal.request_id);
+        json ? fmt::format(R"({{"status":{},"reason":"{}","message":"{}","request_id":"{}"}})" "\n", refusal.status, about.name, escaped(text), id)
+             : fmt::format("{} {}\n{}: {}\nrequest {}\n", refusal.status, http::reason_phrase(refusal.status), about.name, text, id);
     answer.head.status = refusal.status;
     answer.head.headers.add("Content-Type", json ? "application/json" : "text/plain; charset=utf-8");
-    answer.head.headers.add("X-Penstock-Reason", about.name);
+    name_refusal(answer.head.headers, refusal);
     answer.head.framing = http::Framing::length;
     answer.head.content_length = answer.body.size();
     if (refusal.to_head) {

@@ -48,6 +48,10 @@ struct Outgoing {
     void own();
 };
 
+// Whether a client's X-Request-Id may be ours: 1 to 128 letters, digits and ._~:/+=@-, so that it can stand in a log, a page or a header
+// of anybody. Another one is replaced.
+bool is_request_id(std::string_view text);
+
 // `path`: normalised. `head`'s bytes must stay as long as `out` is used.
 void prepare_request(Outgoing& out, const http::RequestHead& head, std::string_view path, const ClientFacts& client, const Treatment& treatment,
                      std::string_view request_id);
@@ -82,7 +86,7 @@ struct Refusal {
     Reason reason = Reason::bad_request;
     int status = 400;
     std::string_view detail = {};  // instead of the reason's own sentence
-    std::string_view request_id = "-";
+    std::string_view request_id = {};  // is_request_id(), or none
     Language language = Language::text;
     bool to_head = false;          // an answer to HEAD: the body is left out
 };

@@ -30,11 +30,11 @@ std::unique_ptr<fb::HeaderEditT> edit(const Fields& set, const Fields& add, cons
 
 const ClientFacts kClient = {"192.0.2.7", false, 8080};
 
-std::string request(const std::string& text, const Treatment& treatment = {}, const ClientFacts& client = kClient) {
+std::string request(const std::string& text, const Treatment& treatment = {}, const ClientFacts& client = kClient, std::string_view id = "id-1") {
     http::RequestParser parser;
     REQUIRE(parser.parse(text) == http::Progress::done);
     Outgoing outgoing;
-    prepare_request(outgoing, parser.head(), parser.head().path, client, treatment, "id-1");
+    prepare_request(outgoing, parser.head(), parser.head().path, client, treatment, id);
     std::string first;
     write_head(first, outgoing);
     outgoing.own();
@@ -93,15 +93,34 @@ TEST_CASE("heads: the path after an edit is that of the Gateway API") {
 TEST_CASE("heads: a request tells the backend whom it comes from, whatever the client claims") {
     const std::string head = request(
         "GET /a?x=1 HTTP/1.1\r\nHost: Shop:8080\r\nX-Forwarded-For: 10.0.0.1\r\nX-Forwarded-For: 10.0.0.2\r\nX-Forwarded-Proto: https\r\n"
-        "X-Forwarded-Host: evil\r\nX-Request-ID: mine\r\n\r\n");
+        "X-Forwarded-Host: evil\r\n\r\n");
     CHECK(head.starts_with("GET /a?x=1 HTTP/1.1\r\nHost: Shop:8080\r\n"));
     CHECK(has(head, "X-Forwarded-For: 10.0.0.1, 10.0.0.2, 192.0.2.7"));
     CHECK(has(head, "X-Forwarded-Proto: http"));
     CHECK(has(head, "X-Forwarded-Host: Shop:8080"));
-    CHECK(has(head, "X-Request-ID: mine"));
     CHECK_FALSE(mentions(head, "evil"));
     CHECK(has(request("GET / HTTP/1.1\r\nHost: a\r\n\r\n", {}, {"::1", true, 443}), "X-Forwarded-Proto: https"));
+}
+
+TEST_CASE("heads: a request has one id, the client's if it can stand anywhere") {
+    for (const char* text : {"a", "2f1c-7.~x/y:z+w=@_", "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789abcdef"}) {
+        INFO(text);
+        CHECK(is_request_id(text) == (std::string_view(text).size() <= 128));
+    }
+    for (const char* text : {"", "a b", "a\"b", "a\\b", "<b>", "a\nb", "a;b", "a,b", "\xc3\xa9", "a\x1b[31m"}) {
+        INFO(text);
+        CHECK_FALSE(is_request_id(text));
+    }
     CHECK(has(request("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), "X-Request-Id: id-1"));
+    CHECK(has(request("GET / HTTP/1.1\r\nHost: a\r\nX-Request-ID: mine\r\n\r\n", {}, kClient, "mine"), "X-Request-ID: mine"));
+    // Not the one that was taken: replaced.
+    for (const char* fields : {"X-Request-ID: a b\r\n", "X-Request-ID: mine\r\nX-Request-ID: mine\r\n", "x-request-id: id-1\r\nX-Request-ID: other\r\n"}) {
+        const std::string head = request(std::string("GET / HTTP/1.1\r\nHost: a\r\n") + fields + "\r\n");
+        CHECK(has(head, "X-Request-Id: id-1"));
+        CHECK_FALSE(mentions(head, "a b"));
+        CHECK_FALSE(mentions(head, "mine"));
+        CHECK_FALSE(mentions(head, "other"));
+    }
 }
 
 TEST_CASE("heads: what belongs to one connection stays there") {
@@ -237,14 +256,15 @@ TEST_CASE("heads: a redirect goes where the filter, the request and the listener
 }
 
 TEST_CASE("heads: a refusal says its reason as text or JSON") {
-    Refusal refusal{.reason = Reason::no_backend, .status = 503, .detail = {}, .request_id = "a\"b", .language = Language::json, .to_head = false};
+    Refusal refusal{.reason = Reason::no_backend, .status = 503, .detail = {}, .request_id = "a-b", .language = Language::json, .to_head = false};
     const std::string json = refusal_text(refusal);
     CHECK(has(json, "X-Penstock-Reason: no_backend"));
-    CHECK(json.ends_with(R"({"status":503,"reason":"no_backend","message":"the service has no ready endpoint","request_id":"a\"b"})" "\n"));
+    CHECK(has(json, "X-Request-Id: a-b"));
+    CHECK(json.ends_with(R"({"status":503,"reason":"no_backend","message":"the service has no ready endpoint","request_id":"a-b"})" "\n"));
     refusal.language = Language::text;
     refusal.detail = "more of it";
     const std::string text = refusal_text(refusal);
-    CHECK(text.ends_with("\r\n\r\n503 Service Unavailable\nno_backend: more of it\nrequest a\"b\n"));
+    CHECK(text.ends_with("\r\n\r\n503 Service Unavailable\nno_backend: more of it\nrequest a-b\n"));
     refusal.to_head = true;
     const std::string bare = refusal_text(refusal);
     CHECK(bare.ends_with("\r\n\r\n"));
