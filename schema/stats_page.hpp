@@ -2,10 +2,13 @@
 // The stats page: one writable memory file made by the keeper, mapped by the workers (which write) and the daemon (which reads).
 // Each worker thread slot owns one block and is its only writer, so a counter is a relaxed load and store; blocks of different
 // slots share no cache line. It outlives workers and daemon. A reader must tolerate a page of another layout version.
+// The file has holes where nothing was counted: its size is address space, not memory, as long as readers look only at the ids that exist.
 #pragma once
 
 #include <array>
 #include <atomic>
+#include <bit>
+#include <cstddef>
 #include <cstdint>
 
 #include "schema/reasons.hpp"
@@ -13,18 +16,81 @@
 namespace penstock {
 
 inline constexpr std::uint32_t kStatsMagic = 0x50535431;  // "PST1"
-inline constexpr std::uint32_t kStatsVersion = 1;
+inline constexpr std::uint32_t kStatsVersion = 2;
 inline constexpr std::uint32_t kStatsSlotsMax = 64;       // worker threads
-inline constexpr std::uint32_t kStatsListenersMax = 1024; // listener ids are taken modulo this
+inline constexpr std::uint32_t kStatsReasonsMax = 128;    // so that a new reason moves nothing
+// Ids are taken modulo these: two that share a place are counted together, which takes more listeners, rules or services than these.
+inline constexpr std::uint32_t kStatsListenersMax = 1024;
+inline constexpr std::uint32_t kStatsRulesMax = 8192;
+inline constexpr std::uint32_t kStatsSetsMax = 8192;
+static_assert(kReasonCount <= kStatsReasonsMax);
 
 using Counter = std::atomic<std::uint64_t>;
 static_assert(Counter::is_always_lock_free && sizeof(Counter) == 8);
 
+// Durations in microseconds, two buckets to each power of two from 64 us to 67 s: a quantile read from them is off by a fifth at most.
+inline constexpr std::uint32_t kDurationBuckets = 42;
+
+constexpr std::size_t duration_bucket(std::uint64_t us) {
+    if (us < 64) {
+        return 0;
+    }
+    const auto power = static_cast<std::size_t>(std::bit_width(us)) - 1;
+    const std::size_t bucket = 1 + (power - 6) * 2 + (us >> (power - 1) & 1);
+    return bucket < kDurationBuckets ? bucket : kDurationBuckets - 1;
+}
+
+// The first duration that lies in no bucket up to this one; 0 for the last one, which has no end.
+constexpr std::uint64_t duration_bucket_end_us(std::size_t bucket) {
+    if (bucket + 1 >= kDurationBuckets) {
+        return 0;
+    }
+    if (bucket == 0) {
+        return 64;
+    }
+    const std::uint64_t half = std::uint64_t{1} << (5 + (bucket - 1) / 2);
+    return half * (3 + (bucket - 1) % 2);
+}
+
+struct Durations {
+    Counter sum_us;
+    std::array<Counter, kDurationBuckets> buckets;
+};
+
+// By status / 100; 0: no answer was given; what is 600 and more counts as 5xx.
+inline constexpr std::size_t kStatusClasses = 6;
+constexpr std::size_t status_class_of(int status) {
+    const auto hundreds = static_cast<std::size_t>(status < 0 ? 0 : status) / 100;
+    return hundreds < kStatusClasses ? hundreds : kStatusClasses - 1;
+}
+using StatusClasses = std::array<Counter, kStatusClasses>;
+
 struct ListenerStats {
-    Counter connections;  // accepted (UDP: flows begun)
-    Counter requests;     // HTTP requests
-    Counter bytes_in;     // from clients
-    Counter bytes_out;    // to clients
+    Counter connections;    // accepted (UDP: flows begun)
+    Counter requests;       // HTTP requests begun
+    Counter bytes_in;       // from clients
+    Counter bytes_out;      // to clients
+    Counter tls_full;       // handshakes
+    Counter tls_resumed;
+    Counter tls_failed;
+    StatusClasses status_class;  // of requests that are over
+    Durations durations;         // of the same, but for tunnels
+};
+
+// Of one rule of a route; requests that are over.
+struct RuleStats {
+    Counter retries;        // attempts beyond the first
+    StatusClasses status_class;
+    Durations durations;    // without tunnels
+};
+
+// Of the endpoints of one Service port.
+struct SetStats {
+    Counter connections;    // made
+    Counter reused;         // taken from the pool
+    Counter connect_failures;
+    StatusClasses status_class;  // of attempts at requests, as the endpoints answered; 0: not at all
+    Durations durations;         // from the choice of the endpoint to the head of its answer
 };
 
 struct alignas(64) SlotStats {
@@ -36,8 +102,10 @@ struct alignas(64) SlotStats {
     Counter tls_handshakes_total;
     Counter generation;                              // the snapshot that the thread serves
     std::array<Counter, 8> status_class;             // by status / 100
-    std::array<Counter, kReasonCount> reasons;
+    std::array<Counter, kStatsReasonsMax> reasons;
     std::array<ListenerStats, kStatsListenersMax> listeners;
+    std::array<RuleStats, kStatsRulesMax> rules;
+    std::array<SetStats, kStatsSetsMax> sets;
 };
 
 struct alignas(64) StatsPage {
@@ -51,6 +119,11 @@ struct alignas(64) StatsPage {
 // Adds to a counter that only the calling thread writes: no locked instruction.
 inline void count(Counter& counter, std::uint64_t by = 1) {
     counter.store(counter.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
+}
+
+inline void count(Durations& durations, std::uint64_t us) {
+    count(durations.sum_us, us);
+    count(durations.buckets[duration_bucket(us)]);
 }
 
 }  // namespace penstock

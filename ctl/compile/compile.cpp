@@ -14,6 +14,7 @@
 #include "ctl/compile/statuses.hpp"
 #include "ctl/compile/steer.hpp"
 #include "ctl/compile/world.hpp"
+#include "schema/stats_page.hpp"
 
 namespace penstock::compile {
 
@@ -64,9 +65,10 @@ struct Takers {
     Takers(const Ids& ids, const Limits& limits)
         : backends(ids.backends, limits.backends_max),
           services(ids.services, limits.services_max),
-          listeners(ids.listeners, kManyIds),
-          rules(ids.rules, kManyIds),
-          sets(ids.sets, kManyIds),
+          // Each number has counters of its own in the stats page; what is beyond shares number 0.
+          listeners(ids.listeners, kStatsListenersMax - 1),
+          rules(ids.rules, kStatsRulesMax - 1),
+          sets(ids.sets, kStatsSetsMax - 1),
           endpoints(ids.endpoints, kManyIds) {}
 
     Ids finish() && {

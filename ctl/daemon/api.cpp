@@ -96,6 +96,8 @@ ApiReply get_tables(ApiBackend& backend, const ApiRequest& request) {
     return reply({{"generation", backend.board().get().applied}, {"text", *text}});
 }
 
+ApiReply get_counters(ApiBackend& backend, const ApiRequest&) { return reply(backend.counters()); }
+
 // ---- changes ----------------------------------------------------------------------------------------------------------
 Error wrong(const char* what) { return Error{.code = Errc::invalid, .what = what, .hint = "see docs/reference/control-api.md"}; }
 
@@ -213,8 +215,8 @@ struct Route {
 
 constexpr std::array kRoutes = {
     Route{"GET", "/v1/version", get_version}, Route{"GET", "/v1/generation", get_generation}, Route{"GET", "/v1/status", get_status},
-    Route{"GET", "/v1/objects", get_objects}, Route{"GET", "/v1/tables", get_tables},         Route{"POST", "/v1/load", post_load},
-    Route{"POST", "/v1/delete", post_delete},
+    Route{"GET", "/v1/objects", get_objects}, Route{"GET", "/v1/tables", get_tables},         Route{"GET", "/v1/counters", get_counters},
+    Route{"POST", "/v1/load", post_load},     Route{"POST", "/v1/delete", post_delete},
 };
 
 }  // namespace

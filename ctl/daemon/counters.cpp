@@ -2,12 +2,16 @@
 #include "ctl/daemon/counters.hpp"
 
 #include <algorithm>
+#include <set>
+
+#include "schema/part_name.hpp"
 
 namespace penstock::daemon {
 
 namespace {
 
 using nlohmann::json;
+namespace fb = penstock::snapshot;
 
 std::uint32_t slots_of(const StatsPage* page) { return page == nullptr ? 0 : std::min(page->slots, kStatsSlotsMax); }
 
@@ -20,6 +24,113 @@ std::uint64_t sum(const StatsPage* page, const Pick& pick) {
     }
     return total;
 }
+
+// The sum of what `pick` chooses, for each of its counters by name, its classes and its durations.
+template <class Pick>
+class Sums {
+public:
+    using Stats = std::remove_cvref_t<std::invoke_result_t<Pick, const SlotStats&>>;
+    Sums(const StatsPage* page, Pick pick) : page_(page), pick_(std::move(pick)) {}
+
+    Sums& add(const char* name, Counter Stats::*member) {
+        out_[name] = sum(page_, [&](const SlotStats& slot) -> const Counter& { return pick_(slot).*member; });
+        return *this;
+    }
+    json finish() {
+        json classes = json::array();
+        for (std::size_t i = 0; i < kStatusClasses; ++i) {
+            classes.push_back(sum(page_, [&](const SlotStats& slot) -> const Counter& { return pick_(slot).status_class[i]; }));
+        }
+        out_["status_class"] = std::move(classes);
+        out_["durations"] = durations();
+        return std::move(out_);
+    }
+
+private:
+    json durations() const {
+        json buckets = json::array();
+        std::uint64_t count = 0;
+        for (std::size_t i = 0; i < kDurationBuckets; ++i) {
+            const std::uint64_t here = sum(page_, [&](const SlotStats& slot) -> const Counter& { return pick_(slot).durations.buckets[i]; });
+            count += here;
+            buckets.push_back(here);
+        }
+        const std::uint64_t sum_us = sum(page_, [&](const SlotStats& slot) -> const Counter& { return pick_(slot).durations.sum_us; });
+        return {{"count", count}, {"sum_us", sum_us}, {"buckets", std::move(buckets)}};
+    }
+
+    const StatsPage* page_;
+    Pick pick_;
+    json out_ = json::object();
+};
+
+json rule_json(const StatsPage* page, std::uint32_t id) {
+    return Sums(page, [id](const SlotStats& slot) -> const RuleStats& { return slot.rules[id % kStatsRulesMax]; }).add("retries", &RuleStats::retries).finish();
+}
+
+json set_json(const StatsPage* page, std::uint32_t id) {
+    return Sums(page, [id](const SlotStats& slot) -> const SetStats& { return slot.sets[id % kStatsSetsMax]; })
+        .add("connections", &SetStats::connections)
+        .add("reused", &SetStats::reused)
+        .add("connect_failures", &SetStats::connect_failures)
+        .finish();
+}
+
+json reference(const fb::ObjectRef& object) {
+    return {{"kind", object.kind()->str()}, {"namespace", object.namespace_()->str()}, {"name", object.name()->str()}};
+}
+
+// The lists of GET /v1/counters, one row for each id.
+class Lister {
+public:
+    Lister(const StatsPage* page, const compile::Snapshot& snapshot) : page_(page), snapshot_(snapshot) {}
+
+    void list(json& out) {
+        for (const char* name : {"listeners", "rules", "services"}) {
+            out[name] = json::array();
+        }
+        if (snapshot_.root == nullptr) {
+            return;
+        }
+        const fb::Root& root = *fb::GetRoot(snapshot_.root->data());
+        for (const fb::Listener* listener : *root.listeners()) {
+            json row = listener_json(page_, listener->id());
+            row.update({{"id", listener->id()}, {"name", listener->name()->str()}, {"object", reference(*listener->object())}});
+            out["listeners"].push_back(std::move(row));
+        }
+        for (const fb::PartRef* ref : *root.parts()) {
+            const auto part = snapshot_.parts.find(fb::part_path(ref->kind(), ref->key()->string_view()) + "/" + ref->digest()->str());
+            if (part != snapshot_.parts.end() && ref->kind() == fb::PartKind::Host) {
+                add(*flatbuffers::GetRoot<fb::HostRoutes>(part->second->data()), out["rules"]);
+            } else if (part != snapshot_.parts.end() && ref->kind() == fb::PartKind::Backends) {
+                add(*flatbuffers::GetRoot<fb::BackendSet>(part->second->data()), out["services"]);
+            }
+        }
+    }
+
+private:
+    void add(const fb::HostRoutes& host, json& rows) {
+        for (const fb::Rule* rule : *host.rules()) {
+            // A rule stands in the part of each host that its route has; number 0 is shared by those beyond the page's places.
+            if (!rules_.insert(rule->id()).second) {
+                continue;
+            }
+            json row = rule_json(page_, rule->id());
+            row.update({{"id", rule->id()}, {"object", rule->id() != 0 ? reference(*rule->object()) : json()}, {"rule", rule->index()},
+                        {"name", rule->name() != nullptr ? rule->name()->str() : ""}});
+            rows.push_back(std::move(row));
+        }
+    }
+    void add(const fb::BackendSet& set, json& rows) {
+        json row = set_json(page_, set.id());
+        row.update({{"id", set.id()}, {"object", reference(*set.object())}, {"port", set.port()}, {"endpoints", set.endpoints()->size()}});
+        rows.push_back(std::move(row));
+    }
+
+    const StatsPage* page_;
+    const compile::Snapshot& snapshot_;
+    std::set<std::uint32_t> rules_;
+};
 
 }  // namespace
 
@@ -41,7 +152,7 @@ json reasons_json(const StatsPage* page) {
 json worker_json(const StatsPage* page) {
     const auto total = [&](Counter SlotStats::*member) { return sum(page, [member](const SlotStats& slot) -> const Counter& { return slot.*member; }); };
     json classes = json::array();
-    for (std::size_t i = 0; i < 6; ++i) {
+    for (std::size_t i = 0; i < kStatusClasses; ++i) {
         classes.push_back(sum(page, [i](const SlotStats& slot) -> const Counter& { return slot.status_class[i]; }));
     }
     return {{"connections_open", total(&SlotStats::connections_open)},
@@ -53,14 +164,26 @@ json worker_json(const StatsPage* page) {
             {"status_class", classes}};
 }
 
-ListenerTotals listener_totals(const StatsPage* page, std::uint32_t id) {
-    const auto total = [&](Counter ListenerStats::*member) {
-        return sum(page, [member, id](const SlotStats& slot) -> const Counter& { return slot.listeners[id % kStatsListenersMax].*member; });
-    };
-    return {.connections = total(&ListenerStats::connections),
-            .requests = total(&ListenerStats::requests),
-            .bytes_in = total(&ListenerStats::bytes_in),
-            .bytes_out = total(&ListenerStats::bytes_out)};
+json listener_json(const StatsPage* page, std::uint32_t id) {
+    return Sums(page, [id](const SlotStats& slot) -> const ListenerStats& { return slot.listeners[id % kStatsListenersMax]; })
+        .add("connections", &ListenerStats::connections)
+        .add("requests", &ListenerStats::requests)
+        .add("bytes_in", &ListenerStats::bytes_in)
+        .add("bytes_out", &ListenerStats::bytes_out)
+        .add("tls_full", &ListenerStats::tls_full)
+        .add("tls_resumed", &ListenerStats::tls_resumed)
+        .add("tls_failed", &ListenerStats::tls_failed)
+        .finish();
+}
+
+json counters_json(const StatsPage* page, const compile::Snapshot& snapshot) {
+    json ends = json::array();
+    for (std::size_t i = 0; i + 1 < kDurationBuckets; ++i) {
+        ends.push_back(duration_bucket_end_us(i));
+    }
+    json out = {{"worker", worker_json(page)}, {"reasons", reasons_json(page)}, {"bucket_ends_us", std::move(ends)}};
+    Lister(page, snapshot).list(out);
+    return out;
 }
 
 }  // namespace penstock::daemon

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 
+#include "ctl/compile/snapshot.hpp"
 #include "schema/stats_page.hpp"
 
 namespace penstock::daemon {
@@ -17,12 +18,10 @@ const StatsPage* usable_page(const void* bytes, std::size_t size);
 nlohmann::json reasons_json(const StatsPage* page);  // the list "reasons"
 nlohmann::json worker_json(const StatsPage* page);   // the object "worker"
 
-struct ListenerTotals {
-    std::uint64_t connections = 0;
-    std::uint64_t requests = 0;
-    std::uint64_t bytes_in = 0;
-    std::uint64_t bytes_out = 0;
-};
-ListenerTotals listener_totals(const StatsPage* page, std::uint32_t id);
+// What a listener has served: "connections", "requests", "bytes_in", ...
+nlohmann::json listener_json(const StatsPage* page, std::uint32_t id);
+
+// GET /v1/counters: all of it, under the names that `snapshot` has. Its root may be null.
+nlohmann::json counters_json(const StatsPage* page, const compile::Snapshot& snapshot);
 
 }  // namespace penstock::daemon

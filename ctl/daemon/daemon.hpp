@@ -47,6 +47,7 @@ public:
     Result<nlohmann::json> status() override;
     Result<nlohmann::json> objects(const ObjectFilter& filter) override;
     Result<std::string> tables() override;
+    Result<nlohmann::json> counters() override;
     Result<ApiChanged> change(const ApiChange& change) override;
     Result<nlohmann::json> not_good() override;
     Result<nlohmann::json> errors_of(std::uint64_t generation) override;

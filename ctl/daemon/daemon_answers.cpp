@@ -152,17 +152,15 @@ json Daemon::listeners_json() const {
             return vip.listener_name == name && vip.target == compile::Vip::Target::service;
         });
         const auto* object = listener->object();
-        const ListenerTotals totals = listener_totals(machine_.stats(), listener->id());
-        list.push_back({{"id", listener->id()},
-                        {"name", name},
-                        {"object", {{"kind", object->kind()->str()}, {"namespace", object->namespace_()->str()}, {"name", object->name()->str()}}},
-                        {"mode", penstock::snapshot::EnumNameListenerMode(listener->mode())},
-                        {"sockets", sockets},
-                        {"way", core ? "xdp" : "worker"},
-                        {"connections", totals.connections},
-                        {"requests", totals.requests},
-                        {"bytes_in", totals.bytes_in},
-                        {"bytes_out", totals.bytes_out}});
+        json row = listener_json(machine_.stats(), listener->id());
+        row.erase("durations");
+        row.update({{"id", listener->id()},
+                    {"name", name},
+                    {"object", {{"kind", object->kind()->str()}, {"namespace", object->namespace_()->str()}, {"name", object->name()->str()}}},
+                    {"mode", penstock::snapshot::EnumNameListenerMode(listener->mode())},
+                    {"sockets", sockets},
+                    {"way", core ? "xdp" : "worker"}});
+        list.push_back(std::move(row));
     }
     return list;
 }
@@ -229,6 +227,14 @@ Result<std::string> Daemon::tables() {
     using Compiled = std::shared_ptr<const compile::Compiled>;
     PST_TRY_ASSIGN(const Compiled now, on_loop<Compiled>([this]() -> Result<Compiled> { return compiled_; }));
     return compile::dump(*now);
+}
+
+Result<json> Daemon::counters() {
+    using Compiled = std::shared_ptr<const compile::Compiled>;
+    PST_TRY_ASSIGN(const Compiled now, on_loop<Compiled>([this]() -> Result<Compiled> { return compiled_; }));
+    json out = counters_json(machine_.stats(), now->snapshot);
+    out["time_ms"] = now_ms();
+    return out;
 }
 
 Result<json> Daemon::not_good() {

@@ -27,20 +27,23 @@ Reason fault_of(const Context& context, int error, ring::Time deadline) {
 }
 
 // A new connection, with TLS where the set wants it.
-ring::Task<BackendConnection> dial(Context& context, BackendPlace place, bool http2, ring::Time deadline) {
+ring::Task<BackendConnection> dial(Context& context, BackendPlace place, SetStats& stats, bool http2, ring::Time deadline) {
     BackendConnection result;
     result.place = place;
     const ring::Time by = std::min(deadline, context.in_ms(context.tables->limits.backend_connect_ms));
     ring::Opened opened = co_await context.loop.connect(place.endpoint, by);
     if (!opened) {
+        count(stats.connect_failures, opened.error != ECANCELED ? 1 : 0);
         result.fault = fault_of(context, opened.error, deadline);
         co_return result;
     }
     count(context.stats.backend_connections_total);
+    count(stats.connections);
     result.stream = Stream(std::move(opened.socket));
     if (place.tls != nullptr) {
         const int shaken = co_await result.stream.connect_tls(place.tls, place.endpoint, by);
         if (shaken != 0 || (http2 && result.stream.tls()->alpn() != "h2")) {
+            count(stats.connect_failures, shaken != ECANCELED ? 1 : 0);
             result.fault = shaken == 0 || shaken == EPROTO ? Reason::backend_tls : fault_of(context, shaken, deadline);
             result.stream.close();
         }
@@ -48,7 +51,7 @@ ring::Task<BackendConnection> dial(Context& context, BackendPlace place, bool ht
     co_return result;
 }
 
-ring::Task<BackendConnection> connect_http2(Context& context, BackendPlace place, bool fresh, ring::Time deadline) {
+ring::Task<BackendConnection> connect_http2(Context& context, BackendPlace place, SetStats& stats, bool fresh, ring::Time deadline) {
     BackendConnection result;
     result.place = place;
     for (bool waited = false;; waited = true) {
@@ -56,6 +59,7 @@ ring::Task<BackendConnection> connect_http2(Context& context, BackendPlace place
         if (result.h2 != nullptr) {
             result.reused = !waited;
             count(context.stats.backend_reused_total);
+            count(stats.reused);
             co_return result;
         }
         if (context.h2_pool.begin_connect(place)) {
@@ -67,7 +71,7 @@ ring::Task<BackendConnection> connect_http2(Context& context, BackendPlace place
             co_return result;
         }
     }
-    BackendConnection made = co_await dial(context, place, true, deadline);
+    BackendConnection made = co_await dial(context, place, stats, true, deadline);
     if (made.open()) {
         made.h2 = context.h2_pool.add(context, place, std::move(made.stream));
     }
@@ -81,11 +85,12 @@ ring::Task<BackendConnection> connect_backend(Context& context, std::shared_ptr<
     constexpr std::size_t kAttempts = 3;
     BackendConnection result;
     const std::size_t count_of = set->ready.size();
+    SetStats& stats = context.set(set->id);
     const std::size_t first = count_of == 0 ? 0 : context.tickets.next_of_set(set->id);
     for (std::size_t attempt = 0; attempt < std::min(kAttempts, count_of); ++attempt) {
         const BackendPlace place{set->ready[(first + attempt) % count_of].address, set->tls};
         if (set->protocol == fb::BackendProtocol::Http2) {
-            result = co_await connect_http2(context, place, fresh, deadline);
+            result = co_await connect_http2(context, place, stats, fresh, deadline);
         } else {
             result.stream = fresh ? Stream() : context.pool.take(place);
             if (result.stream.socket().open()) {
@@ -93,9 +98,10 @@ ring::Task<BackendConnection> connect_backend(Context& context, std::shared_ptr<
                 result.reused = true;
                 result.fault.reset();
                 count(context.stats.backend_reused_total);
+                count(stats.reused);
                 co_return result;
             }
-            result = co_await dial(context, place, false, deadline);
+            result = co_await dial(context, place, stats, false, deadline);
         }
         if (result.open() || context.loop.now() >= deadline) {
             break;

@@ -75,6 +75,8 @@ struct Context {
         }
     }
     [[nodiscard]] ListenerStats& listener(std::uint32_t id) { return stats.listeners[id % kStatsListenersMax]; }
+    [[nodiscard]] RuleStats& rule(std::uint32_t id) { return stats.rules[id % kStatsRulesMax]; }
+    [[nodiscard]] SetStats& set(std::uint32_t id) { return stats.sets[id % kStatsSetsMax]; }
 };
 
 }  // namespace penstock::proxy

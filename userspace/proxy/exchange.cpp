@@ -28,6 +28,39 @@ http::Limits http_limits(const fb::LimitsT& limits) {
     return result;
 }
 
+// ---- what is told of it -----------------------------------------------------------------------------------------------------
+void Exchange::told_status(int status) {
+    context_.count_status(status);
+    record_.status = status;
+}
+
+void Exchange::failed(Reason reason) {
+    context_.count_reason(reason);
+    record_.fail(reason);
+}
+
+void Exchange::moved_in(std::uint64_t bytes) {
+    if (route_.listener != nullptr) {
+        count(listener_stats().bytes_in, bytes);
+    }
+    record_.bytes_in += bytes;
+}
+
+void Exchange::moved_out(std::uint64_t bytes) {
+    if (route_.listener != nullptr) {
+        count(listener_stats().bytes_out, bytes);
+    }
+    record_.bytes_out += bytes;
+}
+
+void Exchange::tell() {
+    if (scope_.cancelled() != 0) {
+        record_.fail(Reason::client_closed);  // was counted by whoever cancelled
+    }
+    count_attempt(context_, record_);
+    proxy::tell(context_, record_);
+}
+
 ring::Time Exchange::stall_deadline() const { return std::min(deadline_, context_.in_ms(tables_->limits.body_stall_ms)); }
 
 // ---- where it goes ------------------------------------------------------------------------------------------------------
@@ -41,6 +74,7 @@ void Exchange::note(const http::RequestHead& head) {
     } else {
         context_.next_request_id(facts_.id);
     }
+    record_.began = context_.loop.now();
 }
 
 // What is wrong with a request that was parsed. Leaves the normalised path in path_.
@@ -77,10 +111,12 @@ ring::Task<> Exchange::run(const http::RequestHead& head) {
         co_return co_await refuse(*fault, detail);
     }
     route_ = find_route(*tables_, client_.facts(), head, path_);
+    record_.listener = route_.listener;
+    record_.rule = route_.rule;
     if (route_.listener != nullptr) {
         count(listener_stats().requests);
-        count(listener_stats().bytes_in, client_.head_bytes());
     }
+    moved_in(client_.head_bytes());
     // RFC 9110 9.3.7: asks what the server as a whole can do, and that is us. No path, so no route.
     if (head.form == http::TargetForm::asterisk && route_.refusal.value_or(Reason::no_route) == Reason::no_route) {
         Answer said;
@@ -110,7 +146,7 @@ ring::Task<> Exchange::run(const http::RequestHead& head) {
 
 // ---- answers of our own ---------------------------------------------------------------------------------------------------
 ring::Task<> Exchange::answer(const Answer& answer, ring::Time deadline) {
-    context_.count_status(answer.head.status);
+    told_status(answer.head.status);
     client_.start(answer.head, context_.draining || request_broken_);
     if (!answer.body.empty()) {
         client_.add(answer.body);
@@ -120,11 +156,12 @@ ring::Task<> Exchange::answer(const Answer& answer, ring::Time deadline) {
         client_.leave_body();
     }
     static_cast<void>(co_await client_.flush(deadline));
+    moved_out(client_.bytes_sent());
 }
 
 // Only what has a status; the reasons without one end the connection where they arise.
 ring::Task<> Exchange::refuse(Reason reason, std::string_view detail) {
-    context_.count_reason(reason);
+    failed(reason);
     Answer said;
     make_refusal(said, {.reason = reason, .status = info(reason).status, .detail = detail, .request_id = facts_.id, .language = facts_.language, .to_head = facts_.method == "HEAD"});
     if (treatment_.cors != nullptr) {
@@ -181,6 +218,7 @@ ring::Task<> Exchange::forward(const http::RequestHead& head) {
         if (done == Attempt::over) {
             co_return;
         }
+        count_attempt(context_, record_);
         body_.rewind();
         request_broken_ = false;
         ++tries_;
@@ -229,10 +267,12 @@ BackendSide& Exchange::side_of(BackendConnection connection) {
 
 ring::Task<Exchange::Attempt> Exchange::attempt(const Outgoing& request, const std::shared_ptr<const BackendSet>& set, bool fresh) {
     backend_deadline_ = std::min(deadline_, context_.in_ms(route_.rule->spec->backend_request_ms));
+    record_.attempt(*set, context_.loop.now());
     BackendConnection connection = co_await connect_backend(context_, set, fresh, backend_deadline_);
     if (!connection.open()) {
         co_return co_await answer_fault(*connection.fault, false);
     }
+    record_.reach(connection.place.endpoint, connection.reused, context_.loop.now());
     const bool may_try_again = connection.reused && idempotent(facts_.method);
     backend_ = &side_of(std::move(connection));
     if (!co_await send_request(request)) {
@@ -254,6 +294,7 @@ ring::Task<Exchange::Attempt> Exchange::attempt(const Outgoing& request, const s
         co_return co_await answer_fault(Reason::backend_timeout, false);
     }
     const int status = backend_->head().status;
+    record_.answered(status, context_.loop.now());
     if (status == 101) {
         co_await switch_protocols();
         co_return Attempt::over;
@@ -276,7 +317,7 @@ ring::Task<Exchange::Attempt> Exchange::answer_fault(Reason fault, bool may_try_
         co_return Attempt::over;
     }
     if (request_fault_ && info(*request_fault_).status == 0) {  // the client is gone, or dead
-        context_.count_reason(*request_fault_);
+        failed(*request_fault_);
         client_.abort();
         co_return Attempt::over;
     }

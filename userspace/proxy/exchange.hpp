@@ -12,6 +12,7 @@
 #include "userspace/proxy/h1_backend.hpp"
 #include "userspace/proxy/h2_backend.hpp"
 #include "userspace/proxy/heads.hpp"
+#include "userspace/proxy/record.hpp"
 #include "userspace/proxy/replay.hpp"
 #include "userspace/proxy/routing.hpp"
 
@@ -36,6 +37,8 @@ public:
 
     // `head`'s views must stay until the client's body is waited for.
     ring::Task<> run(const http::RequestHead& head);
+    // Once run() is over: counts the request.
+    void tell();
 
 private:
     enum class Attempt : std::uint8_t {
@@ -69,6 +72,12 @@ private:
     ring::Task<bool> send_to_client();
     void count_broken(int error);
 
+    // To the counters and to the record.
+    void told_status(int status);
+    void failed(Reason reason);
+    void moved_in(std::uint64_t bytes);
+    void moved_out(std::uint64_t bytes);
+
     [[nodiscard]] ring::Time stall_deadline() const;
     [[nodiscard]] ListenerStats& listener_stats() { return context_.listener(route_.listener->id); }
 
@@ -99,6 +108,7 @@ private:
     std::optional<Event> pump_done_;
     std::optional<ring::Scope> pump_scope_;
     std::uint64_t bytes_told_ = 0;                // of the response, in the listener's counter
+    Record record_;
 };
 
 }  // namespace penstock::proxy

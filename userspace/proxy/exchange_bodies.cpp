@@ -11,7 +11,7 @@ namespace penstock::proxy {
 // The head and what is here of the body leave in one send; the rest follows beside the response. False: it could not be sent.
 ring::Task<bool> Exchange::send_request(const Outgoing& request) {
     backend_->start(request);
-    count(listener_stats().bytes_in, move_pieces(body_, *backend_));
+    moved_in(move_pieces(body_, *backend_));
     const bool whole = body_.complete();
     if (whole) {
         backend_->end(body_.trailers());
@@ -57,7 +57,7 @@ ring::Task<> Exchange::pump_pieces() {
             continue;
         }
         request_moved_ = context_.loop.now();
-        count(listener_stats().bytes_in, moved);
+        moved_in(moved);
         if (whole) {
             backend_->end(body_.trailers());
         }
@@ -144,7 +144,7 @@ ring::Task<> Exchange::switch_protocols() {
     prepare_response(backend_->head(), treatment_);
     client_.start_tunnel(backend_->head());
     backend_->start_tunnel();
-    context_.count_status(101);
+    told_status(101);
     if (!co_await send_to_client()) {
         client_.abort();
         co_return;
@@ -154,17 +154,17 @@ ring::Task<> Exchange::switch_protocols() {
         client_.abort();
     }
     backend_->close();
-    count(listener_stats().bytes_in, bytes.from_client);
-    count(listener_stats().bytes_out, bytes.to_client);
+    moved_in(bytes.from_client);
+    moved_out(bytes.to_client);
 }
 
 // ---- the response's body ------------------------------------------------------------------------------------------------------
 ring::Task<bool> Exchange::send_to_client() {
     const int sent = co_await client_.flush(stall_deadline());
-    count(listener_stats().bytes_out, client_.bytes_sent() - bytes_told_);
+    moved_out(client_.bytes_sent() - bytes_told_);
     bytes_told_ = client_.bytes_sent();
     if (sent != 0 && sent != ECANCELED) {
-        context_.count_reason(sent != ETIMEDOUT ? Reason::client_closed : context_.loop.now() >= deadline_ ? Reason::request_timeout : Reason::idle_timeout);
+        failed(sent != ETIMEDOUT ? Reason::client_closed : context_.loop.now() >= deadline_ ? Reason::request_timeout : Reason::idle_timeout);
     }
     co_return sent == 0;
 }
@@ -172,11 +172,11 @@ ring::Task<bool> Exchange::send_to_client() {
 // The backend's stream ended with `error` in the middle of a body.
 void Exchange::count_broken(int error) {
     if (request_fault_) {
-        context_.count_reason(*request_fault_);
+        failed(*request_fault_);
     } else if (error == ETIMEDOUT) {
-        context_.count_reason(context_.loop.now() >= deadline_ ? Reason::request_timeout : Reason::backend_timeout);
+        failed(context_.loop.now() >= deadline_ ? Reason::request_timeout : Reason::backend_timeout);
     } else if (error != ECANCELED) {
-        context_.count_reason(Reason::backend_closed);
+        failed(Reason::backend_closed);
     }
 }
 
@@ -185,12 +185,12 @@ ring::Task<bool> Exchange::relay() {
     http::ResponseHead& head = backend_->head();
     BodySource& body = backend_->body();
     prepare_response(head, treatment_);
-    context_.count_status(head.status);
+    told_status(head.status);
     client_.start(head, context_.draining || request_broken_);
     for (bool queued = true;;) {
         queued |= move_pieces(body, client_) > 0;
         if (body.reject() != http::Reject::none) {
-            context_.count_reason(Reason::backend_invalid);
+            failed(Reason::backend_invalid);
             break;
         }
         if (body.complete()) {

@@ -53,6 +53,7 @@ private:
             H2Client client(context_, link_, stream, std::move(request), facts_, scope);
             Exchange exchange(context_, client, scope);
             co_await exchange.run(client.head()).in(scope);
+            exchange.tell();
         }
         if (--running_ == 0 && all_done_) {
             all_done_->set();

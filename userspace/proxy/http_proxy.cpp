@@ -36,6 +36,7 @@ public:
             side.begin(parser.head(), parser.size(), limits);
             Exchange exchange(context_, side, scope_);
             co_await exchange.run(parser.head());
+            exchange.tell();
             if (!side.reusable()) {
                 break;
             }

@@ -123,15 +123,18 @@ private:
             co_return co_await refuse(Reason::tls_no_certificate);
         }
         if (const tls::Fault fault = listener.certificates->refusal(hello); fault != tls::Fault::none) {
+            count(context_.listener(listener.id).tls_failed);
             co_return co_await refuse_hello(fault);
         }
         const int shaken = co_await stream_.handshake(listener.certificates->choose(hello), std::move(first), context_.in_ms(tables_->limits.request_header_ms));
         if (shaken != 0) {
             context_.count_reason(shaken == EPROTO ? reason_of(stream_.tls()->fault()) : Reason::tls_handshake);
+            count(context_.listener(listener.id).tls_failed);
             stream_.socket().shutdown_send();  // no reset: it could overtake the alert
             co_return;
         }
         count(context_.stats.tls_handshakes_total);
+        count(stream_.tls()->resumed() ? context_.listener(listener.id).tls_resumed : context_.listener(listener.id).tls_full);
         if (listener.mode == fb::ListenerMode::TlsTerminate) {
             co_await serve_raw(listener, hello.server_name, {});
         } else {

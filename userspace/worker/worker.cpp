@@ -23,7 +23,7 @@ Fd duplicate_of(const Fd& fd) { return fd.duplicate(); }
 
 Worker::~Worker() {
     threads_.clear();  // before the page that they count in
-    if (stats_ != nullptr && own_stats_ == nullptr) {
+    if (stats_ != nullptr) {
         ::munmap(stats_, sizeof(StatsPage));
     }
 }
@@ -136,8 +136,11 @@ Status Worker::start_threads() {
         return success();
     }
     if (stats_ == nullptr) {
-        own_stats_ = std::make_unique<StatsPage>();
-        stats_ = own_stats_.get();
+        void* memory = ::mmap(nullptr, sizeof(StatsPage), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (memory == MAP_FAILED) {
+            return sys_error("map a stats page of our own");
+        }
+        stats_ = static_cast<StatsPage*>(memory);
     }
     ring::Options options;
     options.kind = config_.ring;

@@ -50,8 +50,7 @@ private:
     Fd channel_;
     std::unique_ptr<ring::Loop> loop_;
     std::unique_ptr<proxy::Tickets> tickets_ = std::make_unique<proxy::Tickets>();
-    StatsPage* stats_ = nullptr;
-    std::unique_ptr<StatsPage> own_stats_;  // where the keeper gave none
+    StatsPage* stats_ = nullptr;  // mapped; of our own where the keeper gave none
     std::vector<std::unique_ptr<Thread>> threads_;
 
     std::map<std::pair<keeper::ItemKind, std::string>, Memory> memory_;
