@@ -24,7 +24,7 @@ public:
     Uring(const Uring&) = delete;
     ~Uring();
 
-    // `entries` of the submission queue; four times as many completions.
+    // `entries` of the submission queue; four times as many completions. The ring knows what the engine does with sockets, and no more.
     Status open(unsigned entries);
     // A ring of `count` free buffers as group `group`. Kept until the end.
     Result<io_uring_buf_ring*> buffer_ring(unsigned count, std::uint16_t group);
@@ -62,6 +62,7 @@ public:
 private:
     static unsigned load(unsigned* at) { return std::atomic_ref(*at).load(std::memory_order_acquire); }
     Status setup(unsigned entries, io_uring_params& params);
+    Status enable();
     Result<char*> map(std::size_t size, std::uint64_t what);
 
     struct Mapped {
