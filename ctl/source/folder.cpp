@@ -2,16 +2,11 @@
 #include "ctl/source/folder.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 namespace penstock::source {
 
 namespace {
-
-std::string sentence(const Error& error) {
-    return error.sys_errno != 0 ? error.message() + ": " + std::strerror(error.sys_errno) : error.message();
-}
 
 model::Diagnostic complaint(const std::string& file, std::string message) {
     model::Diagnostic diagnostic;
@@ -29,7 +24,7 @@ Folder::Folder(std::string path, FolderLimits limits) : path_(std::move(path)), 
 
 bool Folder::take(File& file, FolderFile& now) {
     if (now.error) {
-        const auto diagnostic = complaint(now.name, sentence(*now.error));
+        const auto diagnostic = complaint(now.name, now.error->sentence());
         const bool told = !file.readable && file.diagnostics.size() == 1 && file.diagnostics.front().message == diagnostic.message;
         file.readable = false;
         file.diagnostics = {diagnostic};
@@ -41,6 +36,7 @@ bool Folder::take(File& file, FolderFile& now) {
     model::ParseResult parsed = model::parse_manifests(now.text, now.name);
     file.objects = with_last_good(parsed, file.objects);
     file.diagnostics = std::move(parsed.diagnostics);
+    shorten(file.diagnostics);
     file.text = std::move(now.text);
     file.readable = true;
     return true;
@@ -50,8 +46,8 @@ bool Folder::refresh(const std::set<std::string>& writing) {
     auto read = read_folder(path_, limits_);
     if (!read.ok()) {
         // A volume that went away is no order to stop serving: everything stays until the folder can be read again.
-        const bool changed = folder_error_ != sentence(read.error());
-        folder_error_ = sentence(read.error());
+        const bool changed = folder_error_ != read.error().sentence();
+        folder_error_ = read.error().sentence();
         if (changed) {
             collect(&read.error());
         }
@@ -77,7 +73,7 @@ void Folder::collect(const Error* folder_error) {
     given_.objects.clear();
     given_.diagnostics.clear();
     if (folder_error != nullptr) {
-        given_.diagnostics.push_back(complaint("", sentence(*folder_error)));
+        given_.diagnostics.push_back(complaint("", folder_error->sentence()));
     }
     for (const auto& [name, file] : files_) {
         given_.objects.insert(given_.objects.end(), file.objects.begin(), file.objects.end());

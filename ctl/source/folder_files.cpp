@@ -48,6 +48,20 @@ Status write_all(int fd, std::string_view text, const std::string& path) {
     return success();
 }
 
+Status fill_and_rename(const Fd& fd, std::string_view text, unsigned mode, const std::string& temporary, const std::string& path) {
+    if (::fchmod(fd.get(), mode) != 0) {
+        return sys_error(fmt::format("chmod {}", temporary));
+    }
+    PST_TRY(write_all(fd.get(), text, temporary));
+    if (::fsync(fd.get()) != 0) {
+        return sys_error(fmt::format("fsync {}", temporary));
+    }
+    if (::rename(temporary.c_str(), path.c_str()) != 0) {
+        return sys_error(fmt::format("rename {} to {}", temporary, path));
+    }
+    return success();
+}
+
 Result<std::vector<std::string>> list_manifests(const std::string& folder) {
     std::vector<std::string> names;
     std::error_code failure;
@@ -125,17 +139,11 @@ Status write_file(const std::string& path, std::string_view text, unsigned mode)
     if (!fd.valid()) {
         return sys_error(fmt::format("create {}", temporary));
     }
-    if (::fchmod(fd.get(), mode) != 0) {
-        return sys_error(fmt::format("chmod {}", temporary));
+    Status done = fill_and_rename(fd, text, mode, temporary, path);
+    if (!done.ok()) {
+        ::unlink(temporary.c_str());  // on a full disk it would be in the way of the next try
     }
-    PST_TRY(write_all(fd.get(), text, temporary));
-    if (::fsync(fd.get()) != 0) {
-        return sys_error(fmt::format("fsync {}", temporary));
-    }
-    if (::rename(temporary.c_str(), path.c_str()) != 0) {
-        return sys_error(fmt::format("rename {} to {}", temporary, path));
-    }
-    return success();
+    return done;
 }
 
 }  // namespace penstock::source

@@ -17,7 +17,7 @@ namespace penstock::source {
 
 struct FolderLimits {
     std::size_t file_bytes_max = 16U << 20;
-    std::size_t total_bytes_max = 256U << 20;
+    std::size_t total_bytes_max = 64U << 20;
     std::size_t files_max = 10'000;
 };
 

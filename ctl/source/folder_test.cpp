@@ -108,6 +108,27 @@ TEST_CASE("folder source: an unreadable file and an unreadable folder keep what 
     CHECK(source.given().state == State::degraded);
 }
 
+TEST_CASE("folder source: a file with thousands of faults is told in a hundred lines, errors first, and keeps what it gave") {
+    const TestFolder folder;
+    folder.write("a.yaml", service("one"));
+    Folder source(folder.text());
+    source.refresh();
+    std::string text;
+    for (int i = 0; i < 3000; ++i) {
+        text += "---\napiVersion: v1\nkind: Nothing\n";  // a warning each
+    }
+    for (int i = 0; i < 2000; ++i) {
+        text += "---\na: " + std::to_string(i) + "\n";  // an error each
+    }
+    folder.replace("a.yaml", text);
+    CHECK(source.refresh());
+    CHECK(names(source.given()) == "one:80 ");
+    CHECK(source.given().state == State::degraded);
+    REQUIRE(errors(source.given()) == kDiagnosticsMax + 1);
+    CHECK(source.given().diagnostics.front().severity == model::Severity::error);
+    CHECK(source.given().diagnostics.back().message == "4900 more are not shown");
+}
+
 TEST_CASE("folder source: a folder that is not there yet gives nothing and says so") {
     const TestFolder folder;
     Folder source(folder.text() + "/m");

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <system_error>
@@ -21,8 +22,8 @@ namespace fs = std::filesystem;
 
 constexpr std::uint32_t kFolderMask = IN_CREATE | IN_CLOSE_WRITE | IN_MODIFY | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ATTRIB |
                                       IN_DELETE_SELF | IN_MOVE_SELF;
-// The parent tells only that an entry came, went or was replaced: the folder itself or the symlink that names it.
-constexpr std::uint32_t kParentMask = IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE;
+// The parent tells that an entry came, went or was replaced (the folder itself or the symlink that names it), or that it is gone itself.
+constexpr std::uint32_t kParentMask = IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF;
 constexpr auto kWriterPatience = std::chrono::seconds(1);
 
 std::string leaf_of(const std::string& folder) {
@@ -62,7 +63,7 @@ Result<FolderWatch> FolderWatch::open(std::string folder) {
         return sys_error("inotify_init", "raise fs.inotify.max_user_instances");
     }
     FolderWatch watch(std::move(inotify), std::move(folder));
-    watch.rewatch();
+    watch.watch_again();
     if (watch.roles_.empty()) {
         return Error{.code = Errc::not_found,
                      .what = fmt::format("watch {}", watch.folder_),
@@ -71,23 +72,25 @@ Result<FolderWatch> FolderWatch::open(std::string folder) {
     return watch;
 }
 
-void FolderWatch::add(const std::string& path, Role role) {
+bool FolderWatch::add(const std::string& path, Role role) {
     const std::uint32_t mask = role == Role::parent ? kParentMask : kFolderMask;
     const int watch = ::inotify_add_watch(inotify_.get(), path.c_str(), mask | IN_ONLYDIR);
     if (watch >= 0) {
         roles_[watch] = role;
     }
+    return watch >= 0;
 }
 
 // inotify_add_watch of a watched inode is a no-op, so this only adds what is new. Watches of removed inodes end by themselves; one
 // on a folder that was renamed away is dropped here, or its events would go on.
-void FolderWatch::rewatch() {
+void FolderWatch::watch_again() {
     std::map<int, Role> before = std::exchange(roles_, {});
-    add(parent_of(folder_), Role::parent);
+    whole_ = add(parent_of(folder_), Role::parent);
     for (const std::string& target : target_folders(folder_)) {
-        add(target, Role::target);
+        whole_ = add(target, Role::target) && whole_;
     }
-    add(folder_, Role::folder);
+    // A folder that does not exist is told by its parent when it comes.
+    whole_ = (add(folder_, Role::folder) || errno == ENOENT) && whole_;
     for (const auto& [watch, role] : before) {
         if (!roles_.contains(watch)) {
             ::inotify_rm_watch(inotify_.get(), watch);
@@ -104,7 +107,7 @@ bool FolderWatch::take(int watch, std::uint32_t mask, const std::string& name, T
         return false;
     }
     if (role->second == Role::parent) {
-        return name == leaf_of(folder_);
+        return (mask & (IN_DELETE_SELF | IN_MOVE_SELF)) != 0 || name == leaf_of(folder_);
     }
     if (role->second == Role::folder && (mask & IN_MODIFY) != 0) {
         writing_since_[name] = now;
@@ -132,7 +135,7 @@ bool FolderWatch::drain(Time now) {
     }
     const auto gone = std::erase_if(writing_since_, [&](const auto& entry) { return now - entry.second >= kWriterPatience; });
     if (changed) {
-        rewatch();
+        watch_again();
     }
     return changed || gone > 0;
 }

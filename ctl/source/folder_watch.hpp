@@ -28,6 +28,11 @@ public:
     // Takes all events that are there. True if the folder may have changed. Watches what the folder consists of now.
     bool drain(Time now);
 
+    // False: something cannot be watched now (the folder above is gone, the system's limit of watches is reached), so changes may go
+    // unseen. Look at the folder from time to time, after watch_again().
+    [[nodiscard]] bool whole() const { return whole_; }
+    void watch_again();
+
     // Names of files that were written in place and not closed yet. An entry without an event for a second is given up (a writer that
     // never closes), so look again at `writing_until` if there are any.
     [[nodiscard]] std::set<std::string> writing(Time now) const;
@@ -37,13 +42,13 @@ private:
     enum class Role : std::uint8_t { folder, parent, target };
 
     FolderWatch(Fd inotify, std::string folder) : inotify_(std::move(inotify)), folder_(std::move(folder)) {}
-    void add(const std::string& path, Role role);
-    void rewatch();
+    bool add(const std::string& path, Role role);
     bool take(int watch, std::uint32_t mask, const std::string& name, Time now);
 
     Fd inotify_;
     std::string folder_;
     std::map<int, Role> roles_;                  // by watch descriptor
+    bool whole_ = false;
     std::map<std::string, Time> writing_since_;  // last time a write was seen
 };
 

@@ -88,6 +88,29 @@ TEST_CASE("watch: the folder may come later, go and be a symlink that is swapped
     CHECK_FALSE(FolderWatch::open(above.text() + "/no/such").ok());
 }
 
+TEST_CASE("watch: the folder above may go and come back, which nobody tells: it is said that one must look") {
+    const TestFolder top;
+    fs::create_directories(top.path() / "above/manifests");
+    auto watch = FolderWatch::open(top.text() + "/above/manifests");
+    REQUIRE(watch.ok());
+    CHECK(watch->whole());
+    const auto take_away = GENERATE(true, false);
+    if (take_away) {
+        fs::remove_all(top.path() / "above");
+    } else {
+        fs::rename(top.path() / "above", top.path() / "elsewhere");
+    }
+    CHECK(watch->drain(kStart));
+    CHECK_FALSE(watch->whole());
+    fs::create_directories(top.path() / "above");
+    watch->watch_again();
+    CHECK(watch->whole());
+    fs::create_directory(top.path() / "above/manifests");
+    CHECK(watch->drain(kStart));
+    top.write("above/manifests/a.yaml", "1");
+    CHECK(watch->drain(kStart));
+}
+
 TEST_CASE("watch: a file that is being written is named until it is closed or its writer is given up") {
     const TestFolder folder;
     folder.write("a.yaml", "1");

@@ -81,6 +81,7 @@ LoadResult Loaded::load(const std::vector<LoadDocument>& documents, bool replace
     LoadResult result;
     std::vector<Item> items = parse_all(documents, result.diagnostics);
     result.refused = any_error(result.diagnostics);
+    shorten(result.diagnostics);
     if (result.refused) {
         return result;
     }

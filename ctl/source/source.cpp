@@ -2,6 +2,9 @@
 #include "ctl/source/source.hpp"
 
 #include <algorithm>
+#include <set>
+#include <string>
+#include <utility>
 
 namespace penstock::source {
 
@@ -18,20 +21,36 @@ std::string name_of(const model::ObjectKey& key) {
     return std::string(model::kind_name(key.kind)) + "/" + key.ns + "/" + key.name;
 }
 
-bool is_about(const model::Diagnostic& diagnostic, const model::ObjectKey& key) {
-    return diagnostic.kind == model::kind_name(key.kind) && diagnostic.ns == key.ns && diagnostic.name == key.name;
+void shorten(std::vector<model::Diagnostic>& diagnostics) {
+    if (diagnostics.size() <= kDiagnosticsMax) {
+        return;
+    }
+    std::stable_partition(diagnostics.begin(), diagnostics.end(), [](const model::Diagnostic& d) { return d.severity == model::Severity::error; });
+    model::Diagnostic rest;
+    rest.severity = diagnostics[kDiagnosticsMax].severity;
+    rest.file = diagnostics[kDiagnosticsMax].file;
+    rest.message = std::to_string(diagnostics.size() - kDiagnosticsMax) + " more are not shown";
+    diagnostics.resize(kDiagnosticsMax);
+    diagnostics.push_back(std::move(rest));
 }
 
 std::vector<model::ObjectPtr> with_last_good(const model::ParseResult& now, const std::vector<model::ObjectPtr>& last) {
+    if (!now.has_errors()) {
+        return now.objects;
+    }
+    std::set<model::ObjectKey> given;
+    for (const model::ObjectPtr& object : now.objects) {
+        given.insert(object->key);
+    }
+    std::set<std::string> broken;  // an empty name: what it was about is not known
+    for (const model::Diagnostic& d : now.diagnostics) {
+        if (d.severity == model::Severity::error) {
+            broken.insert(d.name.empty() ? "" : d.kind + "/" + d.ns + "/" + d.name);
+        }
+    }
     std::vector<model::ObjectPtr> out = now.objects;
-    const auto keeps = [&](const model::ObjectKey& key) {
-        return std::any_of(now.diagnostics.begin(), now.diagnostics.end(), [&](const model::Diagnostic& d) {
-            return d.severity == model::Severity::error && (d.name.empty() || is_about(d, key));
-        });
-    };
     for (const model::ObjectPtr& old : last) {
-        const bool given = std::any_of(now.objects.begin(), now.objects.end(), [&](const auto& object) { return object->key == old->key; });
-        if (!given && keeps(old->key)) {
+        if (!given.contains(old->key) && (broken.contains("") || broken.contains(name_of(old->key)))) {
             out.push_back(old);
         }
     }

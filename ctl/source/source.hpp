@@ -31,8 +31,9 @@ std::string_view name_of(State state);
 // The name of an object that survives restarts and is shown in messages: "HTTPRoute/shop/cart", "GatewayClass//penstock".
 std::string name_of(const model::ObjectKey& key);
 
-// True if the diagnostic is about this object.
-bool is_about(const model::Diagnostic& diagnostic, const model::ObjectKey& key);
+// Of one text: a file with a million faults is told of in a hundred lines, errors first, and their number.
+inline constexpr std::size_t kDiagnosticsMax = 100;
+void shorten(std::vector<model::Diagnostic>& diagnostics);
 
 // What a text gives now, where some of it is broken: objects with an error, and all of a text that could not be read to its end, stay
 // as they were in `last`.

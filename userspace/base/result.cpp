@@ -21,6 +21,8 @@ std::string Error::message() const {
     return text + what;
 }
 
+std::string Error::sentence() const { return sys_errno != 0 ? message() + ": " + strerrordesc_np(sys_errno) : message(); }
+
 std::string Error::report() const {
     std::string text = "error: " + message();
     if (sys_errno != 0) {

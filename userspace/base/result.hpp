@@ -38,6 +38,8 @@ struct [[nodiscard]] Error {
     }
     // "apply plan: write pst_vips[...]": context and what, without cause and hint.
     [[nodiscard]] std::string message() const;
+    // "message: cause" on one line, where there is no room for more: in conditions and diagnostics.
+    [[nodiscard]] std::string sentence() const;
     // The operator's form, several lines without a final newline: error, caused by, hint.
     [[nodiscard]] std::string report() const;
 };
