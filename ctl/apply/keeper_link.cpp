@@ -108,10 +108,16 @@ void KeeperLink::take(keeper::MessageT& message, std::vector<Fd>& fds) {
             workers_.erase(event->pid);
         } else {
             auto& worker = workers_[event->pid];
-            worker = {event->pid, event->state, event->detail, event->restarts, worker.generation};
+            worker.pid = event->pid;
+            worker.state = event->state;
+            worker.detail = event->detail;
+            worker.restarts = event->restarts;
         }
-        if (on_workers) {
-            on_workers();
+    } else if (const auto* about = message.body.AsAbout()) {
+        if (const auto worker = workers_.find(about->pid); worker != workers_.end()) {
+            worker->second.ring = about->ring;
+            worker->second.ring_reason = about->ring_reason;
+            worker->second.unconfined = about->unconfined;
         }
     } else if (const auto* taken = message.body.AsTaken()) {
         if (const auto worker = workers_.find(taken->pid); worker != workers_.end() && taken->refused.empty()) {

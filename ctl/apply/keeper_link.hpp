@@ -23,6 +23,9 @@ struct WorkerProcess {
     std::string detail;
     std::uint32_t restarts = 0;     // of workers so far
     std::uint64_t generation = 0;   // of the root that it serves; 0: none yet
+    std::string ring;               // "io_uring", "epoll"; empty: it has not said so yet
+    std::string ring_reason;
+    std::string unconfined;         // why it runs without its filter of system calls; empty: it has it
 };
 
 class KeeperLink {
@@ -37,7 +40,6 @@ public:
     // Takes all that has come. An error: the keeper is gone, or is none.
     Status receive();
     std::function<void(const keeper::TakenT&)> on_taken;             // of the active worker
-    std::function<void()> on_workers;                                // workers() changed
 
     [[nodiscard]] std::uint32_t slots() const { return slots_; }
     [[nodiscard]] int keeper_pid() const { return keeper_pid_; }

@@ -84,7 +84,17 @@ TEST_CASE("keeper link: what is held, who serves what, and what goes out") {
     taken.standby = false;
     taken.generation = 11;
     fake.say(taken);
+    keeper::AboutT about;
+    about.pid = 5;
+    about.ring = "epoll";
+    about.unconfined = "no seccomp here";
+    fake.say(about);
+    about.pid = 6;  // nobody's
+    fake.say(about);
     REQUIRE((*link)->receive().ok());
+    CHECK((*link)->workers().size() == 1);
+    CHECK((*link)->workers().at(5).ring == "epoll");
+    CHECK((*link)->workers().at(5).unconfined == "no seccomp here");
     CHECK(seen == 11);
     CHECK((*link)->workers().at(5).generation == 11);
 

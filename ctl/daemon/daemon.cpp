@@ -282,6 +282,8 @@ std::vector<Trouble> Daemon::all_troubles() const {
     for (const auto* some : {&prepare_troubles_, &publish_troubles_, &finish_troubles_, &worker_troubles_, &state_troubles_}) {
         all.insert(all.end(), some->begin(), some->end());
     }
+    const std::vector<Trouble> standing = machine_.standing_troubles();
+    all.insert(all.end(), standing.begin(), standing.end());
     return all;
 }
 

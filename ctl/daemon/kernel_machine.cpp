@@ -66,6 +66,15 @@ const char* name_of(apply::AddressState::Kind kind) {
     return "failed";
 }
 
+// What people read of a worker: how it came to its state, its ring, its confinement.
+std::string detail_of(const apply::WorkerProcess& worker) {
+    std::string text = worker.detail;
+    if (!worker.ring.empty()) {
+        text += (text.empty() ? "" : "; ") + worker.ring + (worker.unconfined.empty() ? ", confined by seccomp" : ", NOT confined");
+    }
+    return text;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<KernelMachine>> KernelMachine::open(Loop& loop, const Options& options, Fd keeper_fd) {
@@ -151,7 +160,7 @@ compile::Options KernelMachine::compile_options() const {
 Trouble KernelMachine::to_trouble(const compile::Compiled& wanted, const apply::Problem& problem) {
     Trouble trouble{.what = problem.what, .error = problem.error, .failure = {}};
     if (problem.address) {
-        trouble.failure = owner_of_address(wanted, *problem.address, problem.error.message());
+        trouble.failure = owner_of_address(wanted, *problem.address, problem.error.sentence());
     }
     return trouble;
 }
@@ -172,7 +181,7 @@ void KernelMachine::open_missing_sockets(const compile::Compiled& wanted, std::v
             return keeper_->put(ItemKind::Socket, socket, numbers);
         }();
         if (!opened.ok()) {
-            troubles.push_back({.what = "socket " + socket, .error = opened.error(), .failure = owner_of_socket(wanted, socket, opened.error().message())});
+            troubles.push_back({.what = "socket " + socket, .error = opened.error(), .failure = owner_of_socket(wanted, socket, opened.error().sentence())});
         }
     }
 }
@@ -216,12 +225,22 @@ std::vector<Trouble> KernelMachine::finish(const compile::Compiled& wanted) {
     return troubles;
 }
 
+std::vector<Trouble> KernelMachine::standing_troubles() const {
+    for (const auto& [pid, worker] : keeper_->workers()) {
+        if (!worker.unconfined.empty()) {
+            return {{.what = "confine the worker", .error = {.code = Errc::unsupported, .what = worker.unconfined, .hint = "it serves, with every system call open to it"}, .failure = {}}};
+        }
+    }
+    return {};
+}
+
 // ---- facts ------------------------------------------------------------------------------------------------------------------
 json KernelMachine::processes_json() const {
     json list = json::array({{{"name", "penstock-keeper"}, {"pid", keeper_->keeper_pid()}, {"state", "running"}, {"restarts", 0}, {"detail", ""}}});
     for (const auto& [pid, worker] : keeper_->workers()) {
         list.push_back({{"name", "penstock-worker"}, {"pid", pid}, {"state", name_of(worker.state)}, {"restarts", keeper_->worker_restarts()},
-                        {"generation", worker.generation}, {"detail", worker.detail}});
+                        {"generation", worker.generation}, {"detail", detail_of(worker)}, {"ring", worker.ring}, {"ring_reason", worker.ring_reason},
+                        {"confined", !worker.ring.empty() && worker.unconfined.empty()}});
     }
     return list;
 }
@@ -237,8 +256,8 @@ json KernelMachine::datapath_json() const {
     std::string reason = "--datapath=userspace asks for it";
     if (datapath != nullptr) {
         reason = "BPF programs are loaded and attached";
-    } else if (edge_->why_no_datapath()) {
-        reason = edge_->why_no_datapath()->report();
+    } else if (options_.datapath != DatapathWish::userspace && edge_->why_no_datapath()) {
+        reason = edge_->why_no_datapath()->sentence() + (edge_->why_no_datapath()->hint.empty() ? "" : "; " + edge_->why_no_datapath()->hint);
     }
     return {{"in_use", datapath != nullptr ? "xdp" : "userspace"}, {"reason", reason}, {"interfaces", interfaces},
             {"abi", std::string(apply::abi_hash())}, {"pin_dir", datapath != nullptr ? datapath->folder() : ""},

@@ -26,6 +26,8 @@ public:
     std::vector<Trouble> prepare(const compile::Compiled& wanted) override;
     Status publish(const compile::Compiled& wanted, const std::string& digest, std::uint64_t generation) override;
     std::vector<Trouble> finish(const compile::Compiled& wanted) override;
+    [[nodiscard]] std::vector<Trouble> standing_troubles() const override;
+
     [[nodiscard]] MachineFacts facts() override;
     [[nodiscard]] const StatsPage* stats() const override { return keeper_->stats(); }
 

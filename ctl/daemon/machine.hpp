@@ -62,6 +62,9 @@ public:
     virtual Status publish(const compile::Compiled& wanted, const std::string& digest, std::uint64_t generation) = 0;
     virtual std::vector<Trouble> finish(const compile::Compiled& wanted) = 0;
 
+    // What is wrong with the processes as they run, whatever they serve.
+    [[nodiscard]] virtual std::vector<Trouble> standing_troubles() const = 0;
+
     [[nodiscard]] virtual MachineFacts facts() = 0;
     [[nodiscard]] virtual const StatsPage* stats() const = 0;
 };

@@ -85,7 +85,10 @@ int work() {
     FakeWorker worker;
     HelloT hello;
     hello.role = "worker";
-    if (!channel_send(keeper_fd(), encode(hello)).ok()) {
+    AboutT about;
+    about.ring = "none";
+    about.unconfined = "it is a fake";
+    if (!channel_send(keeper_fd(), encode(hello)).ok() || !channel_send(keeper_fd(), encode(about)).ok()) {
         return 1;
     }
     for (;;) {

@@ -290,6 +290,9 @@ void Keeper::greet_daemon() {
     }
     for (Worker& worker : workers_) {
         set_state(worker, worker.state, "");
+        if (worker.about) {
+            tell_daemon(encode(*worker.about));
+        }
     }
     SyncedT synced;
     synced.generation = items_.published.generation;
@@ -438,6 +441,8 @@ void Keeper::on_worker_message(Worker& worker) {
             RefusedT refused;
             refused.reason = "the keeper speaks another version";
             worker.peer.send(encode(refused));
+        } else if (AboutT* about = received.message->body.AsAbout()) {
+            on_about(worker, std::move(*about));
         } else if (TakenT* taken = received.message->body.AsTaken()) {
             on_taken(worker, std::move(*taken));
         }
@@ -446,6 +451,12 @@ void Keeper::on_worker_message(Worker& worker) {
         log::error("worker {}: {}", worker.process.pid, worker.peer.fault());
         ::kill(worker.process.pid, SIGKILL);  // of use to nobody any more; one that is ending anyway does not notice
     }
+}
+
+void Keeper::on_about(Worker& worker, AboutT about) {
+    about.pid = worker.process.pid;
+    worker.about = std::move(about);
+    tell_daemon(encode(*worker.about));
 }
 
 void Keeper::on_taken(Worker& worker, TakenT taken) {

@@ -41,6 +41,7 @@ private:
         WorkerState state = WorkerState::Started;  // Started: the standby
         std::int64_t kill_at_ms = 0;               // draining: when patience ends
         bool ready = false;                        // it has taken the published root
+        std::optional<AboutT> about;               // once it has said it
     };
     using WorkerIt = std::list<Worker>::iterator;
 
@@ -68,6 +69,7 @@ private:
     void activate(Worker& worker);
     void drain(Worker& worker);
     void on_worker_message(Worker& worker);
+    void on_about(Worker& worker, AboutT about);
     void on_taken(Worker& worker, TakenT taken);
     void worker_ended(WorkerIt worker, const Ended& ended);
     void set_state(Worker& worker, WorkerState state, const std::string& detail);

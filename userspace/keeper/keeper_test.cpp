@@ -217,6 +217,10 @@ TEST_CASE("keeper: a daemon that starts again finds its items, and its workers r
     lab.kill_daemon();
     lab.meet();
     lab.await([](MessageT& m) { return m.body.AsItem() != nullptr && m.body.AsItem()->kind == ItemKind::Socket && m.body.AsItem()->name == "tcp/one"; });
+    lab.await([&](MessageT& m) {
+        const AboutT* about = m.body.AsAbout();
+        return about != nullptr && about->pid == worker && about->ring == "none" && about->unconfined == "it is a fake";
+    });
     lab.await([](MessageT& m) { return m.body.AsSynced() != nullptr && m.body.AsSynced()->generation == 7 && m.body.AsSynced()->root == "root"; });
     lab.await([&](MessageT& m) { return m.body.AsTaken() != nullptr && m.body.AsTaken()->pid == worker && m.body.AsTaken()->generation == 7; });
     CHECK(answer_of(connect_to(port)) == worker);

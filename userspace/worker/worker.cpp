@@ -149,6 +149,15 @@ Status Worker::start_threads() {
         threads_.push_back(std::move(thread));
     }
     log::info("{} threads on {}: {}", threads_.size(), ring::to_string(threads_[0]->kind()), threads_[0]->kind_reason());
+    keeper::AboutT about;
+    about.pid = ::getpid();
+    about.ring = ring::to_string(threads_[0]->kind());
+    about.ring_reason = threads_[0]->kind_reason();
+    if (auto confined = config_.confine(); !confined.ok()) {
+        log::error("not confined: {}", confined.error().report());
+        about.unconfined = confined.error().sentence();
+    }
+    say(keeper::encode(std::move(about)));
     return success();
 }
 

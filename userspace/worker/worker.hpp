@@ -3,6 +3,7 @@
 // A root that cannot be used changes nothing; parts that cannot keep their last good version and are reported.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -17,11 +18,12 @@ namespace penstock::worker {
 struct Config {
     std::uint32_t slots = 1;
     ring::Kind ring = ring::Kind::automatic;
+    std::function<Status()> confine = [] { return success(); };  // called when the threads stand, before a snapshot is read
 };
 
 class Worker {
 public:
-    explicit Worker(Config config) : config_(config) {}
+    explicit Worker(Config config) : config_(std::move(config)) {}
     Worker(const Worker&) = delete;
     ~Worker();
 

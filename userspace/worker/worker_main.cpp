@@ -9,11 +9,20 @@
 
 #include "schema/keeper.hpp"
 #include "userspace/base/log.hpp"
+#include "userspace/tls/library.hpp"
+#include "userspace/worker/confine.hpp"
 #include "userspace/worker/worker.hpp"
 
 namespace {
 
 using namespace penstock;
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+// Sanitizers read files, start threads and trace the process.
+Status confine() { return Error{.code = Errc::unsupported, .what = "this build has sanitizers, which need what the filter forbids"}; }
+#else
+Status confine() { return worker::confine(); }
+#endif
 
 bool parse(int argc, char** argv, worker::Config& config) {
     for (int i = 1; i < argc; i += 2) {
@@ -47,7 +56,9 @@ int main(int argc, char** argv) {
         std::fputs("usage: penstock-worker [--slots N] [--ring auto|io_uring|epoll]\nIt is started by penstock-keeper.\n", stderr);
         return keeper::kExitUsage;
     }
-    worker::Worker worker(config);
+    tls::load_library();
+    config.confine = confine;
+    worker::Worker worker(std::move(config));
     if (auto served = worker.run(Fd(std::atoi(channel))); !served.ok()) {
         std::fprintf(stderr, "%s\n", served.error().report().c_str());
         return keeper::kExitFailed;
