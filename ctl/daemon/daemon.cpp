@@ -20,6 +20,7 @@ using std::chrono::milliseconds;
 constexpr auto kDebounce = milliseconds(2);        // writers make several events of one change
 constexpr auto kWorkerPatience = milliseconds(2000);
 constexpr auto kSaveDelay = milliseconds(200);
+constexpr auto kLookAgain = milliseconds(2000);    // at a folder that cannot be watched
 constexpr std::size_t kStateFileMax = 512U << 20;
 
 constexpr const char* kFileIds = "ids";
@@ -92,9 +93,19 @@ Status Daemon::start() {
         watch_ = std::move(watch);
         folder_->refresh();
         PST_TRY(loop_.watch(watch_->fd(), [this] { folder_event(); }));
+        look_again_later();
     }
     sources_changed();
     return success();
+}
+
+void Daemon::look_again() {
+    log::info("asked to look again");
+    if (folder_) {
+        watch_->watch_again();
+        folder_->refresh();
+    }
+    sources_changed();
 }
 
 void Daemon::stop() {
@@ -119,16 +130,17 @@ void Daemon::restore() {
     compiled_ = std::move(empty);
 }
 
-// Before a map is written: a daemon that dies in between must find the numbers again, or it would rewrite what is right.
-void Daemon::save_ids() {
-    state_troubles_.clear();
-    const auto save_one = [&](const char* name, const std::string& text) {
-        if (auto done = source::write_file(state_.file(name), text, 0600); !done.ok()) {
-            state_troubles_.push_back({.what = fmt::format("keep {}", name), .error = std::move(done).error(), .failure = {}});
-        }
-    };
-    save_one(kFileIds, compile::encode(compiled_->ids));
+void Daemon::keep(const char* name, const std::string& text) {
+    auto done = source::write_file(state_.file(name), text, 0600);
+    if (done.ok()) {
+        unkept_.erase(name);
+    } else {
+        unkept_.insert_or_assign(name, std::move(done).error());
+    }
 }
+
+// Before a map is written: a daemon that dies in between must find the numbers again, or it would rewrite what is right.
+void Daemon::save_ids() { keep(kFileIds, compile::encode(compiled_->ids)); }
 
 void Daemon::save_later() {
     if (!loop_.pending("save")) {
@@ -137,15 +149,17 @@ void Daemon::save_later() {
 }
 
 void Daemon::save() {
-    const auto save_one = [&](const char* name, const std::string& text) {
-        if (auto done = source::write_file(state_.file(name), text, 0600); !done.ok()) {
-            log::warn("{}", done.error().report());
-        }
-    };
-    save_one(kFileGeneration, std::to_string(rollout_.generation().wanted));
-    save_one(kFileStatus, statuses_.encode());
-    if (merger_.book().changed()) {
-        save_one(kFileObjects, merger_.book().encode());
+    const bool all_were_kept = unkept_.empty();
+    keep(kFileGeneration, std::to_string(rollout_.generation().wanted));
+    keep(kFileStatus, statuses_.encode());
+    if (merger_.book().changed() || unkept_.contains(kFileObjects)) {
+        keep(kFileObjects, merger_.book().encode());
+    }
+    if (unkept_.contains(kFileIds)) {
+        save_ids();
+    }
+    if (!all_were_kept || !unkept_.empty()) {
+        tell();
     }
 }
 
@@ -163,6 +177,20 @@ void Daemon::folder_event() {
             }
         });
     }
+    look_again_later();
+}
+
+void Daemon::look_again_later() {
+    if (watch_->whole()) {
+        return;
+    }
+    loop_.at("look", Loop::Clock::now() + kLookAgain, [this] {
+        watch_->watch_again();
+        if (folder_->refresh(watch_->writing(Loop::Clock::now()))) {
+            sources_changed();
+        }
+        look_again_later();
+    });
 }
 
 source::Merged Daemon::merge(source::Merger& merger, const source::Loaded& loaded, std::vector<source::Given>& given) const {
@@ -243,6 +271,12 @@ void Daemon::advance() {
     }
     if (rollout_.step() == Rollout::Step::wait) {
         loop_.at("patience", Loop::Clock::now() + kWorkerPatience, [this] {
+            if (worker_troubles_.empty()) {
+                worker_troubles_.push_back({.what = "wait for the worker",
+                                            .error = {.code = Errc::timeout, .what = fmt::format("none has taken generation {} yet", rollout_.wanted()),
+                                                      .hint = "the one before is served until one does"},
+                                            .failure = {}});
+            }
             rollout_.give_up();
             advance();
         });
@@ -279,8 +313,11 @@ void Daemon::one_step() {
 
 std::vector<Trouble> Daemon::all_troubles() const {
     std::vector<Trouble> all;
-    for (const auto* some : {&prepare_troubles_, &publish_troubles_, &finish_troubles_, &worker_troubles_, &state_troubles_}) {
+    for (const auto* some : {&prepare_troubles_, &publish_troubles_, &finish_troubles_, &worker_troubles_}) {
         all.insert(all.end(), some->begin(), some->end());
+    }
+    for (const auto& [name, error] : unkept_) {
+        all.push_back({.what = fmt::format("keep {}", name), .error = error, .failure = {}});
     }
     const std::vector<Trouble> standing = machine_.standing_troubles();
     all.insert(all.end(), standing.begin(), standing.end());
@@ -316,6 +353,9 @@ void Daemon::tell() {
     if (const auto retry = errors_.retry_at(); retry && rollout_.step() == Rollout::Step::none) {
         loop_.at("retry", Loop::Time(milliseconds(*retry)), [this] {
             rollout_.retry();
+            if (!unkept_.empty()) {
+                save();
+            }
             advance();
         });
     } else {

@@ -38,6 +38,8 @@ public:
 
     // Reads what is kept, reads the sources and begins the first rollout. Damage to kept state is logged and done without.
     Status start();
+    // SIGHUP: looks at the folder and the machine again, as if both had changed.
+    void look_again();
     // Writes what has to outlive us. The data path stays as it is.
     void stop();
 
@@ -57,12 +59,14 @@ private:
 
     // ---- kept state
     void restore();
+    void keep(const char* name, const std::string& text);
     void save_ids();
     void save_later();
     void save();
 
     // ---- the cycle
     void folder_event();
+    void look_again_later();
     void sources_changed();
     source::Merged merge(source::Merger& merger, const source::Loaded& loaded, std::vector<source::Given>& given) const;
     void compile_now();
@@ -114,7 +118,7 @@ private:
     std::vector<Trouble> publish_troubles_;
     std::vector<Trouble> finish_troubles_;
     std::vector<Trouble> worker_troubles_;
-    std::vector<Trouble> state_troubles_;
+    std::map<std::string, Error> unkept_;  // state files that could not be written, by name
 };
 
 // {"severity", "source", "file", ...}: a diagnostic as the control API has it.

@@ -34,21 +34,7 @@ json reference(const model::ObjectKey& key) {
 json not_good_of(const status::Book::Published& published) {
     json list = json::array();
     for (const auto& [object, object_status] : published) {
-        const json ref = object_reference(object);
-        status::for_each_conditions(*object_status, ref["namespace"].get<std::string>(), [&](const std::string& where, const json& conditions) {
-            for (const json& condition : conditions) {
-                if (!status::is_good(condition)) {
-                    list.push_back({{"object", ref},
-                                    {"where", where},
-                                    {"type", condition["type"]},
-                                    {"status", condition["status"]},
-                                    {"reason", condition["reason"]},
-                                    {"message", condition["message"]},
-                                    {"observed_generation", condition.value("observedGeneration", 0)},
-                                    {"last_transition_time", condition.value("lastTransitionTime", "")}});
-                }
-            }
-        });
+        status::add_not_good(list, object_reference(object), *object_status);
     }
     return list;
 }
@@ -107,9 +93,11 @@ Result<T> Daemon::on_loop(std::function<Result<T>()> question) {
     // Shared with the posted task: the asker may have given up when it runs.
     auto promise = std::make_shared<std::promise<Result<T>>>();
     auto answer = promise->get_future();
-    loop_.post([promise, question = std::move(question)] { promise->set_value(question()); });
+    if (!loop_.post([promise, question = std::move(question)] { promise->set_value(question()); })) {
+        return Error{.code = Errc::internal, .what = "the daemon is stopping", .hint = "ask the next one"};
+    }
     if (answer.wait_for(kAnswerPatience) != std::future_status::ready) {
-        return Error{.code = Errc::timeout, .what = "ask the daemon's thread", .hint = "it is busy or stopping"};
+        return Error{.code = Errc::timeout, .what = "ask the daemon's thread", .hint = "it is busy"};
     }
     return answer.get();
 }

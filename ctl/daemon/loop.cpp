@@ -49,13 +49,17 @@ void Loop::at(const char* name, Time when, Task task) { timers_[name] = {when, s
 
 void Loop::cancel(const char* name) { timers_.erase(name); }
 
-void Loop::post(Task task) {
+bool Loop::post(Task task) {
     {
         const std::lock_guard lock(mutex_);
+        if (over_) {
+            return false;
+        }
         posted_.push_back(std::move(task));
     }
     const std::uint64_t one = 1;
     [[maybe_unused]] const ssize_t wrote = ::write(wake_.get(), &one, sizeof(one));
+    return true;
 }
 
 void Loop::stop() {
@@ -77,14 +81,20 @@ void Loop::run_posted() {
 
 void Loop::run_timers() {
     const Time now = Clock::now();
-    // A task may set or cancel timers, also its own: take one at a time and look again.
-    for (;;) {
-        const auto due = std::find_if(timers_.begin(), timers_.end(), [&](const auto& timer) { return timer.second.first <= now; });
-        if (due == timers_.end()) {
-            return;
+    std::vector<std::string> due;
+    for (const auto& [name, timer] : timers_) {
+        if (timer.first <= now) {
+            due.push_back(name);
         }
-        const Task task = std::move(due->second.second);
-        timers_.erase(due);
+    }
+    // A task may set or cancel timers, also its own. One that it sets to the past has to wait for the next turn: descriptors come first.
+    for (const std::string& name : due) {
+        const auto found = timers_.find(name);
+        if (found == timers_.end() || found->second.first > now) {
+            continue;
+        }
+        const Task task = std::move(found->second.second);
+        timers_.erase(found);
         task();
     }
 }
@@ -115,6 +125,11 @@ void Loop::run() {
         }
         run_timers();
     }
+    {
+        const std::lock_guard lock(mutex_);
+        over_ = true;
+    }
+    run_posted();  // somebody waits for what they answer
 }
 
 }  // namespace penstock::daemon

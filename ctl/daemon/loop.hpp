@@ -35,7 +35,8 @@ public:
     void cancel(const char* name);
     [[nodiscard]] bool pending(const char* name) const { return timers_.contains(name); }
 
-    void post(Task task);  // from any thread; in order
+    // From any thread; in order. False: run() is over, and the task will not run; what was posted before that has.
+    bool post(Task task);
     void stop();           // from any thread and from signal handlers' descriptors; run() returns after the current task
     void run();
 
@@ -49,9 +50,10 @@ private:
     Fd wake_;
     std::map<int, Task> watches_;
     std::map<std::string, std::pair<Time, Task>> timers_;
-    std::mutex mutex_;  // of posted_ and stopped_
+    std::mutex mutex_;  // of posted_ and over_
     std::vector<Task> posted_;
-    bool stopped_ = false;
+    bool over_ = false;
+    bool stopped_ = false;  // the loop's thread's own
 };
 
 }  // namespace penstock::daemon

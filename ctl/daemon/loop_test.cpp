@@ -51,6 +51,31 @@ TEST_CASE("loop: a timer set again is moved, a cancelled one never fires, one th
     CHECK_FALSE(loop.pending("again"));
 }
 
+TEST_CASE("loop: what is posted while it ends runs, what is posted later is refused") {
+    auto loop = std::move(Loop::open()).value();
+    bool ran = false;
+    loop->post([&] {
+        loop->stop();
+        loop->post([&] { ran = true; });
+    });
+    loop->run();
+    CHECK(ran);
+    CHECK_FALSE(loop->post([] {}));
+}
+
+TEST_CASE("loop: a timer that is always due lets posted work through") {
+    auto loop = std::move(Loop::open()).value();
+    int turns = 0;
+    const std::function<void()> greedy = [&] {
+        ++turns;
+        loop->at("greedy", Loop::Time(), greedy);
+    };
+    greedy();
+    loop->post([&] { loop->stop(); });
+    loop->run();
+    CHECK(turns < 10);
+}
+
 TEST_CASE("loop: a watch may end itself") {
     auto opened = Loop::open();
     REQUIRE(opened.ok());

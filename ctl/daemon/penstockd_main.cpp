@@ -20,11 +20,12 @@ namespace {
 using namespace penstock;
 using namespace penstock::daemon;
 
-Result<Fd> termination_signals() {
+Result<Fd> signals_of_ours() {
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
     // Before any thread is started, so that all inherit it.
     if (::sigprocmask(SIG_BLOCK, &set, nullptr) != 0) {
         return sys_error("block signals");
@@ -36,14 +37,26 @@ Result<Fd> termination_signals() {
     return fd;
 }
 
+// SIGHUP looks again, the others end.
+void on_signals(int signals, Loop& loop, Daemon& daemon) {
+    signalfd_siginfo info = {};
+    while (::read(signals, &info, sizeof info) == sizeof info) {
+        if (info.ssi_signo == SIGHUP) {
+            daemon.look_again();
+        } else {
+            loop.stop();
+        }
+    }
+}
+
 Status serve(const Options& options, Fd keeper) {
-    PST_TRY_ASSIGN(const Fd signals, termination_signals());
+    PST_TRY_ASSIGN(const Fd signals, signals_of_ours());
     PST_TRY_ASSIGN(const StateDir state, StateDir::open(options.state_dir));
     PST_TRY_ASSIGN(auto loop, Loop::open());
     PST_TRY_ASSIGN(auto machine, KernelMachine::open(*loop, options, std::move(keeper)));
-    PST_TRY(loop->watch(signals.get(), [&loop] { loop->stop(); }));
     Daemon daemon(*loop, *machine, state, options, [] { return static_cast<std::int64_t>(::time(nullptr)); });
     PST_TRY(daemon.start());
+    PST_TRY(loop->watch(signals.get(), [&] { on_signals(signals.get(), *loop, daemon); }));
     PST_TRY_ASSIGN(auto control, ControlServer::start(state.file("control.sock"), [&daemon](const ApiRequest& request) { return serve_api(daemon, request); }));
     log::info("version {}, control socket {}", kVersion, state.file("control.sock"));
     loop->run();

@@ -1,0 +1,445 @@
+// SPDX-License-Identifier: Apache-2.0
+// The whole daemon but for its machine: a folder, a state folder, questions as the control API asks them, and a machine that remembers.
+#include "ctl/daemon/daemon.hpp"
+
+#include <functional>
+#include <mutex>
+#include <thread>
+
+#include "ctl/source/test_folder.hpp"
+#include "tools/test/catch.hpp"
+
+using namespace penstock;
+using namespace penstock::daemon;
+using nlohmann::json;
+
+namespace {
+
+// Takes every publication at once, unless it is told to fail.
+class FakeMachine final : public Machine {
+public:
+    explicit FakeMachine(Loop& loop) : loop_(loop) {}
+
+    void listen(MachineEvents events) override { events_ = std::move(events); }
+    [[nodiscard]] HeldRoot held() const override { return held_; }
+    [[nodiscard]] compile::Options compile_options() const override {
+        compile::Options options;
+        options.node_addresses = {*IpAddress::parse("192.0.2.1")};
+        options.xdp = false;
+        return options;
+    }
+    std::vector<Trouble> prepare(const compile::Compiled& wanted) override {
+        ++prepared;
+        if (!broken_socket.empty()) {
+            const Error error = sys_error_of(EADDRINUSE, "open " + broken_socket, "another process listens there");
+            return {{.what = "socket " + broken_socket, .error = error, .failure = owner_of_socket(wanted, broken_socket, error.sentence())}};
+        }
+        return {};
+    }
+    Status publish(const compile::Compiled& wanted, const std::string& digest, std::uint64_t generation) override {
+        if (publish_fails) {
+            return Error{.code = Errc::kernel, .what = "put a part", .sys_errno = EMFILE};
+        }
+        ++published;
+        held_ = {generation, digest};
+        last_ = wanted.snapshot.root;
+        WorkerTaken taken{.generation = generation, .failed = {}, .refused = refusal};
+        if (fail_part) {
+            taken.failed.emplace_back(wanted.snapshot.parts.begin()->first, "it is not to its liking");
+        }
+        if (!silent) {
+            loop_.post([this, taken] { events_.taken(taken); });
+        }
+        return success();
+    }
+    std::vector<Trouble> finish(const compile::Compiled&) override { return {}; }
+    [[nodiscard]] std::vector<Trouble> standing_troubles() const override {
+        if (unconfined) {
+            return {{.what = "confine the worker", .error = {.code = Errc::unsupported, .what = "no seccomp here"}, .failure = {}}};
+        }
+        return {};
+    }
+    [[nodiscard]] MachineFacts facts() override {
+        return {.processes = json::array(), .workers = json::object(), .datapath = json::object(), .addresses = json::array(), .rung_xdp = json::object(), .verdicts = json::array()};
+    }
+    [[nodiscard]] const StatsPage* stats() const override { return nullptr; }
+
+    void lose_keeper() { events_.lost("it was killed"); }
+
+    int prepared = 0, published = 0;
+    std::string broken_socket, refusal;
+    bool publish_fails = false, fail_part = false, silent = false, unconfined = false;
+
+private:
+    Loop& loop_;
+    MachineEvents events_;
+    HeldRoot held_;
+    std::shared_ptr<const std::string> last_;
+};
+
+constexpr const char* kGateway =
+    "apiVersion: gateway.networking.k8s.io/v1\nkind: GatewayClass\nmetadata: {name: penstock}\nspec: {controllerName: penstock.dev/gateway-controller}\n---\n"
+    "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: edge}\nspec:\n  gatewayClassName: penstock\n"
+    "  listeners: [{name: http, port: 80, protocol: HTTP}]\n";
+
+std::string route(const std::string& name, const std::string& value = "one") {
+    return "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: " + name + "}\nspec:\n  parentRefs: [{name: edge}]\n  hostnames: [" + name +
+           ".example]\n  rules:\n  - filters: [{type: ResponseHeaderModifier, responseHeaderModifier: {set: [{name: x, value: " + value + "}]}}]\n";
+}
+
+bool eventually(const std::function<bool()>& what) {
+    for (int i = 0; i < 1000; ++i) {
+        if (what()) {
+            return true;
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return false;
+}
+
+// A daemon that runs on a thread of its own. The machine outlives it, so that a second daemon finds what the first left.
+class Running {
+public:
+    Running(const std::string& state, const std::string& config, const std::function<void(FakeMachine&)>& prepare = [](FakeMachine&) {})
+        : loop_(std::move(Loop::open()).value()), machine(*loop_), state_(std::move(StateDir::open(state)).value()), daemon(*loop_, machine, state_, options(config), [] { return 1'700'000'000; }) {
+        prepare(machine);
+        REQUIRE(daemon.start().ok());
+        thread_ = std::thread([this] {
+            loop_->run();
+            daemon.stop();
+            ended = true;
+        });
+    }
+    ~Running() {
+        loop_->stop();
+        thread_.join();
+    }
+    // Something done on the daemon's own thread.
+    void on_loop(const std::function<void()>& what) {
+        std::atomic<bool> done = false;
+        loop_->post([&] {
+            what();
+            done = true;
+        });
+        CHECK(eventually([&] { return done.load(); }));
+    }
+    json status() {
+        auto now = daemon.status();
+        REQUIRE(now.ok());
+        return *now;
+    }
+    bool served() {
+        return eventually([&] {
+            const Generation now = daemon.board().get();
+            return now.wanted > 0 && now.taken == now.wanted;
+        });
+    }
+    std::string objects(const std::string& kind) {
+        auto items = daemon.objects({.kinds = {kind}, .ns = {}, .name = {}});
+        REQUIRE(items.ok());
+        std::string names;
+        for (const json& item : *items) {
+            names += item["metadata"]["name"].get<std::string>() + " ";
+        }
+        return names;
+    }
+    json unsolved() {
+        json list = json::array();
+        const json now = status();
+        for (const json& error : now["errors"]) {
+            if (!error["solved"].get<bool>()) {
+                list.push_back(error);
+            }
+        }
+        return list;
+    }
+    json condition(const std::string& object, const std::string& type) {
+        const json now = status();
+        for (const json& one : now["not_good"]) {
+            if (one["object"]["name"] == object && one["type"] == type) {
+                return one;
+            }
+        }
+        return nullptr;
+    }
+    Result<ApiChanged> load(const std::string& text, bool dry_run = false, bool replace = false) {
+        return daemon.change({.documents = {{"test.yaml", text}}, .removals = {}, .replace = replace, .dry_run = dry_run});
+    }
+
+private:
+    static Options options(const std::string& config) {
+        Options options;
+        options.config = config;
+        return options;
+    }
+    std::unique_ptr<Loop> loop_;
+
+public:
+    FakeMachine machine;
+
+private:
+    StateDir state_;
+
+public:
+    Daemon daemon;
+    std::atomic<bool> ended = false;
+
+private:
+    std::thread thread_;
+};
+
+struct Folders {
+    source::TestFolder state;
+    source::TestFolder config;
+};
+
+}  // namespace
+
+TEST_CASE("daemon: a folder is served, and every change in it") {
+    const Folders in;
+    in.config.write("a.yaml", kGateway);
+    Running run(in.state.text(), in.config.text());
+    CHECK(run.served());
+    CHECK(run.objects("Gateway") == "edge ");
+    CHECK(run.status()["listeners"][0]["name"] == "Gateway/default/edge/http");
+    in.config.replace("b.yaml", route("shop"));
+    CHECK(eventually([&] { return run.objects("HTTPRoute") == "shop "; }));
+    CHECK(run.served());
+    in.config.remove("b.yaml");
+    CHECK(eventually([&] { return run.objects("HTTPRoute").empty(); }));
+    CHECK(run.status()["errors"].empty());
+}
+
+TEST_CASE("daemon: what breaks in the folder is told with file and line, and what ran before goes on") {
+    const Folders in;
+    in.config.write("a.yaml", kGateway);
+    in.config.write("b.yaml", route("shop"));
+    Running run(in.state.text(), in.config.text());
+    CHECK(run.served());
+    struct Row {
+        const char* name;
+        std::function<void()> break_it;
+        const char* want;
+    };
+    const std::string path = in.config.text();
+    const Row rows[] = {
+        {"broken text", [&] { in.config.replace("b.yaml", "kind: HTTPRoute\n  metadata: [\n"); }, "b.yaml"},
+        {"a wrong field", [&] { in.config.replace("b.yaml", route("shop") + "    timeouts: {request: soon}\n"); }, "b.yaml"},
+        {"a dangling symlink", [&] { in.config.remove("b.yaml"); std::filesystem::create_symlink("nowhere", in.config.path() / "b.yaml"); }, "b.yaml"},
+        {"a folder of that name", [&] { in.config.remove("b.yaml"); std::filesystem::create_directory(in.config.path() / "b.yaml"); }, "b.yaml"},
+        {"the folder is gone", [&] { std::filesystem::rename(path, path + ".away"); }, ""},
+    };
+    for (const Row& row : rows) {
+        INFO(row.name);
+        row.break_it();
+        CHECK(eventually([&] { return run.status()["sources"][0]["state"] != "ok"; }));
+        const json told = run.status()["sources"][0]["diagnostics"];
+        REQUIRE(told.size() == 1);
+        CHECK(told[0]["severity"] == "error");
+        CHECK(told[0]["file"] == row.want);
+        CHECK(run.objects("HTTPRoute") == "shop ");
+        CHECK(run.objects("Gateway") == "edge ");
+        if (std::filesystem::exists(path + ".away")) {
+            std::filesystem::rename(path + ".away", path);
+        }
+        std::filesystem::remove(in.config.path() / "b.yaml");
+        in.config.replace("b.yaml", route("shop"));
+        CHECK(eventually([&] { return run.status()["sources"][0]["state"] == "ok" && run.objects("HTTPRoute") == "shop "; }));
+        CHECK(run.served());
+    }
+    std::filesystem::remove_all(path + ".away");
+}
+
+TEST_CASE("daemon: a load is refused whole, tried, applied, replaced and taken back") {
+    const Folders in;
+    in.config.write("a.yaml", kGateway);
+    Running run(in.state.text(), in.config.text());
+    CHECK(run.served());
+    const std::uint64_t before = run.daemon.board().get().wanted;
+
+    auto refused = run.load(route("good") + "---\n" + route("Bad Name"));
+    REQUIRE(refused.ok());
+    CHECK(refused->refused);
+    CHECK(refused->diagnostics[0]["file"] == "test.yaml");
+    auto dry = run.load(route("shop"), true);
+    REQUIRE(dry.ok());
+    CHECK(dry->changed[0]["change"] == "created");
+    CHECK(run.objects("HTTPRoute").empty());
+    CHECK(run.daemon.board().get().wanted == before);
+
+    CHECK(run.load(route("shop"))->generation == before + 1);
+    CHECK(run.served());
+    CHECK(run.objects("HTTPRoute") == "shop ");
+    CHECK(run.load(route("shop"))->changed[0]["change"] == "unchanged");
+    CHECK(run.load(route("other"), false, true)->changed.size() == 2);
+    CHECK(run.objects("HTTPRoute") == "other ");
+    // A file of the folder is nobody's but the folder's.
+    const auto gateway = run.daemon.change({.documents = {}, .removals = {{"Gateway", "default", "edge"}}});
+    REQUIRE_FALSE(gateway.ok());
+    CHECK(gateway.error().code == Errc::exists);
+    CHECK(gateway.error().message().find("a.yaml") != std::string::npos);
+    CHECK(run.daemon.change({.documents = {}, .removals = {{"HTTPRoute", "default", "absent"}}}).error().code == Errc::not_found);
+    CHECK(run.daemon.change({.documents = {}, .removals = {{"HTTPRoute", "default", "other"}}}).ok());
+    CHECK(run.objects("HTTPRoute").empty());
+}
+
+TEST_CASE("daemon: a socket in use is an error and a condition of its Gateway until it is free") {
+    const Folders in;
+    in.config.write("a.yaml", kGateway);
+    Running run(in.state.text(), in.config.text(), [](FakeMachine& machine) { machine.broken_socket = "tcp/192.0.2.1:80"; });
+    CHECK(eventually([&] { return run.unsolved().size() == 1; }));
+    const json error = run.unsolved()[0];
+    CHECK(error["object"] == json({{"kind", "Gateway"}, {"namespace", "default"}, {"name", "edge"}}));
+    CHECK(error["message"] == "socket tcp/192.0.2.1:80: open tcp/192.0.2.1:80");
+    CHECK(error["caused_by"] == "Address already in use");
+    CHECK(error["hint"] == "another process listens there");
+    CHECK(run.condition("edge", "Programmed")["message"].get<std::string>().find("Address already in use") != std::string::npos);
+    run.on_loop([&] { run.machine.broken_socket.clear(); });
+    CHECK(eventually([&] { return run.unsolved().empty(); }));  // tried again by itself
+    CHECK(run.condition("edge", "Programmed").is_null());
+}
+
+TEST_CASE("daemon: a snapshot that the worker refuses, or a part of it, is told, and the one before is served") {
+    const Folders in;
+    in.config.write("a.yaml", kGateway);
+    in.config.write("b.yaml", route("shop"));
+    Running run(in.state.text(), in.config.text());
+    CHECK(run.served());
+    const std::uint64_t good = run.daemon.board().get().taken;
+    run.on_loop([&] { run.machine.refusal = "its root is damaged"; });
+    in.config.replace("b.yaml", route("shop", "two"));
+    CHECK(eventually([&] { return run.unsolved().size() == 1; }));
+    CHECK(run.unsolved()[0]["message"].get<std::string>().find("its root is damaged") != std::string::npos);
+    CHECK(run.daemon.board().get().taken == good);
+
+    run.on_loop([&] {
+        run.machine.refusal.clear();
+        run.machine.fail_part = true;
+    });
+    in.config.replace("b.yaml", route("shop", "three"));
+    CHECK(eventually([&] { return run.unsolved().size() == 1 && run.unsolved()[0]["caused_by"] == "" && run.daemon.board().get().taken > good; }));
+    const json error = run.unsolved()[0];
+    CHECK(error["hint"] == "its last good version is served");
+    CHECK(error["object"]["name"] == "edge");  // whose listener it belongs to
+    run.on_loop([&] { run.machine.fail_part = false; });
+    in.config.replace("b.yaml", route("shop", "four"));
+    CHECK(eventually([&] { return run.unsolved().empty(); }));
+}
+
+TEST_CASE("daemon: what cannot be published, or is not taken, leaves the generation wanted but not served") {
+    const Folders in;
+    in.config.write("a.yaml", kGateway);
+    Running run(in.state.text(), in.config.text());
+    CHECK(run.served());
+    run.on_loop([&] { run.machine.publish_fails = true; });
+    in.config.replace("b.yaml", route("shop"));
+    CHECK(eventually([&] { return run.unsolved().size() == 1; }));
+    CHECK(run.unsolved()[0]["message"] == "publish to the worker: put a part");
+    CHECK(run.daemon.board().get().taken < run.daemon.board().get().wanted);
+    run.on_loop([&] { run.machine.publish_fails = false; });
+    CHECK(run.served());
+    CHECK(run.unsolved().empty());
+
+    run.on_loop([&] { run.machine.silent = true; });
+    in.config.replace("b.yaml", route("shop", "two"));
+    CHECK(eventually([&] { return run.unsolved().size() == 1; }));
+    CHECK(run.unsolved()[0]["message"] == "wait for the worker: none has taken generation 3 yet");
+    CHECK(run.daemon.board().get().taken < run.daemon.board().get().wanted);
+}
+
+TEST_CASE("daemon: a worker that runs without its filter is told as an error") {
+    const Folders in;
+    in.config.write("a.yaml", kGateway);
+    Running run(in.state.text(), in.config.text(), [](FakeMachine& machine) { machine.unconfined = true; });
+    CHECK(eventually([&] { return run.unsolved().size() == 1; }));
+    CHECK(run.unsolved()[0]["message"] == "confine the worker: no seccomp here");
+    CHECK(run.served());
+    run.on_loop([&] { run.machine.unconfined = false; });
+    CHECK(eventually([&] { return run.unsolved().empty(); }));
+}
+
+TEST_CASE("daemon: a state folder that cannot be written refuses loads, serves the folder, and is tried again") {
+    const Folders in;
+    in.config.write("a.yaml", kGateway);
+    Running run(in.state.text(), in.config.text());
+    CHECK(run.served());
+    // A folder in the place of the temporary file fails every write, also for root.
+    for (const char* name : {"loaded.json.new", "ids.new", "generation.new"}) {
+        std::filesystem::create_directory(in.state.path() / name);
+    }
+    const auto refused = run.load(route("shop"));
+    REQUIRE_FALSE(refused.ok());
+    CHECK(refused.error().message().find("loaded.json") != std::string::npos);
+    CHECK(refused.error().sys_errno == EISDIR);
+    CHECK(run.objects("HTTPRoute").empty());
+    in.config.replace("b.yaml", route("other"));
+    CHECK(eventually([&] { return run.objects("HTTPRoute") == "other "; }));
+    CHECK(run.served());
+    CHECK(eventually([&] { return run.unsolved().size() == 2; }));
+    CHECK(run.unsolved()[0]["message"].get<std::string>().starts_with("keep "));
+    for (const char* name : {"loaded.json.new", "ids.new", "generation.new"}) {
+        std::filesystem::remove(in.state.path() / name);
+    }
+    CHECK(eventually([&] { return run.unsolved().empty(); }));
+    CHECK(std::filesystem::file_size(in.state.path() / "ids") > 0);
+    CHECK(run.load(route("shop")).ok());
+}
+
+TEST_CASE("daemon: a restart finds what was loaded, with the same names, ages and numbers") {
+    const Folders in;
+    std::string uid;
+    std::uint64_t wanted = 0;
+    {
+        Running run(in.state.text(), "");
+        REQUIRE(run.load(std::string(kGateway) + "---\n" + route("shop")).ok());
+        CHECK(run.served());
+        uid = (*run.daemon.objects({.kinds = {"HTTPRoute"}, .ns = {}, .name = {}}))[0]["metadata"]["uid"];
+        wanted = run.daemon.board().get().wanted;
+    }
+    Running run(in.state.text(), "");
+    CHECK(run.served());
+    CHECK(run.objects("Gateway") == "edge ");
+    CHECK((*run.daemon.objects({.kinds = {"HTTPRoute"}, .ns = {}, .name = {}}))[0]["metadata"]["uid"] == uid);
+    CHECK(run.daemon.board().get().wanted > wanted);
+}
+
+TEST_CASE("daemon: garbage in a state folder is done without") {
+    const auto garbage = GENERATE(as<std::string>{}, "", "garbage", "{\"penstock\": \"loaded 1\"", "penstock objects 1\nx", std::string(100'000, '['));
+    const Folders in;
+    in.config.write("a.yaml", kGateway);
+    for (const char* name : {"ids", "objects", "loaded.json", "generation", "status.json", "control.sock", "ids.new"}) {
+        in.state.write(name, garbage);
+    }
+    Running run(in.state.text(), in.config.text());
+    CHECK(run.served());
+    CHECK(run.objects("Gateway") == "edge ");
+    REQUIRE(run.load(route("shop")).ok());
+    CHECK(run.served());
+    CHECK(run.status()["errors"].empty());
+}
+
+TEST_CASE("daemon: asked to look again, it does so although nothing told it of a change") {
+    const Folders in;
+    in.config.write("a.yaml", kGateway);
+    Running run(in.state.text(), in.config.text());
+    CHECK(run.served());
+    int before = 0;
+    run.on_loop([&] {
+        before = run.machine.prepared;
+        run.daemon.look_again();
+    });
+    CHECK(eventually([&] { return run.machine.prepared > before; }));
+    CHECK(run.machine.published == 1);  // nothing is new
+}
+
+TEST_CASE("daemon: without its keeper it ends, so that the next one starts clean") {
+    const Folders in;
+    Running run(in.state.text(), in.config.text());
+    CHECK(run.served());
+    run.on_loop([&] { run.machine.lose_keeper(); });
+    CHECK(eventually([&] { return run.ended.load(); }));
+    // Who asks now is told at once, so that nobody holds the end up.
+    const auto begun = Loop::Clock::now();
+    CHECK(run.daemon.status().error().message() == "the daemon is stopping");
+    CHECK(Loop::Clock::now() - begun < std::chrono::seconds(5));
+}
