@@ -1,165 +1,156 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ctl/gwctl/command.hpp"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cstdio>
-#include <ctime>
-#include <filesystem>
-#include <fstream>
-#include <iostream>
-#include <sstream>
 
-#include "ctl/gwctl/text_table.hpp"
-#include "ctl/model/value_text.hpp"
-#include "userspace/base/version.hpp"
+#include "ctl/model/object.hpp"
+#include "userspace/base/ip.hpp"
 
 namespace penstock::gwctl {
 
+namespace {
+
+// A value: shown with its default where there is one.
+template <auto Member>
+CLI::Option* add_value(CLI::App& app, const Option& option, Arguments& arguments) {
+    CLI::Option* added = app.add_option(std::string(option.flags), arguments.*Member, std::string(option.help));
+    return added->type_name(std::string(option.value));
+}
+
+template <auto Member>
+void value(CLI::App& app, const Option& option, Arguments& arguments) {
+    add_value<Member>(app, option, arguments)->capture_default_str();
+}
+
+template <bool Arguments::*Member>
+void flag(CLI::App& app, const Option& option, Arguments& arguments) {
+    app.add_flag(std::string(option.flags), arguments.*Member, std::string(option.help));
+}
+
+void one_of_outputs(CLI::App& app, const Option& option, Arguments& arguments) {
+    add_value<&Arguments::output>(app, option, arguments)->check(CLI::IsMember({"json", "yaml"}).description(""));
+}
+
+void one_of_datapaths(CLI::App& app, const Option& option, Arguments& arguments) {
+    add_value<&Arguments::datapath>(app, option, arguments)->check(CLI::IsMember({"xdp", "userspace"}).description(""))->capture_default_str();
+}
+
+void node_addresses(CLI::App& app, const Option& option, Arguments& arguments) {
+    add_value<&Arguments::addresses>(app, option, arguments)
+        ->check(CLI::Validator([](const std::string& text) { return IpAddress::parse(text) ? "" : text + " is not an IP address"; }, ""));
+}
+
+// A flag that may have a value: --wait, --wait=3.
+void seconds(CLI::App& app, const Option& option, Arguments& arguments) {
+    app.add_flag(std::string(option.flags) + "{10}", arguments.wait_s, std::string(option.help))->check(CLI::Range(0, 60).description(""))->type_name(std::string(option.value));
+}
+
+constexpr std::size_t kMany = 1000;
+
+constexpr Takes kLooks = Takes::namespace_ | Takes::all_namespaces;
+
+std::string shown(const Option& option) {
+    std::string flags(option.flags);
+    if (const std::size_t comma = flags.find(','); comma != std::string::npos) {
+        flags.insert(comma + 1, " ");
+    }
+    // An optional value carries its own "[=".
+    return flags + (option.value.empty() || option.value.starts_with("[") ? "" : " ") + std::string(option.value);
+}
+
+std::string described(const Command& command) {
+    std::string out = "\n### gwctl " + std::string(command.name) + (command.words.empty() ? "" : " " + std::string(command.words)) + "\n" + std::string(command.help) + "\n\n";
+    bool any = false;
+    for (const Option& option : options()) {
+        if (option.takes != Takes::nothing && has(command.takes, option.takes)) {
+            out += "- `" + shown(option) + "`: " + std::string(option.help) + "\n";
+            any = true;
+        }
+    }
+    return out + (any ? "\n" : "") + "    " + std::string(command.example) + "\n";
+}
+
+Error wrong(const Command& command, std::string what) {
+    return Error{.code = Errc::invalid, .what = std::string(command.name) + " " + std::move(what), .hint = std::string(command.example)};
+}
+
+}  // namespace
+
+const std::vector<Option>& options() {
+    static const std::vector<Option> table = {
+        {Takes::nothing, "--state-dir", "DIR", "The daemon's state folder", value<&Arguments::state_dir>},
+        {Takes::nothing, "-o,--output", "json|yaml", "Prints that instead of text", one_of_outputs},
+        {Takes::namespace_, "-n,--namespace", "NAME", "The namespace to look into (default: default)", value<&Arguments::ns>},
+        {Takes::all_namespaces, "-A,--all-namespaces", "", "Looks into all namespaces", flag<&Arguments::all_namespaces>},
+        {Takes::files, "-f,--filename", "FILE|DIR|-", "Manifests: a file, a folder's *.yaml, *.yml and *.json, or - for standard input (repeatable)", value<&Arguments::files>},
+        {Takes::replace, "--replace", "", "What was loaded before and is not in these files goes", flag<&Arguments::replace>},
+        {Takes::changes, "--dry-run", "", "Says what would change, changes nothing", flag<&Arguments::dry_run>},
+        {Takes::changes, "--wait", "[=SECONDS]", "Waits until it is served, at most that long (10 if nothing is said, 60 at most)", seconds},
+        {Takes::node, "--datapath", "xdp|userspace", "Which data path to compile for (default: xdp)", one_of_datapaths},
+        {Takes::node, "--address", "IP", "An address of the node, for Gateways that name none (repeatable)", node_addresses},
+    };
+    return table;
+}
+
 const std::vector<Command>& commands() {
     static const std::vector<Command> table = {
-        {"get", "KIND[,KIND...] [NAME]", false, Takes::words | Takes::namespaces, "Lists objects with what their conditions come to.",
-         "gwctl get gateways,httproutes -A", run_get},
-        {"describe", "KIND NAME", false, Takes::words | Takes::namespaces, "Shows one object: every condition with reason and message, what refers to it, its spec.",
+        {"get", "KIND[,KIND...] [NAME]", 1, 2, false, kLooks, "Lists objects with what their conditions come to.", "gwctl get gateways,httproutes -A", run_get},
+        {"describe", "KIND NAME", 2, 2, false, kLooks, "Shows one object: every condition with reason and message, what refers to it, its spec.",
          "gwctl describe httproute shop -n shop", run_describe},
-        {"compile", "", false, Takes::files | Takes::datapath, "Compiles files to tables and conditions, offline: needs no daemon and no privileges.",
-         "gwctl compile -f configs/quickstart.yaml", run_compile},
-        {"status", "", false, Takes::nothing, "Shows processes, the data path in use and why, generation, addresses, what was dropped or refused and why.", "gwctl status", run_status},
-        {"version", "", false, Takes::nothing, "Shows the version of gwctl and of the daemon.", "gwctl version", run_version},
-        {"load", "", true, Takes::files | Takes::changes, "Gives manifests to the daemon, beside its folder; they outlive it.", "gwctl load -f manifests/ --wait", run_load},
-        {"delete", "KIND NAME", true, Takes::words | Takes::namespaces | Takes::changes, "Takes an object out of what was loaded.", "gwctl delete httproute shop", run_delete},
+        {"compile", "[FILE|DIR|-...]", 0, kMany, false, Takes::files | Takes::node,
+         "Compiles files to tables and conditions, offline: needs no daemon and no privileges.", "gwctl compile -f configs/quickstart.yaml", run_compile},
+        {"status", "", 0, 0, false, Takes::nothing, "Shows processes, the data path in use and why, generation, addresses, what was dropped or refused and why.", "gwctl status",
+         run_status},
+        {"version", "", 0, 0, false, Takes::nothing, "Shows the version of gwctl and of the daemon.", "gwctl version", run_version},
+        {"load", "", 0, 0, true, Takes::files | Takes::changes | Takes::replace, "Gives manifests to the daemon, beside its folder; they outlive it.",
+         "gwctl load -f manifests/ --wait", run_load},
+        {"delete", "KIND NAME", 2, 2, true, Takes::namespace_ | Takes::changes, "Takes an object out of what was loaded.", "gwctl delete httproute shop", run_delete},
     };
     return table;
 }
 
 std::string reference() {
-    std::string out = "# gwctl\nGenerated from the command table (`ctl/gwctl/command.cpp`). stdout is data, stderr is talk.\n"
-                      "Exit codes: 0 yes, 1 the answer is no (something is not good), 2 usage, 3 failed, 70 a bug of ours.\n\n"
-                      "Every command takes `--state-dir DIR` (default `/run/penstock`: the daemon's) and `-o json|yaml`.\n";
+    std::string out = "# gwctl\nGenerated from the tables of commands and options (`ctl/gwctl/command.cpp`). stdout is data, stderr is talk.\n\n"
+                      "| exit code | means |\n| --- | --- |\n| 0 | yes |\n| 1 | it was done or looked up, and something is not good, or not there |\n"
+                      "| 2 | the command line is wrong |\n| 3 | it could not be done; nothing was changed |\n| 70 | a bug of ours |\n\n"
+                      "Every command takes:\n\n";
+    for (const Option& option : options()) {
+        if (option.takes == Takes::nothing) {
+            out += "- `" + shown(option) + "`: " + std::string(option.help) + "\n";
+        }
+    }
     for (const bool changers : {false, true}) {
         out += changers ? "\n## Changers: they alter what is served\n" : "\n## Lookers: they never change anything\n";
         for (const Command& command : commands()) {
-            if (command.changes_state != changers) {
-                continue;
-            }
-            out += "\n### gwctl " + std::string(command.name) + (command.words.empty() ? "" : " " + std::string(command.words)) + "\n" + std::string(command.help) + "\n\n";
-            if (has(command.takes, Takes::namespaces)) {
-                out += "- `-n NAMESPACE`: default `default`; `-A`: all namespaces\n";
-            }
-            if (has(command.takes, Takes::files)) {
-                out += "- `-f FILE|DIR|-`: repeatable; `-` is standard input\n";
-            }
-            if (has(command.takes, Takes::changes)) {
-                out += "- `--dry-run`: says what would change; `--wait[=SECONDS]`: until it is served, at most that long (10 if nothing is said)\n";
-            }
-            if (command.name == "load") {
-                out += "- `--replace`: what was loaded before and is not in these files goes\n";
-            }
-            if (has(command.takes, Takes::datapath)) {
-                out += "- `--datapath xdp|userspace`: which data path to compile for (default `xdp`)\n";
-            }
-            out += (out.ends_with("\n\n") ? "" : "\n") + std::string("    ") + std::string(command.example) + "\n";
+            out += command.changes_state == changers ? described(command) : "";
         }
     }
     return out;
 }
 
-Result<std::vector<Manifest>> read_manifests(const std::vector<std::string>& paths) {
-    namespace fs = std::filesystem;
-    std::vector<Manifest> manifests;
-    auto read_file = [&](const fs::path& path) -> Status {
-        std::ifstream file(path, std::ios::binary);
-        std::stringstream text;
-        text << file.rdbuf();
-        if (!file) {
-            return sys_error("read " + path.string());
-        }
-        manifests.push_back({path.string(), text.str()});
+Status check(const Command& command, const Arguments& arguments) {
+    const std::size_t count = arguments.words.size();
+    if (count < command.words_min || count > command.words_max) {
+        return wrong(command, "takes " + (command.words.empty() ? "no words" : std::string(command.words)));
+    }
+    if (has(command.takes, Takes::files) && arguments.files.empty() && arguments.words.empty()) {
+        return wrong(command, "needs files: -f FILE, DIR or -");
+    }
+    if (!command.words.starts_with("KIND")) {
         return success();
-    };
-    for (const std::string& path : paths) {
-        std::error_code error;
-        if (path == "-") {
-            std::stringstream text;
-            text << std::cin.rdbuf();
-            manifests.push_back({"stdin", text.str()});
-        } else if (fs::is_directory(path, error)) {
-            std::vector<fs::path> found;
-            for (const auto& entry : fs::directory_iterator(path, error)) {
-                const std::string extension = entry.path().extension().string();
-                if (entry.is_regular_file(error) && !entry.path().filename().string().starts_with('.') && (extension == ".yaml" || extension == ".yml" || extension == ".json")) {
-                    found.push_back(entry.path());
-                }
-            }
-            std::sort(found.begin(), found.end());
-            for (const fs::path& file : found) {
-                PST_TRY(read_file(file));
-            }
-        } else {
-            PST_TRY(read_file(path));
+    }
+    const bool many = command.words.starts_with("KIND[,");
+    const std::string& words = arguments.words[0];
+    for (std::size_t at = 0; at <= words.size();) {
+        const std::size_t end = many ? std::min(words.find(',', at), words.size()) : words.size();
+        const std::string word = words.substr(at, end - at);
+        if (!model::kind_of_word(word)) {
+            return Error{.code = Errc::invalid, .what = "there is no kind \"" + word + "\"", .hint = "gateways, httproutes, tlsroutes, services, ..."};
         }
+        at = end + 1;
     }
-    return manifests;
-}
-
-void print_document(const nlohmann::json& document, const std::string& format) {
-    if (format == "json") {
-        std::printf("%s\n", document.dump(2).c_str());
-    } else {
-        std::fputs(model::to_yaml_text(model::from_json(nlohmann::ordered_json::parse(document.dump()))).c_str(), stdout);
-    }
-}
-
-std::string age_of(const std::string& rfc3339) {
-    std::tm parts = {};
-    if (::strptime(rfc3339.c_str(), "%Y-%m-%dT%H:%M:%SZ", &parts) == nullptr) {
-        return "-";
-    }
-    const auto seconds = std::max<std::int64_t>(0, ::time(nullptr) - ::timegm(&parts));
-    if (seconds < 120) {
-        return std::to_string(seconds) + "s";
-    }
-    if (seconds < 2 * 3600) {
-        return std::to_string(seconds / 60) + "m";
-    }
-    return seconds < 2 * 86400 ? std::to_string(seconds / 3600) + "h" : std::to_string(seconds / 86400) + "d";
-}
-
-std::string not_good_table(const nlohmann::json& list) {
-    TextTable table({"OBJECT", "WHERE", "CONDITION", "REASON", "MESSAGE"});
-    for (const auto& condition : list) {
-        const auto& object = condition["object"];
-        const std::string ns = object.value("namespace", "");
-        table.add({object.value("kind", "") + " " + (ns.empty() ? "" : ns + "/") + object.value("name", ""), condition.value("where", ""),
-                   condition.value("type", "") + "=" + condition.value("status", ""), condition.value("reason", ""), condition.value("message", "")});
-    }
-    return table.empty() ? "" : table.text();
-}
-
-void print_diagnostics(const nlohmann::json& list) {
-    for (const auto& one : list) {
-        const int line = one.value("line", 0);
-        const std::string path = one.value("path", "");
-        std::fprintf(stderr, "%s: %s%s: %s%s%s\n", one.value("severity", "error").c_str(), one.value("file", "").c_str(), line != 0 ? (":" + std::to_string(line)).c_str() : "",
-                     path.c_str(), path.empty() ? "" : ": ", one.value("message", "").c_str());
-    }
-}
-
-Result<int> run_version(const Arguments& arguments) {
-    nlohmann::json versions = {{"gwctl", {{"version", kVersion}, {"commit", kCommit}}}};
-    auto daemon = Client(arguments.state_dir).read("/v1/version");
-    versions["daemon"] = daemon.ok() ? *daemon : nlohmann::json(nullptr);
-    if (!arguments.output.empty()) {
-        print_document(versions, arguments.output);
-        return kYes;
-    }
-    std::printf("gwctl      %s (%s)\n", std::string(kVersion).c_str(), std::string(kCommit).c_str());
-    if (daemon.ok()) {
-        std::printf("penstockd  %s (%s), control API %s, map layout %s\n", daemon->value("version", "?").c_str(), daemon->value("commit", "?").c_str(),
-                    daemon->value("api", nlohmann::json::array()).dump().c_str(), daemon->value("abi", "").c_str());
-    } else {
-        std::fprintf(stderr, "%s\n", daemon.error().report().c_str());
-    }
-    return kYes;
+    return success();
 }
 
 }  // namespace penstock::gwctl

@@ -5,9 +5,12 @@
 #include <cstdio>
 
 #include "ctl/compile/dump.hpp"
+#include "ctl/gwctl/answer.hpp"
 #include "ctl/gwctl/command.hpp"
+#include "ctl/gwctl/manifests.hpp"
 #include "ctl/model/decode.hpp"
 #include "ctl/model/store.hpp"
+#include "ctl/status/conditions_json.hpp"
 
 namespace penstock::gwctl {
 
@@ -42,9 +45,6 @@ Parsed parse(const std::vector<Manifest>& manifests) {
 Result<int> run_compile(const Arguments& arguments) {
     std::vector<std::string> paths = arguments.files;
     paths.insert(paths.end(), arguments.words.begin(), arguments.words.end());
-    if (paths.empty()) {
-        return Error{.code = Errc::invalid, .what = "compile needs files", .hint = "gwctl compile -f configs/quickstart.yaml"};
-    }
     PST_TRY_ASSIGN(const auto manifests, read_manifests(paths));
     const Parsed parsed = parse(manifests);
     for (const model::Diagnostic& diagnostic : parsed.diagnostics) {
@@ -52,18 +52,27 @@ Result<int> run_compile(const Arguments& arguments) {
     }
     compile::Options options;
     options.xdp = arguments.datapath != "userspace";
+    for (const std::string& address : arguments.addresses) {
+        options.node_addresses.push_back(*IpAddress::parse(address));
+    }
     const compile::Compiled compiled = compile::compile(parsed.store, options);
     const std::string text = compile::dump(compiled);
+    nlohmann::json statuses = nlohmann::json::object();
+    nlohmann::json not_good = nlohmann::json::array();
+    for (const auto& [key, object_status] : compiled.statuses) {
+        const nlohmann::json& shown = statuses[key.text()] = compile::to_json(*object_status, options.controller_name);
+        status::add_not_good(not_good, {{"kind", model::kind_name(key.kind)}, {"namespace", key.ns}, {"name", key.name}}, shown);
+    }
     if (arguments.output.empty()) {
         std::fputs(text.c_str(), stdout);
-    } else {
-        nlohmann::json conditions = nlohmann::json::object();
-        for (const auto& [key, status] : compiled.statuses) {
-            conditions[key.text()] = compile::to_json(*status, options.controller_name);
+        std::fflush(stdout);
+        if (!not_good.empty()) {
+            std::fprintf(stderr, "not good:\n%s", not_good_table(not_good).c_str());
         }
-        print_document({{"text", text}, {"statuses", conditions}}, arguments.output);
+    } else {
+        print_document({{"text", text}, {"statuses", statuses}, {"not_good", not_good}}, arguments.output);
     }
-    return parsed.errors ? kNo : kYes;
+    return parsed.errors || !not_good.empty() ? kNo : kYes;
 }
 
 }  // namespace penstock::gwctl

@@ -4,6 +4,8 @@
 #include <cstdio>
 #include <map>
 
+#include "ctl/gwctl/answer.hpp"
+#include "ctl/gwctl/client.hpp"
 #include "ctl/gwctl/command.hpp"
 #include "ctl/gwctl/text_table.hpp"
 #include "ctl/model/object.hpp"
@@ -14,30 +16,12 @@ namespace {
 
 using nlohmann::json;
 
-const json kNothing = json::object();
-
-const json& at(const json& object, std::initializer_list<const char*> path) {
-    const json* here = &object;
-    for (const char* name : path) {
-        if (!here->is_object() || !here->contains(name)) {
-            return kNothing;
-        }
-        here = &(*here)[name];
-    }
-    return *here;
-}
-
-std::string text_at(const json& object, std::initializer_list<const char*> path) {
-    const json& found = at(object, path);
-    return found.is_string() ? found.get<std::string>() : found.is_number() ? found.dump() : "";
-}
-
 std::string joined(const json& list, const char* member = nullptr) {
     std::string out;
     for (const json& item : list) {
         const json& value = member != nullptr ? at(item, {member}) : item;
         if (value.is_string()) {
-            out += (out.empty() ? "" : ",") + value.get<std::string>();
+            out += (out.empty() ? "" : ",") + printable(value.get<std::string>());
         }
     }
     return out.empty() ? "-" : out;
@@ -51,15 +35,15 @@ void each_condition(const json& status, Visit visit) {
             visit(where, condition);
         }
     };
-    visit_list("", at(status, {"conditions"}));
-    for (const json& listener : at(status, {"listeners"})) {
-        visit_list("listener " + text_at(listener, {"name"}), at(listener, {"conditions"}));
+    visit_list("", list_at(status, {"conditions"}));
+    for (const json& listener : list_at(status, {"listeners"})) {
+        visit_list("listener " + text_at(listener, {"name"}), list_at(listener, {"conditions"}));
     }
     for (const char* member : {"parents", "ancestors"}) {
-        for (const json& parent : at(status, {member})) {
+        for (const json& parent : list_at(status, {member})) {
             const json& ref = at(parent, {member == std::string("parents") ? "parentRef" : "ancestorRef"});
             const std::string section = text_at(ref, {"sectionName"});
-            visit_list("parent " + text_at(ref, {"name"}) + (section.empty() ? "" : "/" + section), at(parent, {"conditions"}));
+            visit_list("parent " + text_at(ref, {"name"}) + (section.empty() ? "" : "/" + section), list_at(parent, {"conditions"}));
         }
     }
 }
@@ -68,32 +52,34 @@ void each_condition(const json& status, Visit visit) {
 std::string sum_of(const json& object, const std::string& type, bool listeners) {
     std::string sum = "-";
     each_condition(at(object, {"status"}), [&](const std::string& where, const json& condition) {
-        if (condition.value("type", "") != type || (!listeners && where.starts_with("listener"))) {
+        if (text_at(condition, {"type"}) != type || (!listeners && where.starts_with("listener"))) {
             return;
         }
-        const bool good = condition.value("status", "") == "True";
+        const bool good = text_at(condition, {"status"}) == "True";
         if (sum == "-" || (sum == "True" && !good)) {
-            sum = good ? "True" : condition.value("reason", "False");
+            sum = good ? "True" : text_at(condition, {"reason"});
         }
     });
     return sum;
 }
 
-int attached_routes(const json& gateway) {
-    int sum = 0;
-    for (const json& listener : at(gateway, {"status", "listeners"})) {
-        sum += listener.value("attachedRoutes", 0);
+std::uint64_t attached_routes(const json& gateway) {
+    std::uint64_t sum = 0;
+    for (const json& listener : list_at(gateway, {"status", "listeners"})) {
+        sum += count_at(listener, {"attachedRoutes"});
     }
     return sum;
 }
+
+std::string or_else(std::string text, const char* absent) { return text.empty() ? absent : text; }
 
 struct Column {
     const char* heading;
     std::string (*value)(const json& object);
 };
 
-std::string hostnames_of(const json& object) { return joined(at(object, {"spec", "hostnames"})); }
-std::string parents_of(const json& object) { return joined(at(object, {"spec", "parentRefs"}), "name"); }
+std::string hostnames_of(const json& object) { return joined(list_at(object, {"spec", "hostnames"})); }
+std::string parents_of(const json& object) { return joined(list_at(object, {"spec", "parentRefs"}), "name"); }
 std::string accepted_of(const json& object) { return sum_of(object, "Accepted", false); }
 std::string resolved_of(const json& object) { return sum_of(object, "ResolvedRefs", true); }
 std::string programmed_of(const json& object) { return sum_of(object, "Programmed", false); }
@@ -104,9 +90,9 @@ std::vector<Column> columns_of(const std::string& kind) {
     }
     if (kind == "Gateway") {
         return {{"CLASS", [](const json& o) { return text_at(o, {"spec", "gatewayClassName"}); }},
-                {"ADDRESSES", [](const json& o) { return joined(at(o, {"status", "addresses"}), "value"); }},
+                {"ADDRESSES", [](const json& o) { return joined(list_at(o, {"status", "addresses"}), "value"); }},
                 {"PROGRAMMED", programmed_of},
-                {"LISTENERS", [](const json& o) { return std::to_string(at(o, {"spec", "listeners"}).size()); }},
+                {"LISTENERS", [](const json& o) { return std::to_string(list_at(o, {"spec", "listeners"}).size()); }},
                 {"ROUTES", [](const json& o) { return std::to_string(attached_routes(o)); }}};
     }
     if (kind == "ListenerSet") {
@@ -119,22 +105,22 @@ std::vector<Column> columns_of(const std::string& kind) {
         return {{"PARENTS", parents_of}, {"ACCEPTED", accepted_of}, {"RESOLVED", resolved_of}};
     }
     if (kind == "Service") {
-        return {{"TYPE", [](const json& o) { return o["spec"].value("type", "ClusterIP"); }},
+        return {{"TYPE", [](const json& o) { return or_else(text_at(o, {"spec", "type"}), "ClusterIP"); }},
                 {"PORTS", [](const json& o) {
                      std::string out;
-                     for (const json& port : at(o, {"spec", "ports"})) {
-                         out += (out.empty() ? "" : ",") + std::to_string(port.value("port", 0)) + "/" + port.value("protocol", "TCP");
+                     for (const json& port : list_at(o, {"spec", "ports"})) {
+                         out += (out.empty() ? "" : ",") + text_at(port, {"port"}) + "/" + or_else(text_at(port, {"protocol"}), "TCP");
                      }
-                     return out;
+                     return or_else(out, "-");
                  }}};
     }
     if (kind == "EndpointSlice") {
-        return {{"FAMILY", [](const json& o) { return o.value("addressType", ""); }}, {"ENDPOINTS", [](const json& o) {
+        return {{"FAMILY", [](const json& o) { return text_at(o, {"addressType"}); }}, {"ENDPOINTS", [](const json& o) {
                     std::string out;
-                    for (const json& endpoint : at(o, {"endpoints"})) {
-                        out += (out.empty() ? "" : ",") + joined(at(endpoint, {"addresses"}));
+                    for (const json& endpoint : list_at(o, {"endpoints"})) {
+                        out += (out.empty() ? "" : ",") + joined(list_at(endpoint, {"addresses"}));
                     }
-                    return out.empty() ? "-" : out;
+                    return or_else(out, "-");
                 }}};
     }
     return {};
@@ -143,9 +129,9 @@ std::vector<Column> columns_of(const std::string& kind) {
 std::string query_of(const Arguments& arguments, const std::string& kinds, const std::string& name) {
     std::string path = "/v1/objects?kind=" + kinds;
     if (!arguments.all_namespaces && !arguments.ns.empty()) {
-        path += "&namespace=" + arguments.ns;
+        path += "&namespace=" + url_encoded(arguments.ns);
     }
-    return path + (name.empty() ? "" : "&name=" + name);
+    return path + (name.empty() ? "" : "&name=" + url_encoded(name));
 }
 
 // Objects of the kinds in the arguments; cluster-wide kinds whatever the namespace.
@@ -154,15 +140,12 @@ Result<json> objects_of(const Arguments& arguments, const std::string& name) {
     json items = json::array();
     std::string words = arguments.words[0] + ",";
     for (std::size_t at_comma = words.find(','); at_comma != std::string::npos; words.erase(0, at_comma + 1), at_comma = words.find(',')) {
-        const std::string word = words.substr(0, at_comma);
-        const auto kind = model::kind_of_word(word);
-        if (!kind) {
-            return Error{.code = Errc::invalid, .what = "there is no kind \"" + word + "\"", .hint = "gateways, httproutes, tlsroutes, services, ..."};
-        }
+        const model::Kind kind = *model::kind_of_word(words.substr(0, at_comma));
         Arguments scope = arguments;
-        scope.all_namespaces |= !model::info(*kind).namespaced;
-        PST_TRY_ASSIGN(const json list, client.read(query_of(scope, std::string(model::kind_name(*kind)), name)));
-        items.insert(items.end(), list["items"].begin(), list["items"].end());
+        scope.all_namespaces |= !model::info(kind).namespaced;
+        PST_TRY_ASSIGN(const json answer, client.read(query_of(scope, std::string(model::kind_name(kind)), name)));
+        const json& found = list_at(answer, {"items"});
+        items.insert(items.end(), found.begin(), found.end());
     }
     return items;
 }
@@ -171,9 +154,9 @@ void print_objects(const json& items, bool with_namespace) {
     std::vector<std::string> order;
     std::map<std::string, std::vector<const json*>> by_kind;
     for (const json& object : items) {
-        auto& list = by_kind[object["kind"]];
+        auto& list = by_kind[text_at(object, {"kind"})];
         if (list.empty()) {
-            order.push_back(object["kind"]);
+            order.push_back(text_at(object, {"kind"}));
         }
         list.push_back(&object);
     }
@@ -203,21 +186,36 @@ void print_objects(const json& items, bool with_namespace) {
     }
 }
 
-// Whether some reference within `node` names the object. What a reference without a kind means depends on where it stands.
-bool refers(const json& node, const std::string& context, const std::string& kind, const std::string& name) {
+// The object that a reference may name.
+struct Name {
+    std::string kind;
+    std::string ns;  // "" for cluster-wide kinds
+    std::string name;
+};
+
+// What a reference without a kind means depends on where it stands.
+std::string kind_meant(const json& reference, const std::string& context) {
+    static const std::map<std::string, std::string> absent = {
+        {"parentRefs", "Gateway"},     {"parentRef", "Gateway"},             {"backendRefs", "Service"},      {"backendRef", "Service"},
+        {"certificateRefs", "Secret"}, {"clientCertificateRef", "Secret"}, {"caCertificateRefs", "ConfigMap"}, {"targetRefs", "Service"}};
+    const auto found = absent.find(context);
+    return found == absent.end() ? "" : or_else(text_at(reference, {"kind"}), found->second.c_str());
+}
+
+// Whether some reference within `node`, of an object in `ns`, names the object.
+bool refers(const json& node, const std::string& context, const std::string& ns, const Name& target) {
     if (node.is_array()) {
-        return std::any_of(node.begin(), node.end(), [&](const json& item) { return refers(item, context, kind, name); });
+        return std::any_of(node.begin(), node.end(), [&](const json& item) { return refers(item, context, ns, target); });
     }
     if (!node.is_object()) {
         return false;
     }
-    const std::map<std::string, std::string> defaults = {{"parentRefs", "Gateway"}, {"parentRef", "Gateway"}, {"backendRefs", "Service"}, {"backendRef", "Service"},
-                                                         {"certificateRefs", "Secret"}, {"clientCertificateRef", "Secret"}, {"caCertificateRefs", "ConfigMap"}, {"targetRefs", "Service"}};
-    if (const auto fallback = defaults.find(context); fallback != defaults.end() && node.value("name", "") == name && node.value("kind", fallback->second) == kind) {
+    if (kind_meant(node, context) == target.kind && text_at(node, {"name"}) == target.name &&
+        (target.ns.empty() || or_else(text_at(node, {"namespace"}), ns.c_str()) == target.ns)) {
         return true;
     }
     for (const auto& [member, value] : node.items()) {
-        if ((member == "gatewayClassName" && kind == "GatewayClass" && value == name) || refers(value, member, kind, name)) {
+        if ((member == "gatewayClassName" && target.kind == "GatewayClass" && value == target.name) || refers(value, member, ns, target)) {
             return true;
         }
     }
@@ -227,22 +225,20 @@ bool refers(const json& node, const std::string& context, const std::string& kin
 void print_conditions(const json& object) {
     TextTable table({"WHERE", "CONDITION", "STATUS", "REASON", "MESSAGE"});
     each_condition(at(object, {"status"}), [&](const std::string& where, const json& condition) {
-        table.add({where.empty() ? "-" : where, condition.value("type", ""), condition.value("status", ""), condition.value("reason", ""), condition.value("message", "")});
+        table.add({or_else(where, "-"), text_at(condition, {"type"}), text_at(condition, {"status"}), text_at(condition, {"reason"}), text_at(condition, {"message"})});
     });
     if (!table.empty()) {
         std::printf("\n%s", table.text().c_str());
     }
 }
 
-void print_referrers(const Client& client, const json& object) {
-    auto all = client.read("/v1/objects");
-    if (!all.ok()) {
-        return;
-    }
+void print_referrers(const json& all, const json& object) {
+    const Name target = {text_at(object, {"kind"}), text_at(object, {"metadata", "namespace"}), text_at(object, {"metadata", "name"})};
     TextTable table({"REFERRED TO BY", "NAMESPACE", "NAME"});
-    for (const json& other : (*all)["items"]) {
-        if (refers(at(other, {"spec"}), "spec", object["kind"], text_at(object, {"metadata", "name"}))) {
-            table.add({other["kind"], text_at(other, {"metadata", "namespace"}), text_at(other, {"metadata", "name"})});
+    for (const json& other : all) {
+        const std::string ns = text_at(other, {"metadata", "namespace"});
+        if (refers(at(other, {"spec"}), "spec", ns, target)) {
+            table.add({text_at(other, {"kind"}), or_else(ns, "-"), text_at(other, {"metadata", "name"})});
         }
     }
     if (!table.empty()) {
@@ -250,12 +246,23 @@ void print_referrers(const Client& client, const json& object) {
     }
 }
 
+void print_described(const json& object, const json& all) {
+    const std::string ns = text_at(object, {"metadata", "namespace"});
+    const std::string created = text_at(object, {"metadata", "creationTimestamp"});
+    std::printf("%s %s%s%s\n  from        %s\n  generation  %s\n  created     %s (%s ago)\n", text_at(object, {"kind"}).c_str(), ns.c_str(), ns.empty() ? "" : "/",
+                text_at(object, {"metadata", "name"}).c_str(), text_at(object, {"metadata", "annotations", "penstock.dev/source"}).c_str(),
+                text_at(object, {"metadata", "generation"}).c_str(), created.c_str(), age_of(created).c_str());
+    print_conditions(object);
+    print_referrers(all, object);
+    if (object.contains("spec")) {
+        std::printf("\nspec\n");
+        print_document(object["spec"], "yaml");
+    }
+}
+
 }  // namespace
 
 Result<int> run_get(const Arguments& arguments) {
-    if (arguments.words.empty() || arguments.words.size() > 2) {
-        return Error{.code = Errc::invalid, .what = "get takes KIND[,KIND...] and at most one NAME", .hint = "gwctl get gateways -A"};
-    }
     const std::string name = arguments.words.size() > 1 ? arguments.words[1] : "";
     PST_TRY_ASSIGN(const json items, objects_of(arguments, name));
     if (!arguments.output.empty()) {
@@ -270,29 +277,21 @@ Result<int> run_get(const Arguments& arguments) {
 }
 
 Result<int> run_describe(const Arguments& arguments) {
-    if (arguments.words.size() != 2) {
-        return Error{.code = Errc::invalid, .what = "describe takes KIND NAME", .hint = "gwctl describe httproute shop"};
-    }
     PST_TRY_ASSIGN(const json items, objects_of(arguments, arguments.words[1]));
     if (items.empty()) {
-        return Error{.code = Errc::not_found, .what = "there is no " + arguments.words[0] + " " + arguments.words[1] + " in the namespace " + arguments.ns, .hint = "-n names another, -A looks into all"};
+        const Error none{.code = Errc::not_found, .what = "there is no " + arguments.words[0] + " " + arguments.words[1] + (arguments.all_namespaces ? "" : " in the namespace " + arguments.ns),
+                         .hint = "-n names another, -A looks into all"};
+        std::fprintf(stderr, "%s\n", none.report().c_str());
+        return kNo;
     }
     if (!arguments.output.empty()) {
-        print_document(items[0], arguments.output);
+        print_document(items.size() == 1 ? items[0] : json({{"apiVersion", "v1"}, {"kind", "List"}, {"items", items}}), arguments.output);
         return kYes;
     }
+    PST_TRY_ASSIGN(const json all, Client(arguments.state_dir).read("/v1/objects"));
     for (const json& object : items) {
-        const std::string ns = text_at(object, {"metadata", "namespace"});
-        std::printf("%s %s%s%s\n  from        %s\n  generation  %s\n  created     %s (%s ago)\n", object["kind"].get<std::string>().c_str(), ns.c_str(), ns.empty() ? "" : "/",
-                    text_at(object, {"metadata", "name"}).c_str(), text_at(object, {"metadata", "annotations", "penstock.dev/source"}).c_str(),
-                    text_at(object, {"metadata", "generation"}).c_str(), text_at(object, {"metadata", "creationTimestamp"}).c_str(),
-                    age_of(text_at(object, {"metadata", "creationTimestamp"})).c_str());
-        print_conditions(object);
-        print_referrers(Client(arguments.state_dir), object);
-        if (object.contains("spec")) {
-            std::printf("\nspec\n");
-            print_document(object["spec"], "yaml");
-        }
+        std::printf("%s", &object == &items[0] ? "" : "\n");
+        print_described(object, list_at(all, {"items"}));
     }
     return kYes;
 }

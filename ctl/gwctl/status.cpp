@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// status: the daemon's own state, from the most general to the particular.
+// status and version: the daemon's own state, from the most general to the particular.
 #include <cstdio>
 
+#include "ctl/gwctl/answer.hpp"
+#include "ctl/gwctl/client.hpp"
 #include "ctl/gwctl/command.hpp"
 #include "ctl/gwctl/text_table.hpp"
+#include "userspace/base/version.hpp"
 
 namespace penstock::gwctl {
 
@@ -11,31 +14,45 @@ namespace {
 
 using nlohmann::json;
 
-std::string number(const json& object, const char* name) { return object.contains(name) ? object[name].dump() : "-"; }
+std::string number(const json& object, const char* name) {
+    const std::string text = text_at(object, {name});
+    return text.empty() ? "-" : text;
+}
 
 void print_processes(const json& status) {
     TextTable table({"PROCESS", "PID", "STATE", "RESTARTS", "GENERATION", "DETAIL"});
-    for (const json& process : status["processes"]) {
-        table.add({process.value("name", ""), number(process, "pid"), process.value("state", ""), number(process, "restarts"), number(process, "generation"), process.value("detail", "")});
+    for (const json& process : list_at(status, {"processes"})) {
+        table.add({text_at(process, {"name"}), number(process, "pid"), text_at(process, {"state"}), number(process, "restarts"), number(process, "generation"), text_at(process, {"detail"})});
     }
     std::printf("\n%s", table.text().c_str());
 }
 
 void print_datapath(const json& datapath) {
-    std::printf("\ndata path   %s (asked for: %s): %s\n", datapath.value("in_use", "?").c_str(), datapath.value("wanted", "?").c_str(), datapath.value("reason", "").c_str());
+    std::printf("\ndata path   %s (asked for: %s): %s\n", number(datapath, "in_use").c_str(), number(datapath, "wanted").c_str(), text_at(datapath, {"reason"}).c_str());
     TextTable table({"INTERFACE", "XDP", "TC", "REASON"});
-    for (const json& one : datapath["interfaces"]) {
-        table.add({one.value("name", ""), one.value("attach", ""), one.value("tc", false) ? "yes" : "no", one.value("reason", "")});
+    for (const json& one : list_at(datapath, {"interfaces"})) {
+        table.add({text_at(one, {"name"}), text_at(one, {"attach"}), flag_at(one, {"tc"}, false) ? "yes" : "no", text_at(one, {"reason"})});
     }
     if (!table.empty()) {
         std::printf("%s", table.text().c_str());
     }
 }
 
+// The kernel ladder: each rung was tried.
+void print_kernel(const json& rungs) {
+    TextTable table({"KERNEL", "SINCE", "WORKS", "FOR", "DETAIL"});
+    for (const json& rung : rungs) {
+        table.add({text_at(rung, {"name"}), text_at(rung, {"since"}), flag_at(rung, {"works"}, false) ? "yes" : "no", text_at(rung, {"what"}), text_at(rung, {"detail"})});
+    }
+    if (!table.empty()) {
+        std::printf("\n%s", table.text().c_str());
+    }
+}
+
 void print_addresses(const json& addresses) {
     TextTable table({"ADDRESS", "INTERFACE", "STATE", "DETAIL"});
     for (const json& one : addresses) {
-        table.add({one.value("address", ""), one.value("interface", ""), one.value("state", ""), one.value("detail", "")});
+        table.add({text_at(one, {"address"}), text_at(one, {"interface"}), text_at(one, {"state"}), text_at(one, {"detail"})});
     }
     if (!table.empty()) {
         std::printf("\n%s", table.text().c_str());
@@ -45,7 +62,7 @@ void print_addresses(const json& addresses) {
 void print_listeners(const json& listeners) {
     TextTable table({"LISTENER", "MODE", "WAY", "CONNECTIONS", "REQUESTS", "BYTES IN", "BYTES OUT"});
     for (const json& one : listeners) {
-        table.add({one.value("name", ""), one.value("mode", ""), one.value("way", ""), number(one, "connections"), number(one, "requests"), number(one, "bytes_in"), number(one, "bytes_out")});
+        table.add({text_at(one, {"name"}), text_at(one, {"mode"}), text_at(one, {"way"}), number(one, "connections"), number(one, "requests"), number(one, "bytes_in"), number(one, "bytes_out")});
     }
     if (!table.empty()) {
         std::printf("\n%s", table.text().c_str());
@@ -56,8 +73,8 @@ void print_listeners(const json& listeners) {
 void print_counts(const char* heading, const json& list) {
     TextTable table({heading, "COUNT", "MEANS"});
     for (const json& one : list) {
-        if (one.value("count", std::uint64_t{0}) != 0) {
-            table.add({one.value("name", ""), number(one, "count"), one.value("text", "")});
+        if (count_at(one, {"count"}) != 0) {
+            table.add({text_at(one, {"name"}), number(one, "count"), text_at(one, {"text"})});
         }
     }
     if (!table.empty()) {
@@ -67,12 +84,12 @@ void print_counts(const char* heading, const json& list) {
 
 void print_errors(const json& errors) {
     for (const json& error : errors) {
-        if (error.value("solved", false)) {
+        if (flag_at(error, {"solved"}, false)) {
             continue;
         }
-        std::printf("\nerror: %s\n", error.value("message", "").c_str());
+        std::printf("\nerror: %s\n", text_at(error, {"message"}).c_str());
         for (const char* part : {"caused_by", "hint"}) {
-            if (const std::string text = error.value(part, ""); !text.empty()) {
+            if (const std::string text = text_at(error, {part}); !text.empty()) {
                 std::printf("%s: %s\n", part == std::string("hint") ? "hint" : "caused by", text.c_str());
             }
         }
@@ -83,36 +100,54 @@ void print_errors(const json& errors) {
 
 Result<int> run_status(const Arguments& arguments) {
     PST_TRY_ASSIGN(const json status, Client(arguments.state_dir).read("/v1/status"));
-    bool good = status["not_good"].empty();
-    for (const json& source : status["sources"]) {
-        good &= source.value("state", "ok") == "ok";
+    bool good = list_at(status, {"not_good"}).empty();
+    for (const json& source : list_at(status, {"sources"})) {
+        good &= text_at(source, {"state"}) == "ok";
     }
-    for (const json& error : status["errors"]) {
-        good &= error.value("solved", false);
+    for (const json& error : list_at(status, {"errors"})) {
+        good &= flag_at(error, {"solved"}, false);
     }
     if (!arguments.output.empty()) {
         print_document(status, arguments.output);
         return good ? kYes : kNo;
     }
-    const json& generation = status["generation"];
-    std::printf("penstockd %s, up %lld s, kernel %s\ngeneration  wanted %s, applied %s, served %s\n", status.value("version", "?").c_str(), status.value("uptime_ms", 0LL) / 1000,
-                status["kernel"].value("release", "?").c_str(), number(generation, "wanted").c_str(), number(generation, "applied").c_str(), number(generation, "taken").c_str());
+    const json& generation = at(status, {"generation"});
+    std::printf("penstockd %s, up %llu s, kernel %s\ngeneration  wanted %s, applied %s, served %s\n", number(status, "version").c_str(), static_cast<unsigned long long>(count_at(status, {"uptime_ms"}) / 1000),
+                text_at(status, {"kernel", "release"}).c_str(), number(generation, "wanted").c_str(), number(generation, "applied").c_str(), number(generation, "taken").c_str());
     print_processes(status);
-    print_datapath(status["datapath"]);
-    print_addresses(status["addresses"]);
-    print_listeners(status["listeners"]);
-    print_counts("PACKETS", status["counters"]["verdicts"]);
-    print_counts("REFUSED BY THE WORKER", status["counters"]["reasons"]);
-    for (const json& source : status["sources"]) {
-        std::printf("\nsource      %s: %s, %s objects\n", source.value("name", "").c_str(), source.value("state", "").c_str(), number(source, "objects").c_str());
+    print_datapath(at(status, {"datapath"}));
+    print_kernel(list_at(status, {"kernel", "rungs"}));
+    print_addresses(list_at(status, {"addresses"}));
+    print_listeners(list_at(status, {"listeners"}));
+    print_counts("PACKETS", list_at(status, {"counters", "verdicts"}));
+    print_counts("REFUSED BY THE WORKER", list_at(status, {"counters", "reasons"}));
+    for (const json& source : list_at(status, {"sources"})) {
+        std::printf("\nsource      %s: %s, %s objects\n", text_at(source, {"name"}).c_str(), text_at(source, {"state"}).c_str(), number(source, "objects").c_str());
         std::fflush(stdout);
-        print_diagnostics(source["diagnostics"]);
+        print_diagnostics(list_at(source, {"diagnostics"}));
     }
-    if (const std::string table = not_good_table(status["not_good"]); !table.empty()) {
+    if (const std::string table = not_good_table(list_at(status, {"not_good"})); !table.empty()) {
         std::printf("\nnot good\n%s", table.c_str());
     }
-    print_errors(status["errors"]);
+    print_errors(list_at(status, {"errors"}));
     return good ? kYes : kNo;
+}
+
+Result<int> run_version(const Arguments& arguments) {
+    const auto daemon = Client(arguments.state_dir).read("/v1/version");
+    if (!arguments.output.empty()) {
+        print_document({{"gwctl", {{"version", kVersion}, {"commit", kCommit}}}, {"daemon", daemon.ok() ? *daemon : json(nullptr)}}, arguments.output);
+        return kYes;
+    }
+    std::printf("gwctl      %s (%s)\n", std::string(kVersion).c_str(), std::string(kCommit).c_str());
+    std::fflush(stdout);
+    if (daemon.ok()) {
+        std::printf("penstockd  %s (%s), control API %s, map layout %s\n", text_at(*daemon, {"version"}).c_str(), text_at(*daemon, {"commit"}).c_str(),
+                    list_at(*daemon, {"api"}).dump().c_str(), text_at(*daemon, {"abi"}).c_str());
+    } else {
+        std::fprintf(stderr, "%s\n", daemon.error().report().c_str());
+    }
+    return kYes;
 }
 
 }  // namespace penstock::gwctl

@@ -111,4 +111,21 @@ bool is_good(const json& condition) {
     return holds != compile::is_bad_news(type);
 }
 
+void add_not_good(json& list, const json& object, const json& status) {
+    for_each_conditions(status, object["namespace"].get<std::string>(), [&](const std::string& where, const json& conditions) {
+        for (const json& condition : conditions) {
+            if (!is_good(condition)) {
+                list.push_back({{"object", object},
+                                {"where", where},
+                                {"type", condition["type"]},
+                                {"status", condition["status"]},
+                                {"reason", condition["reason"]},
+                                {"message", condition["message"]},
+                                {"observed_generation", condition.value("observedGeneration", 0)},
+                                {"last_transition_time", condition.value("lastTransitionTime", "")}});
+            }
+        }
+    });
+}
+
 }  // namespace penstock::status

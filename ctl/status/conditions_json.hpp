@@ -28,4 +28,7 @@ void for_each_conditions(const nlohmann::json& status, const std::string& ns,
 // Whether a condition says that all is well: by True, or by not being True where its type is bad news.
 bool is_good(const nlohmann::json& condition);
 
+// Adds the conditions of one object that are not good to a list, as the control API has them. `object`: {"kind", "namespace", "name"}.
+void add_not_good(nlohmann::json& list, const nlohmann::json& object, const nlohmann::json& status);
+
 }  // namespace penstock::status

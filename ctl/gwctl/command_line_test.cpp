@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctl/gwctl/command_line.hpp"
+
+#include <set>
+#include <sstream>
+
+#include "tools/test/catch.hpp"
+
+using namespace penstock::gwctl;
+
+namespace {
+
+std::variant<Invocation, Leave> parse(const std::string& line) {
+    std::vector<std::string> words;
+    std::istringstream stream(line);
+    for (std::string word; stream >> word;) {
+        words.push_back(word);
+    }
+    std::vector<const char*> argv;
+    for (const std::string& word : words) {
+        argv.push_back(word.c_str());
+    }
+    return parse_command_line(static_cast<int>(argv.size()), argv.data());
+}
+
+Arguments arguments(const std::string& line) {
+    const auto parsed = parse(line);
+    INFO(line);
+    REQUIRE(std::holds_alternative<Invocation>(parsed));
+    return std::get<Invocation>(parsed).arguments;
+}
+
+Leave left(const std::string& line) {
+    const auto parsed = parse(line);
+    INFO(line);
+    REQUIRE(std::holds_alternative<Leave>(parsed));
+    return std::get<Leave>(parsed);
+}
+
+}  // namespace
+
+TEST_CASE("command table: each command has a name of its own, a sentence, and an example that its own options accept") {
+    std::set<std::string_view> names;
+    for (const Command& command : commands()) {
+        INFO(command.name);
+        CHECK(names.insert(command.name).second);
+        CHECK(command.help.ends_with("."));
+        CHECK(command.words_min <= command.words_max);
+        CHECK(command.run != nullptr);
+        const auto parsed = parse(std::string(command.example));
+        REQUIRE(std::holds_alternative<Invocation>(parsed));
+        CHECK(std::get<Invocation>(parsed).command == &command);
+        // Whatever changes what is served can be tried first.
+        CHECK(command.changes_state == has(command.takes, Takes::changes));
+    }
+}
+
+TEST_CASE("command table: the reference names every command and every option, and help does so, too") {
+    const std::string text = reference();
+    const std::string help = left("gwctl --help").text;
+    for (const Command& command : commands()) {
+        INFO(command.name);
+        CHECK(text.find("### gwctl " + std::string(command.name)) != std::string::npos);
+        CHECK(help.find("  " + std::string(command.name) + " ") != std::string::npos);
+        const std::string own = left("gwctl " + std::string(command.name) + " --help").text;
+        CHECK(own.find(command.help) != std::string::npos);
+        CHECK(own.find(command.example) != std::string::npos);
+        for (const Option& option : options()) {
+            INFO(option.flags);
+            CHECK((own.find(option.help) != std::string::npos) == has(command.takes, option.takes));
+        }
+    }
+    for (const Option& option : options()) {
+        INFO(option.flags);
+        CHECK(text.find(option.help) != std::string::npos);
+    }
+    CHECK(left("gwctl --reference").text == text);
+}
+
+TEST_CASE("command line: options reach the command, before and after its name") {
+    CHECK(arguments("gwctl --state-dir /a status").state_dir == "/a");
+    CHECK(arguments("gwctl status --state-dir /b -o json").state_dir == "/b");
+    CHECK(arguments("gwctl -o yaml status").output == "yaml");
+    const Arguments get = arguments("gwctl get gateways,svc edge -n shop -o json");
+    CHECK(get.words == std::vector<std::string>{"gateways,svc", "edge"});
+    CHECK(get.ns == "shop");
+    CHECK_FALSE(get.all_namespaces);
+    CHECK(arguments("gwctl get gtw -A").all_namespaces);
+    CHECK(arguments("gwctl get services status").words == std::vector<std::string>{"services", "status"});  // a name like a command's
+    CHECK(arguments("gwctl get gtw").ns == "default");
+    const Arguments load = arguments("gwctl load -f a.yaml -f b/ --filename - --replace --dry-run");
+    CHECK(load.files == std::vector<std::string>{"a.yaml", "b/", "-"});
+    CHECK(load.replace);
+    CHECK(load.dry_run);
+    CHECK(load.wait_s == 0);
+    CHECK(arguments("gwctl load -f a --wait").wait_s == 10);
+    CHECK(arguments("gwctl load --wait -f a").wait_s == 10);
+    CHECK(arguments("gwctl load -f a --wait=3").wait_s == 3);
+    CHECK(arguments("gwctl compile a b").words == std::vector<std::string>{"a", "b"});
+    CHECK(arguments("gwctl compile a --datapath userspace").datapath == "userspace");
+}
+
+TEST_CASE("command line: what is wrong is told as an error with a hint, and exits with 2") {
+    struct Row {
+        const char* line;
+        const char* want;  // within the text
+    };
+    const Row rows[] = {
+        {"gwctl nonsense", "nonsense"},
+        {"gwctl get", "get takes KIND[,KIND...] [NAME]"},
+        {"gwctl get gateways a b", "get takes KIND[,KIND...] [NAME]"},
+        {"gwctl get gateways,nonsense", "there is no kind \"nonsense\""},
+        {"gwctl get gateways,", "there is no kind \"\""},
+        {"gwctl describe httproute", "describe takes KIND NAME"},
+        {"gwctl describe gateways,services edge", "there is no kind \"gateways,services\""},
+        {"gwctl delete httproute", "delete takes KIND NAME"},
+        {"gwctl delete nonsense a", "there is no kind \"nonsense\""},
+        {"gwctl load", "load needs files"},
+        {"gwctl compile", "compile needs files"},
+        {"gwctl status everything", "everything"},
+        {"gwctl status -n shop", "-n"},
+        {"gwctl get gateways --wait", "--wait"},
+        {"gwctl get gateways -o table", "table"},
+        {"gwctl load -f", "filename"},
+        {"gwctl load -f a --wait=forever", "forever"},
+        {"gwctl load -f a --wait=61", "61"},
+        {"gwctl compile a --datapath fast", "fast"},
+        {"gwctl compile a --replace", "--replace"},
+        {"gwctl compile a --address here", "here is not an IP address"},
+    };
+    for (const Row& row : rows) {
+        INFO(row.line);
+        const Leave leave = left(row.line);
+        CHECK(leave.exit_code == kUsage);
+        CHECK(leave.text.starts_with("error: "));
+        CHECK(leave.text.find("\nhint: gwctl ") + leave.text.find("\nhint: gateways, ") != 2 * std::string::npos);
+        CHECK(leave.text.find(row.want) != std::string::npos);
+    }
+    CHECK(left("gwctl").exit_code == kUsage);
+    CHECK(left("gwctl --version").text.starts_with("gwctl "));
+    CHECK(left("gwctl --help").exit_code == kYes);
+}

@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: Apache-2.0
+// The program as a user runs it: what it asks, what it prints where, and how it exits.
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "ctl/gwctl/client.hpp"
+#include "ctl/gwctl/testing.hpp"
+
+using namespace penstock::gwctl::testing;
+using json = nlohmann::json;
+
+namespace {
+
+const json kGateway = json::parse(R"({
+  "apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway",
+  "metadata": {"name": "edge", "namespace": "default", "generation": 3, "creationTimestamp": "2020-01-02T03:04:05Z",
+               "annotations": {"penstock.dev/source": "loaded: quickstart.yaml"}},
+  "spec": {"gatewayClassName": "penstock", "listeners": [{"name": "http", "port": 80, "protocol": "HTTP"}]},
+  "status": {"addresses": [{"type": "IPAddress", "value": "198.51.100.10"}],
+             "conditions": [{"type": "Accepted", "status": "True", "reason": "Accepted", "message": ""},
+                            {"type": "Programmed", "status": "False", "reason": "AddressNotUsable", "message": "198.51.100.10 is not ours"}],
+             "listeners": [{"name": "http", "attachedRoutes": 2, "conditions": [{"type": "Conflicted", "status": "False", "reason": "NoConflicts", "message": ""}]}]}})");
+
+const json kRoute = json::parse(R"({
+  "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": {"name": "shop", "namespace": "default"},
+  "spec": {"hostnames": ["a.example", "b.example"], "parentRefs": [{"name": "edge"}], "rules": [{"backendRefs": [{"name": "web", "port": 80}]}]},
+  "status": {"parents": [{"parentRef": {"name": "edge", "sectionName": "http"},
+                          "conditions": [{"type": "Accepted", "status": "True", "reason": "Accepted"},
+                                         {"type": "ResolvedRefs", "status": "False", "reason": "BackendNotFound", "message": "Service default/web does not exist"}]}]}})");
+
+json list_of(std::vector<json> items) { return {{"apiVersion", "v1"}, {"kind", "List"}, {"items", std::move(items)}}; }
+
+bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+std::string line_with(const std::string& text, const std::string& part) {
+    const std::size_t at = text.find(part);
+    if (at == std::string::npos) {
+        return "";
+    }
+    const std::size_t begin = at == 0 ? 0 : text.rfind('\n', at) + 1;
+    return text.substr(begin, text.find('\n', at) - begin);
+}
+
+constexpr const char* kService = "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec:\n  ports:\n  - {name: http, port: 80}\n";
+
+json changed(const json& more = json::object()) {
+    json answer = {{"generation", 13}, {"dry_run", false}, {"reached", true}, {"diagnostics", json::array()}, {"not_good", json::array()}, {"errors", json::array()},
+                   {"changed", {{{"kind", "Service"}, {"namespace", "default"}, {"name", "web"}, {"change", "created"}}}}};
+    answer.update(more);
+    return answer;
+}
+
+}  // namespace
+
+TEST_CASE("gwctl get: a table of the kind's columns, sorted as the daemon sorts") {
+    Daemon daemon;
+    daemon.answer("/v1/objects", list_of({kGateway}));
+    const Ran ran = daemon.run({"get", "gateways"});
+    CHECK(ran.code == 0);
+    CHECK(ran.err.empty());
+    CHECK(line_with(ran.out, "NAME") == "NAME   CLASS      ADDRESSES       PROGRAMMED         LISTENERS   ROUTES   AGE");
+    CHECK(line_with(ran.out, "edge").starts_with("edge   penstock   198.51.100.10   AddressNotUsable   1           2        "));
+    CHECK(daemon.requests()[0].first == "/v1/objects?kind=Gateway&namespace=default");
+    daemon.run({"get", "gtw,httproutes", "a&b c", "-n", "x/y"});
+    CHECK(daemon.requests()[0].first == "/v1/objects?kind=Gateway&namespace=x%2Fy&name=a%26b%20c");
+    daemon.run({"get", "gatewayclasses", "-n", "shop"});
+    CHECK(daemon.requests()[0].first == "/v1/objects?kind=GatewayClass");  // no namespace has them
+}
+
+TEST_CASE("gwctl get: all namespaces, several kinds, json and yaml") {
+    Daemon daemon;
+    daemon.answer("/v1/objects", list_of({kGateway, kRoute}));
+    const Ran all = daemon.run({"get", "gateways", "-A"});
+    CHECK(line_with(all.out, "NAMESPACE").starts_with("NAMESPACE   NAME (Gateway)   CLASS"));
+    CHECK(line_with(all.out, "shop").starts_with("default     shop               a.example,b.example   edge      True       BackendNotFound   -"));
+    CHECK(json::parse(daemon.run({"get", "gateways", "-o", "json"}).out)["items"][1]["metadata"]["name"] == "shop");
+    CHECK(has(daemon.run({"get", "gateways", "-o", "yaml"}).out, "kind: List"));
+    daemon.answer("/v1/objects", list_of({kGateway}));
+    CHECK(json::parse(daemon.run({"get", "gateways", "edge", "-o", "json"}).out)["kind"] == "Gateway");
+}
+
+TEST_CASE("gwctl get and describe: what is not there is no, not a failure") {
+    Daemon daemon;
+    daemon.answer("/v1/objects", list_of({}));
+    const Ran get = daemon.run({"get", "gateways", "-n", "shop"});
+    CHECK(get.code == 1);
+    CHECK(get.out.empty());
+    CHECK(has(get.err, "nothing found in the namespace shop (-A looks into all)"));
+    const Ran describe = daemon.run({"describe", "gateway", "edge"});
+    CHECK(describe.code == 1);
+    CHECK(has(describe.err, "error: there is no gateway edge in the namespace default\nhint: "));
+}
+
+TEST_CASE("gwctl describe: conditions with reason and message, where it is from, what refers to it, its spec") {
+    Daemon daemon;
+    json elsewhere = kRoute;
+    elsewhere["metadata"]["namespace"] = "other";  // its parent is another Gateway
+    elsewhere["metadata"]["name"] = "stranger";
+    daemon.answer("/v1/objects", list_of({kGateway, kRoute, elsewhere}));
+    const Ran ran = daemon.run({"describe", "gateway", "edge"});
+    CHECK(ran.code == 0);
+    CHECK(has(ran.out, "Gateway default/edge\n  from        loaded: quickstart.yaml\n  generation  3\n  created     2020-01-02T03:04:05Z ("));
+    CHECK(line_with(ran.out, "AddressNotUsable") == "-               Programmed   False    AddressNotUsable   198.51.100.10 is not ours");
+    CHECK(line_with(ran.out, "Conflicted").starts_with("listener http"));
+    const std::string referrers = ran.out.substr(ran.out.find("REFERRED"), ran.out.find("spec\n") - ran.out.find("REFERRED"));
+    CHECK(has(referrers, "HTTPRoute        default     shop"));
+    CHECK_FALSE(has(referrers, "stranger"));
+    CHECK(has(ran.out, "\nspec\ngatewayClassName: penstock\n"));
+    CHECK(has(ran.out, "parent edge/http"));
+}
+
+TEST_CASE("gwctl: no daemon, a dead daemon's socket, a socket that is not ours, and nonsense are errors with cause and hint") {
+    const Folder nothing;
+    const Ran none = gwctl({"get", "gateways", "--state-dir", nothing.path()});
+    CHECK(none.code == 3);
+    CHECK(none.out.empty());
+    CHECK(none.err == "error: reach penstockd at " + nothing.path() + "/control.sock\ncaused by: No such file or directory (ENOENT)\n" +
+                          "hint: no daemon runs with this state folder; name another by --state-dir\n");
+
+    sockaddr_un address = {};
+    address.sun_family = AF_UNIX;
+    std::snprintf(address.sun_path, sizeof address.sun_path, "%s/control.sock", nothing.path().c_str());
+    const int dead = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    REQUIRE(::bind(dead, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+    const Ran refused = gwctl({"status", "--state-dir", nothing.path()});
+    CHECK(refused.code == 3);
+    CHECK(has(refused.err, "error: reach penstockd at "));
+    CHECK(has(refused.err, "hint: the daemon that made it does not run any more"));
+    ::close(dead);
+
+    Daemon daemon;
+    daemon.answer_text("/v1/objects", "<html>");
+    const Ran nonsense = daemon.run({"get", "gateways"});
+    CHECK(nonsense.code == 3);
+    CHECK(has(nonsense.err, "is not in the form of its API"));
+    daemon.answer_text("/v1/objects", "[]");
+    CHECK(daemon.run({"get", "gateways"}).code == 3);
+}
+
+TEST_CASE("gwctl: a socket that one may not use is told so") {
+    if (::geteuid() != 0) {
+        WARN("needs root to become somebody else");
+        return;
+    }
+    Daemon daemon;
+    REQUIRE(::chmod(daemon.folder.file("control.sock").c_str(), 0660) == 0);
+    REQUIRE(::chmod(daemon.folder.path().c_str(), 0755) == 0);
+    const pid_t child = ::fork();
+    if (child == 0) {
+        // As a child of its own: the user cannot be taken back.
+        const bool left = ::setresgid(65534, 65534, 65534) == 0 && ::setresuid(65534, 65534, 65534) == 0;
+        const penstock::gwctl::Client client(daemon.folder.path());
+        const auto reply = client.get("/v1/status");
+        ::_exit(left && !reply.ok() && reply.error().code == penstock::Errc::denied && has(reply.error().hint, "root") ? 0 : 1);
+    }
+    int status = 0;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    CHECK(status == 0);
+}
+
+TEST_CASE("gwctl: a daemon of another API version is told by name") {
+    Daemon daemon;
+    daemon.answer("/v1/version", {{"error", {{"code", "not_found"}, {"message", "/v1/version is not a path of this API"}}}}, 404);
+    for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{{"status"}, {"get", "gateways"}, {"delete", "service", "web"}}) {
+        const Ran ran = daemon.run(command);
+        CHECK(ran.code == 3);
+        CHECK(has(ran.err, "does not speak version 1 of the control API"));
+        CHECK(has(ran.err, "hint: use the gwctl that came with it"));
+    }
+}
+
+TEST_CASE("gwctl: an answer that lacks what we know, or holds more, is shown as far as it goes") {
+    Daemon daemon;
+    daemon.answer("/v1/status", {{"processes", 7}, {"listeners", {{{"name", 5}, {"connections", "x"}}}}, {"novelty", true}});
+    const Ran ran = daemon.run({"status"});
+    CHECK(ran.code == 0);
+    CHECK(has(ran.out, "generation  wanted -, applied -, served -"));
+    daemon.answer("/v1/objects", list_of({json::object(), {{"kind", "Gateway"}, {"spec", 3}}, {{"kind", "Service"}, {"spec", {{"ports", {1}}}}}}));
+    CHECK(daemon.run({"get", "gateways"}).code == 0);
+    CHECK(daemon.run({"describe", "gateway", "x"}).code == 0);
+}
+
+TEST_CASE("gwctl load: files, folders and standard input go to the daemon under their names") {
+    Daemon daemon;
+    daemon.answer("/v1/load", changed());
+    const Folder folder;
+    folder.write("m/b.yaml", kService);
+    folder.write("m/a.json", "{}");
+    folder.write("m/.hidden.yaml", "x");
+    folder.write("m/note.txt", "x");
+    const std::string single = folder.write("one.yaml", "kind: One\n");
+    const Ran ran = daemon.run({"load", "-f", single, "-f", folder.file("m"), "-f", "-"}, "kind: Two\n");
+    CHECK(ran.code == 0);
+    CHECK(ran.out == "Service default/web created\n");
+    CHECK(ran.err.empty());
+    const auto [path, body] = daemon.requests()[0];
+    CHECK(path == "/v1/load");
+    CHECK(body == json({{"documents", {{{"name", single}, {"text", "kind: One\n"}}, {{"name", folder.file("m/a.json")}, {"text", "{}"}},
+                                       {{"name", folder.file("m/b.yaml")}, {"text", kService}}, {{"name", "stdin"}, {"text", "kind: Two\n"}}}},
+                        {"replace", false}, {"dry_run", false}, {"wait_ms", 0}}));
+}
+
+TEST_CASE("gwctl load: dry run, replace and wait are asked for, and their outcome is the exit code") {
+    Daemon daemon;
+    const Folder folder;
+    const std::string file = folder.write("a.yaml", kService);
+    daemon.answer("/v1/load", changed({{"dry_run", true}}));
+    const Ran dry = daemon.run({"load", "-f", file, "--dry-run", "--replace"});
+    CHECK(dry.code == 0);
+    CHECK(dry.out == "Service default/web created (dry run)\n");
+    json body = daemon.requests()[0].second;
+    CHECK(body["dry_run"] == true);
+    CHECK(body["replace"] == true);
+    daemon.answer("/v1/load", changed({{"reached", false}}));
+    const Ran late = daemon.run({"load", "-f", file, "--wait=2"});
+    CHECK(late.code == 1);
+    CHECK(has(late.err, "generation 13 is not served yet"));
+    CHECK(daemon.requests()[0].second["wait_ms"] == 2000);
+    CHECK(daemon.run({"load", "-f", file}).code == 0);  // nobody waited
+    daemon.answer("/v1/load", changed({{"not_good", {{{"object", {{"kind", "HTTPRoute"}, {"namespace", "shop"}, {"name", "cart"}}}, {"where", "parent edge"}, {"type", "ResolvedRefs"},
+                                                      {"status", "False"}, {"reason", "BackendNotFound"}, {"message", "no\x1b[2Jsuch"}}}}}));
+    const Ran bad = daemon.run({"load", "-f", file, "--wait"});
+    CHECK(bad.code == 1);
+    CHECK(has(bad.err, "HTTPRoute shop/cart   parent edge   ResolvedRefs=False   BackendNotFound   no?[2Jsuch"));
+    daemon.answer("/v1/load", changed({{"errors", {{{"message", "socket tcp/1.2.3.4:80"}, {"caused_by", "Address already in use"}}}}}));
+    const Ran failed = daemon.run({"load", "-f", file});
+    CHECK(failed.code == 1);
+    CHECK(has(failed.err, "error: socket tcp/1.2.3.4:80: Address already in use"));
+    CHECK(json::parse(daemon.run({"load", "-f", file, "-o", "json"}).out)["generation"] == 13);
+    CHECK(has(daemon.run({"load", "-f", file, "-o", "yaml"}).out, "generation: 13"));
+}
+
+TEST_CASE("gwctl load: a refusal shows every diagnostic with file and line, and exits with 3") {
+    Daemon daemon;
+    const Folder folder;
+    const std::string file = folder.write("a.yaml", "kind: [");
+    daemon.answer("/v1/load", {{"error", {{"code", "invalid"}, {"message", "load: 1 error in the manifests"}, {"caused_by", ""}, {"hint", "nothing was changed"}}},
+                               {"diagnostics", {{{"severity", "error"}, {"file", "a.yaml"}, {"line", 14}, {"path", "spec.listeners[1].port"}, {"message", "70000 is not a port"}}}}}, 422);
+    const Ran ran = daemon.run({"load", "-f", file});
+    CHECK(ran.code == 3);
+    CHECK(ran.out.empty());
+    CHECK(ran.err == "error: a.yaml:14: spec.listeners[1].port: 70000 is not a port\nerror: load: 1 error in the manifests\nhint: nothing was changed\n");
+}
+
+TEST_CASE("gwctl load: what cannot be read is named before anything is sent") {
+    Daemon daemon;
+    const Folder folder;
+    folder.write("empty/readme.txt", "");
+    folder.write("large.yaml", std::string((48U << 20) + 1, '#'));
+    std::filesystem::create_symlink("nowhere", folder.file("dangling.yaml"));
+    struct Row {
+        std::string path;
+        std::string want;
+    };
+    const Row rows[] = {
+        {folder.file("absent.yaml"), "error: open " + folder.file("absent.yaml") + "\ncaused by: No such file or directory (ENOENT)\n"},
+        {folder.file("dangling.yaml"), "caused by: No such file or directory (ENOENT)\n"},
+        {folder.file("empty"), "error: the folder " + folder.file("empty") + " holds no manifests\nhint: they end in .yaml, .yml or .json\n"},
+        {folder.write("binary.yaml", "a: \xff\xfe\n"), "binary.yaml: it is not UTF-8 text\n"},
+        {folder.file("large.yaml"), "large.yaml: the manifests are larger than 48 MiB\nhint: "},
+    };
+    for (const Row& row : rows) {
+        const Ran ran = daemon.run({"load", "-f", row.path});
+        INFO(ran.err);
+        CHECK(ran.code == 3);
+        CHECK(has(ran.err, row.want));
+    }
+    CHECK(daemon.requests().empty());
+}
+
+TEST_CASE("gwctl delete: one object of what was loaded, by kind, namespace and name") {
+    Daemon daemon;
+    daemon.answer("/v1/delete", changed({{"changed", {{{"kind", "Service"}, {"namespace", "shop"}, {"name", "web"}, {"change", "removed"}}}}}));
+    const Ran ran = daemon.run({"delete", "svc", "web", "-n", "shop", "--wait=1"});
+    CHECK(ran.code == 0);
+    CHECK(ran.out == "Service shop/web removed\n");
+    CHECK(daemon.requests()[0].second == json({{"objects", {{{"kind", "Service"}, {"namespace", "shop"}, {"name", "web"}}}}, {"dry_run", false}, {"wait_ms", 1000}}));
+    daemon.run({"delete", "gatewayclass", "penstock"});
+    CHECK(daemon.requests()[0].second["objects"][0]["namespace"] == "");
+    daemon.answer("/v1/delete", {{"error", {{"code", "exists"}, {"message", "Service shop/web belongs to folder /m: a.yaml"}, {"hint", "take it out of that file"}}}}, 409);
+    const Ran refused = daemon.run({"delete", "svc", "web", "-n", "shop"});
+    CHECK(refused.code == 3);
+    CHECK(refused.err == "error: Service shop/web belongs to folder /m: a.yaml\nhint: take it out of that file\n");
+}
+
+TEST_CASE("gwctl status: processes, data path and why, generation, listeners, drops with counts, sources, errors") {
+    Daemon daemon;
+    json status = json::parse(R"({
+      "version": "0.1.0", "uptime_ms": 81234, "generation": {"wanted": 12, "applied": 12, "taken": 11}, "kernel": {"release": "6.18.44", "rungs": [{"name": "ktls", "since": "5.15", "what": "TLS records in the kernel", "works": false, "detail": "no module"}]},
+      "processes": [{"name": "penstock-keeper", "pid": 1, "state": "running", "restarts": 0, "detail": ""},
+                    {"name": "penstock-worker", "pid": 9, "state": "active", "restarts": 2, "generation": 11, "detail": "io_uring, confined by seccomp"}],
+      "datapath": {"in_use": "userspace", "wanted": "auto", "reason": "load the programs: no CAP_BPF", "interfaces": [{"name": "eth0", "attach": "native", "tc": true, "reason": ""}]},
+      "addresses": [{"address": "192.0.2.10", "interface": "eth0", "state": "present", "detail": ""}],
+      "listeners": [{"name": "Gateway/default/edge/http", "mode": "Http", "way": "worker", "connections": 900, "requests": 8000, "bytes_in": 1, "bytes_out": 2}],
+      "counters": {"verdicts": [{"name": "DROP_NO_BACKEND", "count": 5, "text": "listener has no ready backend"}, {"name": "FORWARD", "count": 0, "text": "forwarded"}],
+                   "reasons": [{"name": "no_route", "status": 404, "count": 3, "text": "no rule of the host's routes matches"}]},
+      "sources": [{"name": "folder /m", "kind": "folder", "state": "ok", "objects": 14, "diagnostics": []}], "not_good": [], "errors": []})");
+    daemon.answer("/v1/status", status);
+    const Ran good = daemon.run({"status"});
+    CHECK(good.code == 0);
+    CHECK(good.err.empty());
+    CHECK(has(good.out, "penstockd 0.1.0, up 81 s, kernel 6.18.44\ngeneration  wanted 12, applied 12, served 11\n"));
+    CHECK(line_with(good.out, "penstock-worker") == "penstock-worker   9     active    2          11           io_uring, confined by seccomp");
+    CHECK(has(good.out, "data path   userspace (asked for: auto): load the programs: no CAP_BPF\n"));
+    CHECK(line_with(good.out, "eth0 ") == "eth0        native   yes");
+    CHECK(line_with(good.out, "ktls") == "ktls     5.15    no      TLS records in the kernel   no module");
+    CHECK(line_with(good.out, "192.0.2.10") == "192.0.2.10   eth0        present");
+    CHECK(line_with(good.out, "Gateway/default/edge/http") == "Gateway/default/edge/http   Http   worker   900           8000       1          2");
+    CHECK(line_with(good.out, "DROP_NO_BACKEND") == "DROP_NO_BACKEND   5       listener has no ready backend");
+    CHECK_FALSE(has(good.out, "FORWARD"));  // has not happened
+    CHECK(line_with(good.out, "no_route") == "no_route                3       no rule of the host's routes matches");
+    CHECK(has(good.out, "source      folder /m: ok, 14 objects\n"));
+    CHECK(json::parse(daemon.run({"status", "-o", "json"}).out) == status);
+
+    json degraded = status;
+    degraded["sources"][0]["state"] = "degraded";
+    degraded["sources"][0]["diagnostics"] = {{{"severity", "error"}, {"file", "a.yaml"}, {"line", 3}, {"path", ""}, {"message", "wrong"}}};
+    daemon.answer("/v1/status", degraded);
+    const Ran no = daemon.run({"status"});
+    CHECK(no.code == 1);
+    CHECK(no.err == "error: a.yaml:3: wrong\n");
+    status["errors"] = {{{"message", "socket tcp/1.2.3.4:80"}, {"caused_by", "Address already in use"}, {"hint", "another process listens there"}, {"solved", false}},
+                        {{"message", "was long ago"}, {"solved", true}}};
+    daemon.answer("/v1/status", status);
+    const Ran error = daemon.run({"status"});
+    CHECK(error.code == 1);
+    CHECK(has(error.out, "\nerror: socket tcp/1.2.3.4:80\ncaused by: Address already in use\nhint: another process listens there\n"));
+    CHECK_FALSE(has(error.out, "long ago"));
+}
+
+TEST_CASE("gwctl version: of both, and without a daemon of one") {
+    Daemon daemon;
+    const Ran both = daemon.run({"version"});
+    CHECK(both.code == 0);
+    CHECK(has(both.out, "penstockd  0.9 (abc), control API [1], map layout 77\n"));
+    CHECK(json::parse(daemon.run({"version", "-o", "json"}).out)["daemon"]["version"] == "0.9");
+    const Folder nothing;
+    const Ran alone = gwctl({"version", "--state-dir", nothing.path()});
+    CHECK(alone.code == 0);
+    CHECK(alone.out.starts_with("gwctl      "));
+    CHECK(has(alone.err, "error: reach penstockd"));
+    CHECK(json::parse(gwctl({"version", "-o", "json", "--state-dir", nothing.path()}).out)["daemon"].is_null());
+}
+
+TEST_CASE("gwctl compile: offline, as text and as a document; errors and conditions that are not good are no") {
+    const std::string quickstart = "../../configs/quickstart.yaml";
+    const Ran ran = gwctl({"compile", "-f", quickstart});
+    CHECK(ran.code == 0);
+    CHECK(ran.err.empty());
+    for (const char* part : {"edge", "shop", "vault", "database", "dns"}) {
+        INFO(part);
+        CHECK(has(ran.out, part));
+    }
+    const json document = json::parse(gwctl({"compile", quickstart, "-o", "json"}).out);
+    CHECK(document["text"] == ran.out);
+    CHECK(document["statuses"].size() > 3);
+    CHECK(gwctl({"compile", "-f", quickstart, "--datapath", "userspace"}).out != ran.out);
+
+    const std::string plain = "apiVersion: gateway.networking.k8s.io/v1\nkind: GatewayClass\nmetadata: {name: penstock}\nspec: {controllerName: "
+                              "penstock.dev/gateway-controller}\n---\napiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: edge}\nspec:\n"
+                              "  gatewayClassName: penstock\n  listeners: [{name: http, port: 80, protocol: HTTP}]\n";
+    CHECK(has(gwctl({"compile", "-"}, plain).err, "AddressNotAssigned"));
+    const Ran placed = gwctl({"compile", "-", "--address", "192.0.2.7", "--address", "2001:db8::7"}, plain);
+    CHECK(placed.code == 0);
+    CHECK(has(placed.out, "192.0.2.7"));
+
+    const Folder folder;
+    const std::string broken = folder.write("broken.yaml", std::string(kService) + "---\nkind: Service\n  metadata: [\n");
+    const Ran partly = gwctl({"compile", broken});
+    CHECK(partly.code == 1);
+    CHECK(has(partly.err, "error: " + broken + ":"));
+    const Ran lost = gwctl({"compile", "-", "--address", "192.0.2.7"}, plain + "---\napiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: lost}\nspec:\n  parentRefs: [{name: edge}]\n"
+                                            "  rules: [{backendRefs: [{name: nowhere, port: 80}]}]\n");
+    CHECK(lost.code == 1);
+    CHECK(has(line_with(lost.err, "BackendNotFound"), "HTTPRoute default/lost"));
+    CHECK(has(lost.err, "nowhere"));
+}
