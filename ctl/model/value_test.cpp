@@ -104,6 +104,7 @@ TEST_CASE("value: every node knows its line, in YAML and in JSON") {
 TEST_CASE("value: size, depth and aliases are bounded") {
     const TextLimits limits{.bytes_max = 4096, .nodes_max = 200, .depth_max = 5};
     CHECK(read(std::string(5000, ' '), limits) == "1: the text is longer than 4096 bytes");
+    CHECK(read("a: 1\n---\nb: 1\n---\nc: 1\n---\nd: 1\n", {.documents_max = 2}) == R"({"a":1} | {"b":1} | 4: the text has more than 2 documents)");
     CHECK(read("[[[[[1]]]]]", limits) == "[[[[[1]]]]]");
     CHECK(read("[[[[[[1]]]]]]", limits) == "1: nested deeper than 5 levels");
     std::string bomb = "a: &a [1,1,1,1,1,1,1,1,1]\nb: &b [*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b]\nd: [*c,*c,*c,*c,*c]\n";

@@ -65,6 +65,10 @@ std::vector<Document> parse_documents(std::string_view text, const TextLimits& l
         return documents;
     }
     for (const Chunk& chunk : split_documents(text)) {
+        if (documents.size() >= limits.documents_max) {
+            documents.push_back({{}, chunk.first_line, {{chunk.first_line, "the text has more than " + std::to_string(limits.documents_max) + " documents"}}});
+            break;
+        }
         read_chunk(chunk, limits, documents);
     }
     return documents;

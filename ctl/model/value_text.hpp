@@ -18,6 +18,7 @@ namespace penstock::model {
 
 struct TextLimits {
     std::size_t bytes_max = 64UL << 20U;   // of the whole text
+    std::size_t documents_max = 100'000;   // the rest of a text with more is not read
     std::size_t nodes_max = 4'000'000;     // of one document, aliases expanded
     int depth_max = 64;
 };
