@@ -188,6 +188,7 @@ Status apply_steps(std::span<const plan::Step> steps, const Writer& write) {
 struct Datapath::Impl {
     std::string pin_dir;
     std::string folder;
+    Fd hold;
     Object object;
     std::optional<Maps> maps;
     Program xdp;
@@ -211,6 +212,7 @@ Status Datapath::Impl::load(const DatapathOptions& options) {
     PST_TRY(make_pin_folder(folder + "/links"));
     PST_TRY(make_pin_folder(folder + "/progs"));
     PST_TRY(probe_privilege());
+    PST_TRY_ASSIGN(hold, hold_folder(pin_dir));
     const LibbpfLog log;
     object.reset(pst_edge__open());
     if (object == nullptr) {
@@ -394,6 +396,10 @@ std::vector<std::string> Datapath::other_folders() const {
 
 // The tc filters have no pin; they are found by asking every interface. A filter of the same place but of another's program stays.
 Status Datapath::detach(const std::string& pin_dir) {
+    Fd hold;
+    if (!names_in(pin_dir).empty()) {
+        PST_TRY_ASSIGN(hold, hold_folder(pin_dir));
+    }
     std::set<std::uint32_t> programs;
     for (const std::string& name : names_in(pin_dir)) {
         if (auto program = open_pin(pin_dir + "/" + name + "/progs/pst_tc"); program.ok() && program->valid()) {

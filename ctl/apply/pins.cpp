@@ -3,7 +3,9 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <fcntl.h>
 #include <linux/magic.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
@@ -61,6 +63,20 @@ Status make_pin_folder(const std::string& path) {
         return sys_error_of(error.value(), "make the folder " + path);
     }
     return success();
+}
+
+Result<Fd> hold_folder(const std::string& path) {
+    Fd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!fd.valid()) {
+        return sys_error("open " + path);
+    }
+    if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) {
+        return fd;
+    }
+    if (errno == EWOULDBLOCK) {
+        return Error{.code = Errc::exists, .what = "another penstockd has the pinned maps in " + path, .hint = "stop it, or choose another --pin-dir"};
+    }
+    return sys_error("lock " + path);
 }
 
 std::vector<std::string> names_in(const std::string& folder) {

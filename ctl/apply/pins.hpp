@@ -12,6 +12,8 @@ namespace penstock::apply {
 
 // Makes `path` with its parents. Errc::unsupported with a hint if it is not on a BPF file system.
 Status make_pin_folder(const std::string& path);
+// While the descriptor is open no other process gets it: what is pinned below has one writer. Errc::exists if somebody has it.
+Result<Fd> hold_folder(const std::string& path);
 // Names in a folder, sorted; empty if there is none.
 std::vector<std::string> names_in(const std::string& folder);
 // A pinned object; none if there is none.

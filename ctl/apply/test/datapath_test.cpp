@@ -106,6 +106,7 @@ TEST_CASE("datapath: a restart finds all that it wrote and writes nothing") {
     plan::State state;
     CHECK(plan_of(*second, steering(), state).empty());
     CHECK(second->steps_total() == 0);
+    second.reset();
     // A changed option is one step, and the keys stay.
     DatapathOptions other = small(pins);
     other.nat_port_min = 62000;
@@ -216,6 +217,19 @@ TEST_CASE("datapath: a folder that is not on a BPF file system is refused with a
     REQUIRE_FALSE(refused.ok());
     CHECK(refused.error().code == Errc::unsupported);
     CHECK(refused.error().hint.find("mount -t bpf") != std::string::npos);
+}
+
+TEST_CASE("datapath: pinned maps have one writer, and are not taken away under it") {
+    const lab::PinDir pins;
+    auto first = open(small(pins));
+    const auto second = Datapath::open(small(pins));
+    REQUIRE_FALSE(second.ok());
+    CHECK(second.error().code == Errc::exists);
+    CHECK(second.error().hint.find("--pin-dir") != std::string::npos);
+    CHECK_FALSE(Datapath::detach(pins.path()).ok());
+    first.reset();
+    CHECK(Datapath::open(small(pins)).ok());
+    CHECK(Datapath::detach(pins.path()).ok());
 }
 
 TEST_CASE("datapath: a full map stops the steps at the first that fails, which says its name") {
