@@ -17,7 +17,9 @@ pkg_check_modules(HTTPLIB REQUIRED IMPORTED_TARGET cpp-httplib)
 find_path(FLATBUFFERS_INCLUDE flatbuffers/flatbuffers.h REQUIRED)
 find_program(FLATC flatc REQUIRED)
 find_program(CLANG NAMES clang clang-18 clang-16 clang-14 REQUIRED)
-find_program(BPFTOOL bpftool PATHS /usr/sbin /usr/lib/linux-tools REQUIRED)
+# Ubuntu's /usr/sbin/bpftool looks for one of the running kernel, which a container has not; any will do.
+file(GLOB bpftool_homes /usr/lib/linux-tools/*)
+find_program(BPFTOOL bpftool HINTS ${bpftool_homes} PATHS /usr/sbin REQUIRED)
 # The distribution's interpreter: its packages (pytest, scapy) are those that ./dev installs.
 set(PYTHON /usr/bin/python3)
 
