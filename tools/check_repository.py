@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Rules of the repository that a reader should not have to check: licence lines, links between documents, ADR form, file ends."""
+"""Rules of the repository that a reader should not have to check: licence lines, links and file names in documents, ADR form, file ends."""
 import pathlib
 import re
 import subprocess
@@ -34,6 +34,15 @@ def link_faults(path, text):
             yield f"{path}: link to {target}, which does not exist"
 
 
+def name_faults(path, text):
+    """Files that a document names in backquotes: `ctl/plan/diff.cpp`, `ctl/plan/`."""
+    if path.suffix != ".md":
+        return
+    for name in re.findall(r"`((?:bench|bpf|cmake|configs|ctl|docs|hwtests|schema|tools|userspace)/[\w./-]*)`", text):
+        if not (ROOT / name).exists():
+            yield f"{path}: names {name}, which does not exist"
+
+
 def adr_faults(path, text):
     if path.parts[:2] != ("docs", "adr") or not re.match(r"\d{4}-", path.name):
         return
@@ -53,7 +62,7 @@ def main():
         text = data.decode(errors="replace")
         if text and not text.endswith("\n"):
             faults.append(f"{path}: no newline at its end")
-        for rule in (licence_faults, link_faults, adr_faults):
+        for rule in (licence_faults, link_faults, name_faults, adr_faults):
             faults += rule(path, text)
     print("\n".join(faults))
     return 1 if faults else 0
