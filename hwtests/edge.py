@@ -22,6 +22,11 @@ def binaries(name="release"):
     return pathlib.Path(os.environ.get("PST_BIN", ROOT / "build" / name / "bin"))
 
 
+def outcome(process, seconds=120):
+    """What load_client.py counted."""
+    return json.loads(process.communicate(timeout=seconds)[0])
+
+
 class UnixConnection(http.client.HTTPConnection):
     def __init__(self, path):
         super().__init__("penstock", timeout=70)
@@ -159,6 +164,11 @@ class Edge(lab.Lab):
         if check and done.returncode != 0:
             raise lab.LabError(f"client: {done.stderr.strip()}")
         return done.stdout
+
+    def load(self, count, connections=8, vip=VIP4, target="/", host="shop.example.com"):
+        """Starts load_client.py in the client namespace; outcome() of it tells what came of the requests."""
+        return subprocess.Popen([*self.prefix("client"), sys.executable, str(ROOT / "hwtests" / "load_client.py"), vip, "80", host, target,
+                                 str(count), str(connections)], stdout=subprocess.PIPE, text=True)
 
     def tcp(self, vip, port=5432, data="hello"):
         return self.python("""

@@ -10,18 +10,9 @@ import pytest
 
 import lab
 from conftest import QUICKSTART
-from edge import ROOT, VIP4, VIP6
+from edge import VIP4, VIP6, outcome
 
 FAMILIES = pytest.mark.parametrize("vip", [VIP4, VIP6])
-
-
-def load(edge, count, connections=8, vip=VIP4, target="/", host="shop.example.com"):
-    return subprocess.Popen([*edge.prefix("client"), sys.executable, str(ROOT / "hwtests" / "load_client.py"), vip, "80", host, target,
-                             str(count), str(connections)], stdout=subprocess.PIPE, text=True)
-
-
-def result(process, seconds=120):
-    return json.loads(process.communicate(timeout=seconds)[0])
 
 
 def verdict(edge, *prefixes):
@@ -119,20 +110,20 @@ def test_uploads_with_length_and_in_chunks(edge, options):
 
 
 def test_weights_are_kept(edge):
-    counts = result(load(edge, 1000, 4, target="/cart"))
+    counts = outcome(edge.load(1000, 4, target="/cart"))
     assert counts["errors"] == {} and counts["status"] == {"200": 1000}
 
 
 # ---- live edits -------------------------------------------------------------------------------------------------------
 def test_ten_thousand_requests_over_fifty_edits_of_the_route(make_edge):
     edge = make_edge({"quickstart.yaml": QUICKSTART})
-    process = load(edge, 10_000)
+    process = edge.load(10_000)
     for number in range(50):
         edge.put("quickstart.yaml", QUICKSTART.replace("value: penstock\n", f"value: penstock-{number}\n"))
         time.sleep(0.05)
         if process.poll() is not None:
             break
-    counts = result(process)
+    counts = outcome(process)
     assert counts["errors"] == {} and counts["closed"] == 0
     assert counts["status"] == {"200": 10_000}
     edge.wait_taken()
@@ -224,7 +215,7 @@ def test_new_connections_are_answered_at_once_after_a_kill(make_edge):
     edge = make_edge({"quickstart.yaml": QUICKSTART})
     lab.wait_for("a standby", lambda: edge.processes("penstock-worker", "standby"))
     time.sleep(2)  # the kernel's first neighbour discovery after XDP is attached takes up to a second, and is not what is tried here
-    assert result(load(edge, 100, 4))["errors"] == {}
+    assert outcome(edge.load(100, 4))["errors"] == {}
     (worker,) = edge.processes("penstock-worker", "active")
     killer = threading.Timer(1.0, edge.kill, [worker["pid"]])
     killer.start()
@@ -257,7 +248,7 @@ def test_daemon_restart_disturbs_no_flow_and_writes_no_map_entry(make_edge, vip)
     edge = make_edge({"quickstart.yaml": QUICKSTART})
     needs_xdp(edge)
     flows = Flows(edge, vip)
-    busy = load(edge, 2000, 4)
+    busy = edge.load(2000, 4)
     (daemon,) = edge.processes("penstockd")
     edge.kill(daemon["pid"])
 
@@ -266,7 +257,7 @@ def test_daemon_restart_disturbs_no_flow_and_writes_no_map_entry(make_edge, vip)
         return status["pid"] != daemon["pid"] and status["generation"]["taken"] >= status["generation"]["wanted"] > 0 and status
     status = lab.wait_for("the daemon", back, 20)
     assert status["datapath"]["steps_total"] == 0
-    assert result(busy)["errors"] == {}
+    assert outcome(busy)["errors"] == {}
     assert flows.are_whole()
 
 

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The processes themselves: what the worker may do, and how daemon and keeper take signals, state and each other."""
+import os
 import pathlib
+import signal
 
 import pytest
 
 import lab
 from conftest import QUICKSTART
-from edge import VIP4, VIP6
+from edge import VIP4, VIP6, outcome
 
 
 def facts(pid, thread=None):
@@ -42,3 +44,103 @@ def test_the_worker_serves_every_listener_confined_and_without_privileges(make_e
     edge.wait_taken()
     assert "later" in edge.curl("https://shop.example.com:443/", "-k", "-i", host="shop.example.com")
     assert f"{ring}, confined by seccomp" in edge.gwctl("status").stdout
+
+
+# ---- signals ------------------------------------------------------------------------------------------------------------
+def requests_meanwhile(edge, what):
+    """Runs `what` in the middle of requests over kept and new connections; gives their outcome."""
+    process = edge.load(3000, 6)
+    what()
+    return outcome(process)
+
+
+def test_sighup_of_the_keeper_replaces_the_worker_without_a_lost_request(make_edge):
+    edge = make_edge({"quickstart.yaml": QUICKSTART})
+    lab.wait_for("a standby", lambda: edge.processes("penstock-worker", "standby"))
+    (before,) = edge.processes("penstock-worker", "active")
+    (keeper,) = edge.processes("penstock-keeper")
+    counts = requests_meanwhile(edge, lambda: edge.kill(keeper["pid"], signal.SIGHUP))
+    assert counts["errors"] == {} and counts["closed"] == 0 and counts["status"] == {"200": 3000}
+    (after,) = edge.processes("penstock-worker", "active")
+    assert after["pid"] != before["pid"]
+    assert edge.status()["pid"] == edge.processes("penstockd")[0]["pid"]  # the daemon did not notice
+
+
+def test_sighup_of_the_daemon_looks_again_and_sigterm_lets_the_keeper_start_another(make_edge):
+    edge = make_edge({"quickstart.yaml": QUICKSTART})
+    (daemon,) = edge.processes("penstockd")
+    edge.kill(daemon["pid"], signal.SIGHUP)
+    lab.wait_for("the look", lambda: "asked to look again" in edge.read("penstock.log"))
+    assert edge.status()["pid"] == daemon["pid"] and edge.status()["generation"]["wanted"] == 1
+
+    def terminate():
+        edge.kill(daemon["pid"], signal.SIGTERM)
+        lab.wait_for("another daemon", lambda: edge.status()["pid"] != daemon["pid"])
+    counts = requests_meanwhile(edge, terminate)
+    assert counts["errors"] == {} and counts["closed"] == 0 and counts["status"] == {"200": 3000}
+    edge.wait_taken()
+    assert edge.status()["generation"]["wanted"] == 2 or edge.status()["generation"]["wanted"] == 1
+
+
+def test_sigterm_ends_everything_in_order(make_edge):
+    edge = make_edge({"quickstart.yaml": QUICKSTART})
+    pids = [p["pid"] for p in edge.status()["processes"]]
+    edge.daemon.send_signal(signal.SIGTERM)
+    assert edge.daemon.wait(10) == 0
+    assert not any(pathlib.Path(f"/proc/{pid}").exists() for pid in pids)
+    assert not os.path.exists(os.path.join(edge.state, "control.sock"))
+    told = edge.gwctl("status", check=False)
+    assert told.returncode == 3 and "no daemon runs with this state folder" in told.stderr
+
+
+# ---- state --------------------------------------------------------------------------------------------------------------
+def test_a_second_daemon_with_the_same_state_folder_is_refused(make_edge):
+    edge = make_edge({"quickstart.yaml": QUICKSTART})
+    second = edge.start("edge", str(edge.bin / "penstockd"), "--state-dir", edge.state, "--pin-dir", edge.pins, log="second.log")
+    assert second.wait(20) == 3
+    said = edge.read("second.log")
+    assert f"error: another penstockd runs with the state folder {edge.state}" in said and "hint: " in said
+    assert edge.gwctl("status").returncode == 0
+    assert "200" in edge.curl("http://shop.example.com:80/", "-i", host="shop.example.com").splitlines()[0]
+
+
+def test_a_second_daemon_with_the_same_pins_or_ports_takes_nothing_from_the_first(make_edge):
+    edge = make_edge({"quickstart.yaml": QUICKSTART})
+    if edge.status()["datapath"]["in_use"] != "xdp":
+        pytest.skip("no BPF here")
+    refused = edge.start("edge", str(edge.bin / "penstockd"), "--state-dir", edge.state + ".2", "--pin-dir", edge.pins, "--datapath", "xdp", log="second.log")
+    assert refused.wait(20) == 3
+    assert "another penstockd has the pinned maps in " + edge.pins in edge.read("second.log")
+    detach = edge.exec("edge", str(edge.bin / "penstockd"), "--detach", "--pin-dir", edge.pins, check=False)
+    assert edge.tcp(VIP4).endswith("hello"), detach
+    assert edge.gwctl("status").returncode == 0
+
+
+def test_power_loss_leaves_nothing_in_the_way_of_the_next_start(make_edge):
+    edge = make_edge({"quickstart.yaml": QUICKSTART})
+    pids = [p["pid"] for p in edge.status()["processes"]]
+    (keeper,) = edge.processes("penstock-keeper")
+    edge.kill(keeper["pid"])
+    edge.stop(edge.daemon)  # it is gone: this reaps it
+    lab.wait_for("the end of all", lambda: not any(pathlib.Path(f"/proc/{pid}").exists() for pid in pids))
+    assert os.path.exists(os.path.join(edge.state, "control.sock"))  # nobody was left to remove it
+    assert "does not run any more" in edge.gwctl("status", check=False).stderr
+    for name in os.listdir(edge.state):
+        if name not in ("lock", "control.sock"):
+            pathlib.Path(edge.state, name).write_bytes(b"\x00half a fi")
+    edge.start_daemon()
+    assert edge.gwctl("status").returncode == 0
+    assert "200" in edge.curl("http://shop.example.com:80/", "-i", host="shop.example.com").splitlines()[0]
+    assert edge.tcp(VIP4).endswith("hello")
+
+
+def test_a_worker_that_dies_again_and_again_is_started_again_and_again(make_edge):
+    edge = make_edge({"quickstart.yaml": QUICKSTART})
+    for _ in range(5):
+        lab.wait_for("a standby", lambda: edge.processes("penstock-worker", "standby"), 15)
+        (worker,) = edge.processes("penstock-worker", "active")
+        edge.kill(worker["pid"])
+        lab.wait_for("an answer", lambda: "200" in edge.curl("http://shop.example.com:80/", "-i", host="shop.example.com", check=False))
+    assert edge.processes("penstock-worker", "active")[0]["restarts"] >= 5
+    said = edge.gwctl("status").stdout
+    assert "signal 9" in edge.read("penstock.log") and "active" in said
