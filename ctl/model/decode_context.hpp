@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "ctl/model/decode.hpp"
+#include "ctl/model/value.hpp"
 
 namespace penstock::model {
 
@@ -41,9 +42,19 @@ struct At {
     std::string_view name;  // "" with an index
     std::size_t index = 0;
     int line = 0;
+    const Value* value = nullptr;  // what stands here, for the rules of an object
 
     [[nodiscard]] At member(std::string_view member_name, int at_line) const { return {context, this, member_name, 0, at_line}; }
     [[nodiscard]] At item(std::size_t item_index, int at_line) const { return {context, this, {}, item_index, at_line}; }
+    // The same with the line where the text has it; without such a part, the line of the whole.
+    [[nodiscard]] At member(std::string_view member_name) const {
+        const Value* part = value != nullptr ? value->find(member_name) : nullptr;
+        return {context, this, member_name, 0, part != nullptr ? part->line() : line, part};
+    }
+    [[nodiscard]] At item(std::size_t item_index) const {
+        const Value* part = value != nullptr && item_index < value->items().size() ? &value->items()[item_index] : nullptr;
+        return {context, this, {}, item_index, part != nullptr ? part->line() : line, part};
+    }
     [[nodiscard]] std::string path() const;
     void error(std::string message) const { context->tell(Severity::error, path(), line, std::move(message)); }
     void warning(std::string message) const { context->tell(Severity::warning, path(), line, std::move(message)); }

@@ -105,9 +105,11 @@ bool read_value(const At& at, const Value& value, T& out) {
     const std::size_t errors = at.context->errors();
     const Table<T>& table = table_of(static_cast<const T*>(nullptr));
     read_members(at, value, table, out);
+    At whole = at;
+    whole.value = &value;
     for (auto* const rule : table.rules) {
         if (at.context->errors() == errors) {
-            rule(at, out);
+            rule(whole, out);
         }
     }
     return at.context->errors() == errors;
@@ -208,11 +210,11 @@ struct items {
 template <class List, class Key>
 void check_unique(const At& at, const char* list, const List& all, std::string_view name, Key key) {
     std::map<std::decay_t<decltype(key(all[0]))>, std::size_t> seen;
-    const At place = at.member(list, at.line);
+    const At place = at.member(list);
     for (std::size_t i = 0; i < all.size(); ++i) {
         const auto [first, added] = seen.emplace(key(all[i]), i);
         if (!added) {
-            place.item(i, at.line).error("has the same " + std::string(name) + " as " + list + "[" + std::to_string(first->second) + "]");
+            place.item(i).error("has the same " + std::string(name) + " as " + list + "[" + std::to_string(first->second) + "]");
         }
     }
 }

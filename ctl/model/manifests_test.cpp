@@ -37,7 +37,7 @@ TEST_CASE("manifests: faults are told with file, line and path") {
         {kGateway, "spec.listeners: is missing"},
         {kGateway + "  listeners:\n  - {name: a, port: \"80\", protocol: HTTP}\n", "spec.listeners[0].port: must be a number, is a string"},
         {kGateway + "  listeners:\n  - {name: a, port: 80, protocol: HTTP, hostname: 1.2.3.4}\n", "is not a host name"},
-        {kGateway + "  listeners:\n  - {name: a, port: 80, protocol: HTTP}\n  - {name: a, port: 81, protocol: HTTP}\n", "spec.listeners[1]: has the same name as listeners[0]"},
+        {kGateway + "  listeners:\n  - {name: a, port: 80, protocol: HTTP}\n  - {name: a, port: 81, protocol: HTTP}\n", "f.yaml:8: spec.listeners[1]: has the same name as listeners[0]"},
         {kGateway + "  listeners:\n  - {name: a, port: 80, protocol: HTTP, tls: {certificateRefs: [{name: x}]}}\n", "must not be set for protocol HTTP"},
         {kGateway + "  listeners:\n  - {name: a, port: 443, protocol: HTTPS, tls: {mode: Passthrough}}\n", "mode must be Terminate"},
         {kRoute + "  rules:\n  - matches:\n    - path: {type: PathPrefix, value: shop}\n", "f.yaml:7: spec.rules[0].matches[0].path.value: must start with '/'"},

@@ -54,16 +54,16 @@ namespace {
 void check_listener(const At& at, const Listener& listener) {
     const bool plain = listener.protocol == "HTTP" || listener.protocol == "TCP" || listener.protocol == "UDP";
     if (plain && listener.tls) {
-        at.member("tls", at.line).error("must not be set for protocol " + listener.protocol);
+        at.member("tls").error("must not be set for protocol " + listener.protocol);
     }
     if (listener.protocol == "HTTPS" && listener.tls && listener.tls->mode != "Terminate") {
-        at.member("tls", at.line).error("mode must be Terminate for protocol HTTPS");
+        at.member("tls").error("mode must be Terminate for protocol HTTPS");
     }
     if (listener.protocol == "TLS" && !listener.tls) {
-        at.member("tls", at.line).error("must be set for protocol TLS");
+        at.member("tls").error("must be set for protocol TLS");
     }
     if ((listener.protocol == "TCP" || listener.protocol == "UDP") && listener.hostname && !listener.hostname->empty()) {
-        at.member("hostname", at.line).error("must not be set for protocol " + listener.protocol);
+        at.member("hostname").error("must not be set for protocol " + listener.protocol);
     }
 }
 
@@ -99,7 +99,7 @@ const Table<GatewayAddress>& table_of(const GatewayAddress*) {
                                                  f.optional("value", &GatewayAddress::value, length(0, 253)), f.optional("routability", &GatewayAddress::routability)},
                                                 {[](const At& at, const GatewayAddress& address) {
                                                     if (address.type == "Hostname" && !address.value.empty() && !is_hostname(address.value)) {
-                                                        at.member("value", at.line).error(quoted(address.value) + " is not a host name");
+                                                        at.member("value").error(quoted(address.value) + " is not a host name");
                                                     }
                                                 }}, {}};
     return table;
@@ -232,7 +232,7 @@ void check_targets(const At& at, const BackendTlsPolicy& policy) {
     for (const PolicyTarget& one : policy.target_refs) {
         for (const PolicyTarget& other : policy.target_refs) {
             if (object(one) == object(other) && one.section_name.has_value() != other.section_name.has_value()) {
-                at.member("targetRefs", at.line).error("every reference to " + one.name + " needs a sectionName, as there are several");
+                at.member("targetRefs").error("every reference to " + one.name + " needs a sectionName, as there are several");
                 return;
             }
         }

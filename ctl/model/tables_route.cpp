@@ -39,7 +39,7 @@ void check_filters(const At& at, const std::vector<HttpFilter>& filters) {
         redirects |= filter.type == "RequestRedirect";
         rewrites |= filter.type == "URLRewrite";
     }
-    const At place = at.member("filters", at.line);
+    const At place = at.member("filters");
     if (redirects && rewrites) {
         place.error("RequestRedirect and URLRewrite exclude each other");
     }
@@ -61,7 +61,7 @@ void check_prefix_edit(const At& at, const HttpRule& rule) {
         const bool edits = (filter.request_redirect && edits_prefix(filter.request_redirect->path)) || (filter.url_rewrite && edits_prefix(filter.url_rewrite->path));
         const bool one_prefix = rule.matches.empty() || (rule.matches.size() == 1 && rule.matches[0].path.type == "PathPrefix");
         if (edits && !one_prefix) {
-            at.member("filters", at.line).error("ReplacePrefixMatch needs exactly one match, with a path of type PathPrefix");
+            at.member("filters").error("ReplacePrefixMatch needs exactly one match, with a path of type PathPrefix");
         }
     }
 }
@@ -71,11 +71,11 @@ void check_http_rule(const At& at, const HttpRule& rule) {
     check_prefix_edit(at, rule);
     const bool redirects = std::any_of(rule.filters.begin(), rule.filters.end(), [](const HttpFilter& filter) { return filter.type == "RequestRedirect"; });
     if (redirects && !rule.backend_refs.empty()) {
-        at.member("backendRefs", at.line).error("must be empty with a RequestRedirect");
+        at.member("backendRefs").error("must be empty with a RequestRedirect");
     }
     const HttpTimeouts& timeouts = rule.timeouts;
     if (timeouts.request_ms.value_or(0) != 0 && timeouts.backend_request_ms && *timeouts.backend_request_ms > *timeouts.request_ms) {
-        at.member("timeouts", at.line).error("backendRequest is longer than request");
+        at.member("timeouts").error("backendRequest is longer than request");
     }
 }
 
@@ -84,7 +84,7 @@ void check_grpc_filters(const At& at, const std::vector<HttpFilter>& filters) {
     for (const HttpFilter& filter : filters) {
         const bool known = filter.type.ends_with("HeaderModifier") || filter.type == "RequestMirror" || filter.type == "ExtensionRef";
         if (!known) {
-            at.member("filters", at.line).error("a GRPCRoute has no filter of type " + filter.type);
+            at.member("filters").error("a GRPCRoute has no filter of type " + filter.type);
         }
     }
 }
@@ -92,7 +92,7 @@ void check_grpc_filters(const At& at, const std::vector<HttpFilter>& filters) {
 void check_grpc_rule(const At& at, const GrpcRule& rule) {
     check_grpc_filters(at, rule.filters);
     for (const HttpBackendRef& ref : rule.backend_refs) {
-        check_grpc_filters(at.member("backendRefs", at.line), ref.filters);
+        check_grpc_filters(at.member("backendRefs"), ref.filters);
     }
 }
 
@@ -101,7 +101,7 @@ void check_rule_names(const At& at, const Route& route) {
     std::set<std::string> names;
     for (const auto& rule : route.rules) {
         if (rule.name && !names.insert(*rule.name).second) {
-            at.member("rules", at.line).error("two rules have the name " + *rule.name);
+            at.member("rules").error("two rules have the name " + *rule.name);
         }
     }
 }
@@ -117,16 +117,16 @@ std::string cookie_path(const std::string& path) {
 void check_persistence(const At& at, const SessionPersistence& persistence) {
     const bool cookie = persistence.type == "Cookie";
     if (!cookie && persistence.cookie) {
-        at.member("cookie", at.line).error("must not be set with type Header");
+        at.member("cookie").error("must not be set with type Header");
     }
     if (cookie && !persistence.header_name.empty()) {
-        at.member("header", at.line).error("must not be set with type Cookie");
+        at.member("header").error("must not be set with type Cookie");
     }
     if (!cookie && persistence.header_name.empty() && persistence.session_name.empty()) {
-        at.member("header", at.line).error("must be set with type Header");
+        at.member("header").error("must be set with type Header");
     }
     if (persistence.cookie && persistence.cookie->lifetime_type == "Permanent" && !persistence.absolute_timeout_ms) {
-        at.member("absoluteTimeout", at.line).error("must be set with a cookie of lifetimeType Permanent");
+        at.member("absoluteTimeout").error("must be set with a cookie of lifetimeType Permanent");
     }
 }
 
@@ -140,7 +140,7 @@ bool has_bad_path(const std::string& path) {
 }
 
 void check_path(const At& at, const HttpPathMatch& path) {
-    const At place = at.member("value", at.line);
+    const At place = at.member("value");
     if (path.type == "RegularExpression") {
         return;
     }
@@ -159,7 +159,7 @@ const Table<HttpBackendRef>& table_of(const HttpBackendRef*) {
         with_base<HttpBackendRef>(table_of(static_cast<const BackendRef*>(nullptr)), {f.optional("filters", &HttpBackendRef::filters, items{0, 16})}),
         {[](const At& at, const HttpBackendRef& ref) {
             if (ref.group.empty() && ref.kind == "Service" && !ref.port) {
-                at.member("port", at.line).error("is missing: a Service needs one");
+                at.member("port").error("is missing: a Service needs one");
             }
             check_filters(at, ref.filters);
         }}, {}};

@@ -34,7 +34,7 @@ const Table<ObjectRef>& table_of(const ObjectRef*) {
 namespace {
 void service_has_port(const At& at, const BackendObjectRef& ref) {
     if (ref.group.empty() && ref.kind == "Service" && !ref.port) {
-        at.member("port", at.line).error("is missing: a Service needs one");
+        at.member("port").error("is missing: a Service needs one");
     }
 }
 }  // namespace
@@ -65,7 +65,7 @@ const Table<LabelRequirement>& table_of(const LabelRequirement*) {
         {[](const At& at, const LabelRequirement& r) {
             const bool wants = r.op == "In" || r.op == "NotIn";
             if (wants == r.values.empty()) {
-                at.member("values", at.line).error(wants ? "must not be empty with " + r.op : "must be empty with " + r.op);
+                at.member("values").error(wants ? "must not be empty with " + r.op : "must be empty with " + r.op);
             }
         }}, {}};
     return table;
@@ -225,9 +225,9 @@ const Table<HttpFilter>& table_of(const HttpFilter*) {
                 {"ExtensionRef", {"extensionRef", filter.extension_ref.has_value()}}};
             for (const auto& [type, member] : pairs) {
                 if (filter.type == type && !member.second) {
-                    at.member(member.first, at.line).error("must be set with type " + filter.type);
+                    at.member(member.first).error("must be set with type " + filter.type);
                 } else if (filter.type != type && member.second) {
-                    at.member(member.first, at.line).error("must not be set with type " + filter.type);
+                    at.member(member.first).error("must not be set with type " + filter.type);
                 }
             }
         }}, {}};
