@@ -193,7 +193,7 @@ ApiReply post_change(ApiBackend& backend, Result<ChangeRequest> parsed) {
     if (!parsed->change.dry_run) {
         body["reached"] = backend.board().wait_taken(changed->generation, parsed->patience);
         auto not_good = backend.not_good();
-        auto errors = backend.errors_of(changed->generation);
+        auto errors = backend.unsolved();
         if (!not_good.ok() || !errors.ok()) {
             return error_reply(not_good.ok() ? errors.error() : not_good.error());
         }

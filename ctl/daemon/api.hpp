@@ -65,7 +65,7 @@ public:
     virtual Result<ApiChanged> change(const ApiChange& change) = 0;
     // Conditions that are not good, and the errors of one generation.
     virtual Result<nlohmann::json> not_good() = 0;
-    virtual Result<nlohmann::json> errors_of(std::uint64_t generation) = 0;
+    virtual Result<nlohmann::json> unsolved() = 0;  // errors, whatever generation they began in
 };
 
 ApiReply serve_api(ApiBackend& backend, const ApiRequest& request);

@@ -52,7 +52,7 @@ public:
     Result<nlohmann::json> counters() override;
     Result<ApiChanged> change(const ApiChange& change) override;
     Result<nlohmann::json> not_good() override;
-    Result<nlohmann::json> errors_of(std::uint64_t generation) override;
+    Result<nlohmann::json> unsolved() override;
 
 private:
     struct View;  // what a question about objects needs, taken on the loop's thread

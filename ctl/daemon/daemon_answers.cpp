@@ -231,12 +231,11 @@ Result<json> Daemon::not_good() {
     return daemon::not_good_of(now);
 }
 
-Result<json> Daemon::errors_of(std::uint64_t generation) {
+Result<json> Daemon::unsolved() {
     PST_TRY_ASSIGN(json all, on_loop<json>([this]() -> Result<json> { return errors_.to_json(now_ms()); }));
     json list = json::array();
     for (json& error : all) {
-        // What failed earlier and still does concerns this generation, too.
-        if (!error["solved"].get<bool>() || error["generation"] == generation) {
+        if (!error["solved"].get<bool>()) {
             list.push_back(std::move(error));
         }
     }
