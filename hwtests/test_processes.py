@@ -41,8 +41,8 @@ def test_the_worker_serves_every_listener_confined_and_without_privileges(make_e
         assert edge.udp(vip).endswith("hello")
     # And what comes later: a new snapshot, with a certificate among its parts.
     edge.put("quickstart.yaml", QUICKSTART.replace("value: penstock\n", "value: later\n"))
-    edge.wait_taken()
-    assert "later" in edge.curl("https://shop.example.com:443/", "-k", "-i", host="shop.example.com")
+    lab.wait_for("the new snapshot",
+                 lambda: "later" in edge.curl("https://shop.example.com:443/", "-k", "-i", host="shop.example.com"))
     assert f"{ring}, confined by seccomp" in edge.gwctl("status").stdout
 
 

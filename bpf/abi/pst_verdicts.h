@@ -38,7 +38,7 @@
 	X(DROP_BACKEND_GONE, DROP, "the flow's backend has been taken away")                             \
 	X(DROP_NO_EXIT, DROP, "the next hop to the backend is not known")                                \
 	X(DROP_NO_FLOW, DROP, "a TCP segment of no known flow, and no SYN")                              \
-	X(DROP_NO_PORT, DROP, "no source port is free towards the backend")                              \
+	X(DROP_NO_PORT, DROP, "no source port is free towards the backend, or the table has no room")  \
 	X(DROP_SOURCE_LIMIT, DROP, "the source has too many flows on trial")                             \
 	X(DROP_RACE, DROP, "the flow's entry was given away while the packet was rewritten")             \
 	X(DROP_NO_LINK, DROP, "the interface is not registered, so the way back is not known")
