@@ -33,7 +33,7 @@ public:
     // Only when data() is empty. 0: there is data; kEnded; or an errno. Views into data() from before are void.
     ring::Task<int> fill(ring::Time deadline);
     // Presents bytes that have arrived meanwhile, if there are, without waiting. Only when data() is empty; views from before stay until
-    // the next fill(), so that several buffers can leave in one send.
+    // the next fill(), so that several buffers (or TLS records) can leave in one send.
     bool gather();
     // Sends all. 0 or an errno. The parts' memory must stay until the end; the array is used up.
     ring::Task<int> send(std::span<iovec> parts, ring::Time deadline);
@@ -48,17 +48,18 @@ public:
     [[nodiscard]] tls::Session* tls() const { return session_.get(); }
 
 private:
-    ring::Task<int> shake(std::string_view first, ring::Time deadline);
+    ring::Task<int> shake(ring::Time deadline);
     ring::Task<int> flush(ring::Time deadline);
-    void take_plaintext();
-    bool encrypt(std::span<const iovec> parts);
+    ring::Task<int> tell_failure();
+    bool decrypt();
+    bool take_more();
 
     ring::Socket socket_;
     ring::Buffer buffer_;
     std::vector<ring::Buffer> held_;  // before buffer_, since the last fill
     std::string_view view_;
     std::unique_ptr<tls::Session> session_;
-    std::vector<std::uint8_t> plaintext_;
+    bool sending_ = false;            // what the session has to send is on its way
 };
 
 }  // namespace penstock::proxy

@@ -5,7 +5,7 @@
 #include <strings.h>
 
 #include "userspace/tls/openssl.hpp"
-#include "userspace/tls/session.hpp"
+#include "userspace/tls/handshake.hpp"
 
 namespace penstock::tls {
 
@@ -43,7 +43,8 @@ Status configure(SSL_CTX* context, const BackendOptions& options) {
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF);
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
-    SSL_CTX_sess_set_new_cb(context, Session::on_session);
+    SSL_CTX_sess_set_new_cb(context, Handshake::on_session);
+    SSL_CTX_set_keylog_callback(context, Handshake::on_secret);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
     PST_TRY(set_suites(context, options.suites, options.object));
     PST_TRY_ASSIGN(const Trust trust, options.ca_pem.empty() ? Trust::of_system(options.object) : Trust::of_bundle(options.ca_pem, options.object));

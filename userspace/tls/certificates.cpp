@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "userspace/base/assert.hpp"
+#include "userspace/tls/handshake.hpp"
 #include "userspace/tls/openssl.hpp"
 
 namespace penstock::tls {
@@ -70,6 +71,7 @@ Result<ContextPtr> make_context(const std::string& object) {
     // Stateless resumption by tickets only; a server-side cache would be one more lock.
     SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
     SSL_CTX_set_num_tickets(context.get(), 1);
+    SSL_CTX_set_keylog_callback(context.get(), Handshake::on_secret);
     return context;
 }
 

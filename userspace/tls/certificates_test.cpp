@@ -20,8 +20,7 @@ Fault serve(Client& client, const CertificateSet& set) {
         return refused;
     }
     Session session(set.choose(hello));
-    std::vector<std::uint8_t> plain;
-    session.feed(bytes, plain);
+    pass(session, bytes);
     client.receive(session.output());
     session.output().clear();
     run_handshake(client, session);

@@ -1,25 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // One TLS connection, of a server or to a backend, as a transformer of bytes: ciphertext in, plaintext out, and the other way. It does no
-// I/O: what is to be sent collects in output(). OpenSSL reads straight from the caller's bytes and writes straight into the output buffer.
-// After the handshake the record layer could move to the kernel (kTLS): established() is where that begins.
+// I/O: what is to be sent collects in output().
+// OpenSSL makes the handshake. Then its keys are taken over and its object is freed: an idle connection holds two cipher contexts.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "userspace/tls/backend.hpp"
-#include "userspace/tls/fault.hpp"
-#include "userspace/tls/peer.hpp"
-
-struct ssl_st;
-struct ssl_ctx_st;
-struct bio_st;
-struct bio_method_st;
+#include "userspace/tls/handshake.hpp"
+#include "userspace/tls/records.hpp"
 
 namespace penstock::tls {
 
@@ -34,48 +29,52 @@ class Session {
 public:
     // Of a server; the context is CertificateSet::choose's, and the set must outlive the handshake.
     explicit Session(ssl_ctx_st* context);
-    // To a backend: its hello is in output() after a first feed({}).
+    // To a backend: its hello is in output() after a first next().
     Session(std::shared_ptr<const BackendContext> backend, const Endpoint& to);
     Session(const Session&) = delete;
     ~Session();
 
-    // Handshakes and decrypts: takes all of `ciphertext` and appends what it yields to `plaintext`.
-    SessionState feed(std::span<const std::uint8_t> ciphertext, std::vector<std::uint8_t>& plaintext);
-    // Encrypts into output(). Only when established. False: failed.
-    bool write(std::span<const std::uint8_t> plaintext);
+    // More ciphertext. Only when next() gave nothing. It is decrypted in place: the memory must stay until release().
+    void feed(std::span<std::uint8_t> ciphertext);
+    // Goes on with the handshake, or gives the next piece of plaintext; empty: all is used up, see state().
+    std::span<const std::uint8_t> next();
+    // What next() gave so far is void.
+    void release();
+
+    // Encrypts into output(); the parts are used up. Only when established. False: failed.
+    bool write(std::span<iovec> parts);
+    bool write(std::span<const std::uint8_t> bytes);
     // Says close_notify into output(), once.
     void close();
 
-    [[nodiscard]] std::vector<std::uint8_t>& output() { return output_; }  // take or clear it after sending
+    [[nodiscard]] Bytes& output() { return output_; }  // take or clear it after sending
     [[nodiscard]] SessionState state() const { return state_; }
-    [[nodiscard]] Fault fault() const { return fault_; }                   // why it failed
-    [[nodiscard]] const std::string& detail() const { return detail_; }    // "wrong version number"
-    // The client's certificate, once established; null: none was sent.
-    [[nodiscard]] const PeerCertificate* peer() const { return peer_.get(); }
-    [[nodiscard]] std::string_view alpn() const;                           // "" if none
-    [[nodiscard]] bool resumed() const;
+    [[nodiscard]] Fault fault() const { return fault_; }                 // why it failed
+    [[nodiscard]] const std::string& detail() const { return detail_; }  // "wrong version number"
 
-    // For BackendContext: OpenSSL has a session that can be resumed.
-    static int on_session(ssl_st* ssl, ssl_session_st* session);
+    // ---- once established ---------------------------------------------------------------------------------------------------
+    [[nodiscard]] const Facts& facts() const { return facts_; }
+    [[nodiscard]] const PeerCertificate* peer() const { return facts_.peer.get(); }
+    [[nodiscard]] std::string_view alpn() const { return facts_.alpn; }
+    [[nodiscard]] bool resumed() const { return facts_.resumed; }
+    // OpenSSL's object is gone, or there for a ticket only.
+    [[nodiscard]] bool own_records() const { return records_.has_value(); }
 
 private:
-    static int read_bio(bio_st* bio, char* out, int size);
-    static int write_bio(bio_st* bio, const char* in, int size);
-    static long control_bio(bio_st* bio, int command, long number, void* pointer);
-    static bio_method_st* method();
-    void attach();
-    void fail();
-    void note_peer();
+    void shake();
+    std::span<const std::uint8_t> next_of_openssl();
+    std::span<const std::uint8_t> next_record();
+    void fail(Fault fault, std::string detail);
 
-    ssl_st* ssl_ = nullptr;
-    std::shared_ptr<const BackendContext> backend_;  // null: a server's
-    Endpoint endpoint_;
-    std::span<const std::uint8_t> input_;
-    std::vector<std::uint8_t> output_;
+    Bytes output_;
+    std::unique_ptr<Handshake> handshake_;
+    std::optional<Records> records_;
+    std::span<std::uint8_t> input_;  // of the handshake, and of OpenSSL's record layer
+    std::vector<Bytes> plaintext_;   // of OpenSSL's record layer, since the last release
+    Facts facts_;
+    std::string detail_;
     SessionState state_ = SessionState::handshake;
     Fault fault_ = Fault::none;
-    std::string detail_;
-    std::unique_ptr<const PeerCertificate> peer_;
     bool close_said_ = false;
 };
 

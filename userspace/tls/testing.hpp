@@ -118,7 +118,11 @@ public:
         return bytes;
     }
     void receive(std::span<const std::uint8_t> bytes) { BIO_write(in_, bytes.data(), static_cast<int>(bytes.size())); }
-    void write(std::string_view text) { SSL_write(ssl_, text.data(), static_cast<int>(text.size())); }
+    void write(std::string_view text) {
+        for (int count = 1; count > 0 && !text.empty(); text.remove_prefix(static_cast<std::size_t>(std::max(count, 0)))) {
+            count = SSL_write(ssl_, text.data(), static_cast<int>(text.size()));
+        }
+    }
     std::string read() {
         std::string text(100'000, '\0');
         const int count = SSL_read(ssl_, text.data(), static_cast<int>(text.size()));
@@ -184,17 +188,31 @@ inline std::string first_hello(const char* name) {
     return {bytes.begin(), bytes.end()};
 }
 
+// Gives these bytes to the session, `cut` at a time, and takes its plaintext.
+inline std::string pass(Session& session, std::vector<std::uint8_t> bytes, std::size_t cut = 100'000) {
+    std::string plaintext;
+    const auto take = [&](std::span<std::uint8_t> part) {
+        session.feed(part);
+        for (auto piece = session.next(); !piece.empty(); piece = session.next()) {
+            plaintext.append(piece.begin(), piece.end());
+        }
+        session.release();
+    };
+    take({});
+    for (std::size_t at = 0; at < bytes.size(); at += cut) {
+        take(std::span(bytes).subspan(at, std::min(cut, bytes.size() - at)));
+    }
+    return plaintext;
+}
+
+inline bool say(Session& session, std::string_view text) { return session.write({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}); }
+
 // Passes bytes both ways, `cut` at a time, until nobody has any. True: both sides are through.
 inline bool run_handshake(OpenSslEnd& end, Session& session, std::size_t cut = 100'000) {
-    std::vector<std::uint8_t> plain;
     bool done = false;
     for (int round = 0; round < 10; ++round) {
         done = end.handshake();
-        const auto bytes = end.sent();
-        session.feed({}, plain);
-        for (std::size_t at = 0; at < bytes.size(); at += cut) {
-            session.feed(std::span(bytes).subspan(at, std::min(cut, bytes.size() - at)), plain);
-        }
+        pass(session, end.sent(), cut);
         end.receive(session.output());
         session.output().clear();
     }
@@ -206,8 +224,7 @@ inline SSL_SESSION* session_of(Client& client, Session& server) {
     if (!run_handshake(client, server)) {
         return nullptr;
     }
-    const std::uint8_t byte = 'x';
-    server.write({&byte, 1});
+    say(server, "x");
     client.receive(server.output());
     server.output().clear();
     return client.read() == "x" ? SSL_get1_session(client.ssl()) : nullptr;
@@ -226,6 +243,72 @@ inline std::shared_ptr<const CertificateSet> set_of(const std::vector<std::pair<
     }
     auto set = CertificateSet::build(inputs, options);
     return set.ok() ? *set : nullptr;
+}
+
+// ---- every cipher ---------------------------------------------------------------------------------------------------------------
+struct Row {
+    std::uint16_t version;
+    const char* cipher;
+    bool ours;  // we have a record layer for it
+};
+inline constexpr Row kRows[] = {{kTls13, "TLS_AES_128_GCM_SHA256", true},
+                                {kTls13, "TLS_AES_256_GCM_SHA384", true},
+                                {kTls13, "TLS_CHACHA20_POLY1305_SHA256", true},
+                                {kTls13, "TLS_AES_128_CCM_SHA256", false},
+                                {kTls12, "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", true},
+                                {kTls12, "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", true},
+                                {kTls12, "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256", true},
+                                {kTls12, "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256", false}};
+
+// A session of ours and OpenSSL at the other end.
+struct Talk {
+    std::shared_ptr<const CertificateSet> set;
+    std::unique_ptr<Session> session;
+    std::unique_ptr<OpenSslEnd> peer;
+};
+
+inline const Pair& test_ca() {
+    static const Pair ca = issue({.name = "ca", .ca = true});
+    return ca;
+}
+
+// After the handshake. `server`: we are the server, else OpenSSL is. No session: the handshake failed.
+inline Talk begin(const Row& row, bool server, std::size_t cut = 100'000) {
+    static const Pair leaf = issue({.name = "one", .names = "DNS:one", .issuer = &test_ca()});
+    Talk talk;
+    talk.set = set_of({{leaf, {"one"}}}, {.alpn = {"http/1.1"}, .suites = {.ciphers = {row.cipher}}});
+    if (server) {
+        talk.session = std::make_unique<Session>(talk.set->choose({}));
+        talk.peer = std::make_unique<Client>("one", row.version, [&](SSL_CTX* context) {
+            SSL_CTX_set_ciphersuites(context, row.version == kTls13 ? row.cipher : "TLS_AES_128_GCM_SHA256");
+        });
+    } else {
+        const SuiteOptions suites{.version_min = row.version, .version_max = row.version, .ciphers = {row.cipher}};
+        const auto context = BackendContext::build({.server_name = "one", .dns_names = {"one"}, .ca_pem = test_ca().chain, .alpn = {"http/1.1"}, .suites = suites});
+        talk.session = std::make_unique<Session>(*context, *Endpoint::parse("10.0.0.1:443"));
+        talk.peer = std::make_unique<Server>(*talk.set);
+    }
+    if (!run_handshake(*talk.peer, *talk.session, cut)) {
+        talk.session.reset();
+    }
+    return talk;
+}
+
+// All that the end has to read.
+inline std::string drain(OpenSslEnd& end) {
+    std::string all;
+    for (std::string part = end.read(); !part.empty(); part = end.read()) {
+        all += part;
+    }
+    return all;
+}
+
+inline std::string pattern(std::size_t size) {
+    std::string text(size, 0);
+    for (std::size_t i = 0; i < size; ++i) {
+        text[i] = static_cast<char>('a' + (i * 7 + i / 251) % 26);
+    }
+    return text;
 }
 
 }  // namespace penstock::tls::testing
