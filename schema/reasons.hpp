@@ -45,7 +45,8 @@ namespace penstock {
     X(h2_protocol, 0, "the client broke a rule of HTTP/2")                                   \
     X(h2_flood, 0, "the client sent more frames of a kind over HTTP/2 than it can have reason to") \
     X(backend_tls, 502, "the backend's TLS handshake failed, or its certificate is not the one to expect") \
-    X(cors_origin, 403, "a preflight from an origin that the route's CORS filter does not allow")
+    X(cors_origin, 403, "a preflight from an origin that the route's CORS filter does not allow") \
+    X(backend_full, 503, "every endpoint has as many connections as it may")
 
 enum class Reason : std::uint8_t {
 #define PST_X(name, status, text) name,

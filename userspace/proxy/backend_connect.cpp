@@ -10,7 +10,7 @@ Choice choose_backend(Context& context, const Rule& rule) {
     if (rule.cycle.empty()) {
         return {nullptr, Reason::unresolved_backend};
     }
-    const WeightedBackend& chosen = rule.backends[rule.cycle[context.tickets.next_of_rule(rule.spec->id) % rule.cycle.size()]];
+    const WeightedBackend& chosen = rule.backends[rule.cycle[context.shared.next_of_rule(rule.spec->id) % rule.cycle.size()]];
     if (chosen.set == nullptr) {
         return {nullptr, Reason::unresolved_backend};
     }
@@ -34,6 +34,7 @@ ring::Task<BackendConnection> dial(Context& context, BackendPlace place, SetStat
     ring::Opened opened = co_await context.loop.connect(place.endpoint, by);
     if (!opened) {
         count(stats.connect_failures, opened.error != ECANCELED ? 1 : 0);
+        result.error = opened.error;
         result.fault = fault_of(context, opened.error, deadline);
         co_return result;
     }
@@ -44,6 +45,7 @@ ring::Task<BackendConnection> dial(Context& context, BackendPlace place, SetStat
         const int shaken = co_await result.stream.connect_tls(place.tls, place.endpoint, by);
         if (shaken != 0 || (http2 && result.stream.tls()->alpn() != "h2")) {
             count(stats.connect_failures, shaken != ECANCELED ? 1 : 0);
+            result.error = shaken == 0 ? EPROTO : shaken;
             result.fault = shaken == 0 || shaken == EPROTO ? Reason::backend_tls : fault_of(context, shaken, deadline);
             result.stream.close();
         }
@@ -79,36 +81,67 @@ ring::Task<BackendConnection> connect_http2(Context& context, BackendPlace place
     co_return made;
 }
 
+ring::Task<BackendConnection> connect_http1(Context& context, BackendPlace place, SetStats& stats, bool fresh, ring::Time deadline) {
+    BackendConnection result;
+    result.stream = fresh ? Stream() : context.pool.take(place);
+    if (!result.stream.socket().open()) {
+        co_return co_await dial(context, std::move(place), stats, false, deadline);
+    }
+    result.place = std::move(place);
+    result.reused = true;
+    count(context.stats.backend_reused_total);
+    count(stats.reused);
+    co_return result;
+}
+
+// What tells of the endpoint, or the way to it; other errors are our own.
+bool is_theirs(int error) {
+    switch (error) {
+        case ECONNREFUSED:
+        case ECONNRESET:
+        case EPIPE:
+        case ETIMEDOUT:
+        case EHOSTUNREACH:
+        case ENETUNREACH:
+        case EPROTO: return true;
+        default: return false;
+    }
+}
+
 }  // namespace
 
-ring::Task<BackendConnection> connect_backend(Context& context, std::shared_ptr<const BackendSet> set, bool fresh, ring::Time deadline) {
+ring::Task<BackendConnection> connect_backend(Context& context, std::shared_ptr<const BackendSet> set, Wish& wish, ring::Time deadline) {
     constexpr std::size_t kAttempts = 3;
     BackendConnection result;
-    const std::size_t count_of = set->ready.size();
     SetStats& stats = context.set(set->id);
-    const std::size_t first = count_of == 0 ? 0 : context.tickets.next_of_set(set->id);
-    for (std::size_t attempt = 0; attempt < std::min(kAttempts, count_of); ++attempt) {
-        const BackendPlace place{set->ready[(first + attempt) % count_of].address, set->tls};
-        if (set->protocol == fb::BackendProtocol::Http2) {
-            result = co_await connect_http2(context, place, stats, fresh, deadline);
-        } else {
-            result.stream = fresh ? Stream() : context.pool.take(place);
-            if (result.stream.socket().open()) {
-                result.place = place;
-                result.reused = true;
-                result.fault.reset();
-                count(context.stats.backend_reused_total);
-                count(stats.reused);
-                co_return result;
-            }
-            result = co_await dial(context, place, stats, false, deadline);
-        }
-        if (result.open() || context.loop.now() >= deadline) {
+    const auto before = static_cast<std::ptrdiff_t>(wish.failed.size());
+    for (std::size_t attempt = 0; attempt < kAttempts; ++attempt) {
+        const BackendEndpoint* endpoint = choose_endpoint(context, *set, wish);
+        if (endpoint == nullptr) {
+            result.fault = result.fault.value_or(set->ready.empty() ? Reason::no_backend : Reason::backend_full);
             break;
         }
-    }
-    if (!result.open() && !result.fault) {
-        result.fault = Reason::backend_connect;
+        if (std::find(wish.failed.begin() + before, wish.failed.end(), endpoint->address) != wish.failed.end()) {
+            break;
+        }
+        Claim claim(context, *set, *endpoint);
+        const BackendPlace place{endpoint->address, set->tls};
+        if (set->protocol == fb::BackendProtocol::Http2) {
+            result = co_await connect_http2(context, place, stats, wish.fresh, deadline);
+        } else {
+            result = co_await connect_http1(context, place, stats, wish.fresh, deadline);
+        }
+        if (result.open()) {
+            result.claim = std::move(claim);
+            break;
+        }
+        if (is_theirs(result.error)) {
+            claim.failed();
+        }
+        wish.failed.push_back(endpoint->address);
+        if (context.loop.now() >= deadline || result.error == ECANCELED) {
+            break;
+        }
     }
     co_return result;
 }

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "userspace/proxy/context.hpp"
+#include "userspace/proxy/endpoint_choice.hpp"
 
 namespace penstock::proxy {
 
@@ -20,12 +21,14 @@ struct BackendConnection {
     Stream stream;                   // of its own, or
     std::shared_ptr<H2Upstream> h2;  // shared
     BackendPlace place;
+    Claim claim;                     // on the endpoint; where it was asked in vain, its health knows
     bool reused = false;
     std::optional<Reason> fault;     // if there is neither
+    int error = 0;                   // an errno, where there is one behind the fault
     [[nodiscard]] bool open() { return h2 != nullptr || stream.socket().open(); }
 };
 
-// Tries at most three endpoints in turn. `fresh`: no kept connection (its predecessor was closed under us).
-ring::Task<BackendConnection> connect_backend(Context& context, std::shared_ptr<const BackendSet> set, bool fresh, ring::Time deadline);
+// Tries at most three endpoints, each once, and adds those that refuse to wish.failed. The caller keeps `set` as long as the connection.
+ring::Task<BackendConnection> connect_backend(Context& context, std::shared_ptr<const BackendSet> set, Wish& wish, ring::Time deadline);
 
 }  // namespace penstock::proxy

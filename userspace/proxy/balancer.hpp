@@ -1,26 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who gets the next request: weights by a precomputed cycle, endpoints in turn. Threads share one page of tickets and nothing else, so
+// Which backend of a rule gets the next request: weights by a precomputed cycle. Threads take their tickets into it from the shared page, so
 // weights are exact over each period of the cycle whoever serves.
 #pragma once
 
-#include <array>
-#include <atomic>
+#include <algorithm>
 #include <cstdint>
 #include <numeric>
 #include <span>
 #include <vector>
 
 namespace penstock::proxy {
-
-// Tickets by id (of a rule or a backend set), modulo: two that share one still take turns evenly, only not independently.
-struct Tickets {
-    static constexpr std::size_t kSize = 16384;
-    std::array<std::atomic<std::uint32_t>, kSize> rules = {};
-    std::array<std::atomic<std::uint32_t>, kSize> sets = {};
-
-    std::uint32_t next_of_rule(std::uint32_t id) { return rules[id % kSize].fetch_add(1, std::memory_order_relaxed); }
-    std::uint32_t next_of_set(std::uint32_t id) { return sets[id % kSize].fetch_add(1, std::memory_order_relaxed); }
-};
 
 inline constexpr std::uint32_t kCycleMax = 500;
 

@@ -2,8 +2,10 @@
 #include "userspace/proxy/balancer.hpp"
 
 #include <map>
+#include <memory>
 
 #include "tools/test/catch.hpp"
+#include "userspace/proxy/shared_page.hpp"
 
 using namespace penstock::proxy;
 
@@ -41,7 +43,7 @@ TEST_CASE("balancer: weights that would make a long cycle are scaled, and none o
 }
 
 TEST_CASE("balancer: tickets of different rules do not disturb each other") {
-    auto tickets = std::make_unique<Tickets>();
+    auto tickets = std::make_unique<SharedPage>();
     CHECK(tickets->next_of_rule(1) == 0);
     CHECK(tickets->next_of_rule(2) == 0);
     CHECK(tickets->next_of_rule(1) == 1);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the connections of one worker thread share: its loop, the tables it serves now, its pool, its counters. One thread only, but
-// for the tickets, which all threads share.
+// for the shared page.
 #pragma once
 
 #include <sys/random.h>
@@ -10,10 +10,10 @@
 #include <string>
 
 #include "schema/stats_page.hpp"
-#include "userspace/proxy/balancer.hpp"
 #include "userspace/proxy/h2_pool.hpp"
 #include "userspace/proxy/pool.hpp"
 #include "userspace/proxy/retry_budget.hpp"
+#include "userspace/proxy/shared_page.hpp"
 #include "userspace/proxy/tables.hpp"
 
 namespace penstock::proxy {
@@ -28,24 +28,27 @@ protected:
 };
 
 struct Context {
-    Context(ring::Loop& on, SlotStats& counters, Tickets& shared) : loop(on), stats(counters), tickets(shared), pool(on) {
+    Context(ring::Loop& on, SlotStats& counters, SharedPage& page) : loop(on), stats(counters), shared(page), pool(on) {
         // Not a secret: only different from thread to thread and from start to start.
         static_cast<void>(::getrandom(&request_id_seed, sizeof request_id_seed, 0));
+        random_state = request_id_seed;
     }
 
     ring::Loop& loop;
     SlotStats& stats;
-    Tickets& tickets;
+    SharedPage& shared;
     Pool pool;
     H2Pool h2_pool;
     std::unordered_map<std::uint32_t, RetryBudget> retry_budgets;  // by id of a backend set
     std::shared_ptr<const Tables> tables;  // never null once the first snapshot was taken
+    std::unordered_map<std::uint32_t, std::uint32_t> busy;         // connections in use, by id of an endpoint whose set limits them
     bool draining = false;                 // answers end with Connection: close
     ring::List<Drainable> drainable;
     std::uint64_t connections = 0;         // of clients, open now
     std::size_t udp_flows_max = 32768;     // of one port; each has a socket
     std::uint64_t request_id_seed = 0;
     std::uint32_t request_ids = 0;
+    std::uint64_t random_state = 0;
 
     // The next tables; connections to backends that are not in them are let go.
     void take(std::shared_ptr<const Tables> next) {
@@ -62,6 +65,13 @@ struct Context {
         stats.connections_open.store(connections, std::memory_order_relaxed);
     }
     void count_status(int status) { count(stats.status_class[static_cast<std::size_t>(status / 100) % stats.status_class.size()]); }
+    // Splitmix64: to choose by, nothing to keep secret.
+    std::uint64_t next_random() {
+        std::uint64_t x = random_state += 0x9e3779b97f4a7c15ULL;
+        x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9ULL;
+        x = (x ^ x >> 27) * 0x94d049bb133111ebULL;
+        return x ^ x >> 31;
+    }
     // Replaces `out` by an id that no other request has: 16 hexadecimal digits of this thread, 8 that count.
     void next_request_id(std::string& out) {
         static constexpr char kDigits[] = "0123456789abcdef";

@@ -212,9 +212,9 @@ ring::Task<> Exchange::forward(const http::RequestHead& head) {
     if (route_.rule->spec->retry != nullptr) {
         context_.retry_budgets[set->id].earn(tables_->limits.retry_budget_percent);
     }
-    bool fresh = false;
+    wish_ = wish_of(*set, client_.facts().address, &head.headers);
     for (;;) {
-        const Attempt done = co_await attempt(request, set, fresh);
+        const Attempt done = co_await attempt(request, set);
         if (done == Attempt::over) {
             co_return;
         }
@@ -222,8 +222,12 @@ ring::Task<> Exchange::forward(const http::RequestHead& head) {
         body_.rewind();
         request_broken_ = false;
         ++tries_;
-        fresh = fresh || done == Attempt::again;
+        wish_.fresh = wish_.fresh || done == Attempt::again;
         if (done == Attempt::retry) {
+            if (claim_.endpoint() != nullptr) {
+                wish_.failed.push_back(claim_.endpoint()->address);
+                claim_ = Claim();
+            }
             const ring::Duration pause = backoff();
             ++retries_;
             if (pause.count() > 0) {
@@ -265,15 +269,17 @@ BackendSide& Exchange::side_of(BackendConnection connection) {
     return h1_.emplace(context_, std::move(connection), http_limits(tables_->limits));
 }
 
-ring::Task<Exchange::Attempt> Exchange::attempt(const Outgoing& request, const std::shared_ptr<const BackendSet>& set, bool fresh) {
+ring::Task<Exchange::Attempt> Exchange::attempt(const Outgoing& request, const std::shared_ptr<const BackendSet>& set) {
     backend_deadline_ = std::min(deadline_, context_.in_ms(route_.rule->spec->backend_request_ms));
     record_.attempt(*set, context_.loop.now());
-    BackendConnection connection = co_await connect_backend(context_, set, fresh, backend_deadline_);
+    BackendConnection connection = co_await connect_backend(context_, set, wish_, backend_deadline_);
+    claim_ = std::move(connection.claim);
     if (!connection.open()) {
         co_return co_await answer_fault(*connection.fault, false);
     }
     record_.reach(connection.place.endpoint, connection.reused, context_.loop.now());
-    const bool may_try_again = connection.reused && idempotent(facts_.method);
+    const bool reused = connection.reused;
+    const bool may_try_again = reused && idempotent(facts_.method);
     backend_ = &side_of(std::move(connection));
     if (!co_await send_request(request)) {
         // A fresh one may have said why before it closed.
@@ -286,6 +292,9 @@ ring::Task<Exchange::Attempt> Exchange::attempt(const Outgoing& request, const s
         co_await stop_pump();
         const bool unprocessed = backend_->unprocessed();
         backend_->close();
+        if (!request_fault_ && scope_.cancelled() == 0 && !unprocessed && !(reused && *fault == Reason::backend_closed)) {
+            claim_.failed();
+        }
         co_return co_await answer_fault(*fault, may_try_again || unprocessed);
     }
     if (context_.loop.now() >= deadline_) {  // it came too late, if only just
@@ -295,6 +304,7 @@ ring::Task<Exchange::Attempt> Exchange::attempt(const Outgoing& request, const s
     }
     const int status = backend_->head().status;
     record_.answered(status, context_.loop.now());
+    status >= 500 ? claim_.failed() : claim_.succeeded();
     if (status == 101) {
         co_await switch_protocols();
         co_return Attempt::over;

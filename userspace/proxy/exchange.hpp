@@ -54,7 +54,7 @@ private:
     ring::Task<> answer_preflight(const http::RequestHead& head);
     ring::Task<> answer(const Answer& answer, ring::Time deadline);
     ring::Task<> forward(const http::RequestHead& head);
-    ring::Task<Attempt> attempt(const Outgoing& request, const std::shared_ptr<const BackendSet>& set, bool fresh);
+    ring::Task<Attempt> attempt(const Outgoing& request, const std::shared_ptr<const BackendSet>& set);
     ring::Task<Attempt> answer_fault(Reason fault, bool may_try_again);
     BackendSide& side_of(BackendConnection connection);
     [[nodiscard]] bool may_retry(int status);
@@ -95,6 +95,8 @@ private:
     ring::Time deadline_ = ring::kNever;          // of the whole request
     ring::Time backend_deadline_ = ring::kNever;  // of one attempt
 
+    Wish wish_;
+    Claim claim_;                                 // of the attempt that runs, or ran last; the route's host owns its set
     Replay body_;
     std::optional<H1Backend> h1_;
     std::optional<H2Backend> h2_;

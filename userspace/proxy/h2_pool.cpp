@@ -17,6 +17,11 @@ std::shared_ptr<H2Upstream> H2Pool::find(const BackendPlace& place) {
     return with_room == open.end() ? nullptr : *with_room;
 }
 
+std::size_t H2Pool::size(const BackendPlace& place) const {
+    const auto found = places_.find(place);
+    return found == places_.end() ? 0 : found->second.open.size();
+}
+
 std::shared_ptr<H2Upstream> H2Pool::add(Context& context, const BackendPlace& place, Stream stream) {
     auto upstream = std::make_shared<H2Upstream>(context, std::move(stream));
     places_[place].open.push_back(upstream);

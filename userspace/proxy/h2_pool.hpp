@@ -23,6 +23,7 @@ public:
 
     // One with room, or null.
     std::shared_ptr<H2Upstream> find(const BackendPlace& place);
+    [[nodiscard]] std::size_t size(const BackendPlace& place) const;
     // Runs it until it ends, and has it until then.
     std::shared_ptr<H2Upstream> add(Context& context, const BackendPlace& place, Stream stream);
 

@@ -168,10 +168,15 @@ private:
         if (choice.refusal) {
             co_return co_await refuse(*choice.refusal);
         }
-        BackendConnection connection = co_await connect_backend(context_, choice.backend->set, true, ring::kNever);
+        const std::shared_ptr<const BackendSet>& set = choice.backend->set;
+        const auto peer = stream_.socket().peer();
+        Wish wish = wish_of(*set, peer ? peer->address.text() : "");
+        wish.fresh = true;
+        BackendConnection connection = co_await connect_backend(context_, set, wish, ring::kNever);
         if (!connection.open()) {
             co_return co_await refuse(*connection.fault);
         }
+        connection.claim.succeeded();
         Stream backend = std::move(connection.stream);
         const int sent = co_await backend.send(first, context_.in_ms(tables_->limits.body_stall_ms));  // nothing if it is empty
         if (sent != 0) {

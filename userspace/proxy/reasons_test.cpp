@@ -127,6 +127,18 @@ Scene failed_exchange(Reason reason, std::optional<Backend>& backend) {
     }
 }
 
+Scene full_backend(std::optional<Backend>& backend) {
+    backend.emplace([](Peer& peer) { peer.rest(); });
+    Snapshot snapshot = http_snapshot({});
+    snapshot.backends("web", {backend->at()}, fb::BackendProtocol::Http1, [](fb::BackendSetT& set) { set.connections_max = 1; });
+    return {std::move(snapshot), [&backend](Edge& edge) {
+                Peer first = edge.client();
+                first.send(kGet);
+                CHECK(Edge::eventually([&] { return backend->connections() == 1; }));
+                answered(Reason::backend_full, kGet)(edge);
+            }};
+}
+
 // A client's hello that the listener's policy, or nobody, can serve.
 std::function<void(Edge&)> hello_of(const std::function<void(SSL*)>& change) {
     return [change](Edge& edge) { CHECK_FALSE(TlsClient(edge.at(), "a.example", 0, change).connected); };
@@ -277,6 +289,7 @@ TEST_CASE("reasons: each is produced, counted once, and told where that is possi
                 scene = Scene{std::move(snapshot), answered(reason, kGet)};
                 break;
             }
+            case Reason::backend_full: scene = full_backend(backend); break;
             case Reason::misdirected:
             case Reason::h2_protocol:
             case Reason::h2_flood:

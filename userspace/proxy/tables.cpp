@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "schema/part_name.hpp"
+#include "userspace/base/maglev.hpp"
 #include "userspace/proxy/balancer.hpp"
 #include "userspace/proxy/part_bytes.hpp"
 #include "userspace/proxy/tls_parts.hpp"
@@ -23,6 +24,14 @@ Result<Endpoint> endpoint_of(const fb::Address& address, std::uint16_t port) {
     return endpoint;
 }
 
+std::vector<std::uint32_t> maglev_of(const std::vector<BackendEndpoint>& endpoints) {
+    std::vector<MaglevMember> members;
+    for (const BackendEndpoint& endpoint : endpoints) {
+        members.push_back({endpoint.address.text()});
+    }
+    return maglev_table(members);
+}
+
 Result<std::shared_ptr<const BackendSet>> make_backends(std::span<const std::uint8_t> bytes, const PartSource& parts) {
     PST_TRY_ASSIGN(const fb::BackendSet* part, verified<fb::BackendSet>(bytes));
     auto set = std::make_shared<BackendSet>();
@@ -34,6 +43,15 @@ Result<std::shared_ptr<const BackendSet>> make_backends(std::span<const std::uin
         if (endpoint->state() == fb::EndpointState::Ready) {
             set->ready.push_back({address, endpoint->id()});
         }
+    }
+    if (part->health() != nullptr) {
+        part->health()->UnPackTo(&set->health);
+    }
+    set->connections_max = part->connections_max();
+    set->balance = part->balance();
+    set->hash_header = part->hash_header() != nullptr ? part->hash_header()->str() : "";
+    if (set->balance == fb::Balance::Consistent) {
+        set->maglev = maglev_of(set->ready);
     }
     if (part->tls() != nullptr) {
         PST_TRY_ASSIGN(set->tls, make_backend_tls(*part->tls(), set->protocol == fb::BackendProtocol::Http2, set->name, parts));

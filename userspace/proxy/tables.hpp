@@ -42,6 +42,11 @@ struct BackendSet {
     fb::BackendProtocol protocol = fb::BackendProtocol::Http1;
     std::vector<BackendEndpoint> ready;  // those that take something new
     std::shared_ptr<const tls::BackendContext> tls;  // null: in the clear
+    fb::Balance balance = fb::Balance::RoundRobin;
+    std::string hash_header;             // Consistent: empty: the client's address
+    std::vector<std::uint32_t> maglev;   // Consistent: indices into ready
+    fb::PassiveHealthT health;
+    std::uint32_t connections_max = 0;   // per endpoint and thread; 0: none
     std::string name;                    // "Service ns/name:port"
 };
 

@@ -101,7 +101,8 @@ public:
         parts[fb::part_path(kind, key) + "/" + digest] = std::move(bytes);
     }
     void host(const std::string& key, const std::vector<RuleSpec>& specs) { part(fb::PartKind::Host, key, host_routes(specs)); }
-    void backends(const std::string& key, const std::vector<Endpoint>& ready, fb::BackendProtocol protocol = fb::BackendProtocol::Http1) {
+    void backends(const std::string& key, const std::vector<Endpoint>& ready, fb::BackendProtocol protocol = fb::BackendProtocol::Http1,
+                  const std::function<void(fb::BackendSetT&)>& change = {}) {
         fb::BackendSetT set;
         set.object = object("Service", key);
         set.port = 80;
@@ -110,7 +111,11 @@ public:
             auto one = std::make_unique<fb::BackendEndpointT>();
             one->address = address(endpoint.address);
             one->port = endpoint.port;
+            one->id = endpoint.port;  // of its own, on loopback
             set.endpoints.push_back(std::move(one));
+        }
+        if (change) {
+            change(set);
         }
         part(fb::PartKind::Backends, key, set);
     }
@@ -530,6 +535,7 @@ public:
         return eventually([&] { return reasons(reason) == times; });
     }
     [[nodiscard]] const SlotStats& stats() const { return *stats_; }
+    [[nodiscard]] SharedPage& shared() { return *shared_; }
     // Runs on the edge's thread, and waits for it.
     void on_thread(const std::function<void(Context&)>& what) {
         std::promise<void> done;
@@ -563,7 +569,7 @@ private:
             throw std::runtime_error(loop.error().report());
         }
         loop_ = std::move(*loop);
-        context_ = std::make_unique<Context>(*loop_, *stats_, *tickets_);
+        context_ = std::make_unique<Context>(*loop_, *stats_, *shared_);
         context_->tables = tables_;
         if (tables_->ports.at("edge").mode == fb::PortMode::Udp) {
             auto port = loop_->bind(std::move(listener_));
@@ -595,7 +601,7 @@ private:
     Endpoint at_;
     std::shared_ptr<const Tables> tables_;
     std::unique_ptr<SlotStats> stats_ = std::make_unique<SlotStats>();
-    std::unique_ptr<Tickets> tickets_ = std::make_unique<Tickets>();
+    std::unique_ptr<SharedPage> shared_ = std::make_unique<SharedPage>();
     std::unique_ptr<ring::Loop> loop_;
     std::unique_ptr<Context> context_;
     std::size_t left_over_ = 0;

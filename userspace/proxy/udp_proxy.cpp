@@ -23,6 +23,8 @@ struct FlowHash {
 };
 
 struct Flow {
+    std::shared_ptr<const BackendSet> set;  // the claim's
+    Claim claim;
     ring::Socket backend;
     ring::Time last_used;
 };
@@ -88,16 +90,19 @@ private:
         if (choice.refusal) {
             return refuse(*choice.refusal);
         }
-        const auto& ready = choice.backend->set->ready;
-        const Endpoint backend = ready[context_.tickets.next_of_set(choice.backend->set->id) % ready.size()].address;
-        ring::Opened opened = context_.loop.connect_datagram(backend);
+        const std::shared_ptr<const BackendSet>& set = choice.backend->set;
+        const BackendEndpoint* endpoint = choose_endpoint(context_, *set, wish_of(*set, key.client.address.text()));
+        if (endpoint == nullptr) {
+            return refuse(Reason::backend_full);
+        }
+        ring::Opened opened = context_.loop.connect_datagram(endpoint->address);
         if (!opened) {
             return refuse(Reason::backend_connect);
         }
         listener_ = (*listener)->id;
         count(context_.stats.connections_total);
         count(context_.listener(listener_).connections);
-        const auto flow = flows_.emplace(key, Flow{std::move(opened.socket), context_.loop.now()}).first;
+        const auto flow = flows_.emplace(key, Flow{set, Claim(context_, *set, *endpoint), std::move(opened.socket), context_.loop.now()}).first;
         context_.loop.spawn(replies(key), scope_);
         return flow;
     }

@@ -8,8 +8,8 @@
 
 namespace penstock::worker {
 
-Result<std::unique_ptr<Thread>> Thread::start(const ring::Options& options, SlotStats& stats, proxy::Tickets& tickets) {
-    std::unique_ptr<Thread> thread(new Thread(stats, tickets));
+Result<std::unique_ptr<Thread>> Thread::start(const ring::Options& options, SlotStats& stats, proxy::SharedPage& shared) {
+    std::unique_ptr<Thread> thread(new Thread(stats, shared));
     std::promise<Status> ready;
     auto waiting = ready.get_future();
     thread->thread_ = std::thread([&thread_ref = *thread, options, &ready] { thread_ref.run(options, [&ready](Status status) { ready.set_value(std::move(status)); }); });
@@ -25,7 +25,7 @@ void Thread::run(const ring::Options& options, std::function<void(Status)> ready
         return;
     }
     loop_ = std::move(*loop);
-    context_ = std::make_unique<proxy::Context>(*loop_, stats_, tickets_);
+    context_ = std::make_unique<proxy::Context>(*loop_, stats_, shared_);
     ready(success());
     loop_->run();
     // All of it dies on the thread that the ring belongs to.

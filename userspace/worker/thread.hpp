@@ -20,8 +20,8 @@ using SlotSockets = std::map<std::string, Fd>;
 
 class Thread {
 public:
-    // Starts the thread and waits until its loop stands. `stats` and `tickets` outlive it.
-    static Result<std::unique_ptr<Thread>> start(const ring::Options& options, SlotStats& stats, proxy::Tickets& tickets);
+    // Starts the thread and waits until its loop stands. `stats` and `shared` outlive it.
+    static Result<std::unique_ptr<Thread>> start(const ring::Options& options, SlotStats& stats, proxy::SharedPage& shared);
     Thread(const Thread&) = delete;
     ~Thread();  // stops and joins
 
@@ -47,7 +47,7 @@ private:
         std::unique_ptr<ring::Scope> scope;  // of a UDP port's tasks
     };
 
-    Thread(SlotStats& stats, proxy::Tickets& tickets) : stats_(stats), tickets_(tickets) {}
+    Thread(SlotStats& stats, proxy::SharedPage& shared) : stats_(stats), shared_(shared) {}
     void run(const ring::Options& options, std::function<void(Status)> ready);
     void take(std::shared_ptr<const proxy::Tables> tables, SlotSockets fresh, bool accept);
     void begin(const std::shared_ptr<Served>& served);
@@ -56,7 +56,7 @@ private:
     ring::Task<> serve_one(std::string name, ring::Socket client);
 
     SlotStats& stats_;
-    proxy::Tickets& tickets_;
+    proxy::SharedPage& shared_;
     std::unique_ptr<ring::Loop> loop_;
     std::unique_ptr<proxy::Context> context_;             // this thread's
     std::map<std::string, std::shared_ptr<Served>> served_;  // this thread's

@@ -51,7 +51,7 @@ private:
     Config config_;
     Fd channel_;
     std::unique_ptr<ring::Loop> loop_;
-    std::unique_ptr<proxy::Tickets> tickets_ = std::make_unique<proxy::Tickets>();
+    std::unique_ptr<proxy::SharedPage> shared_ = std::make_unique<proxy::SharedPage>();
     StatsPage* stats_ = nullptr;  // mapped; of our own where the keeper gave none
     std::vector<std::unique_ptr<Thread>> threads_;
 
