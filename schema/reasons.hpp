@@ -46,7 +46,10 @@ namespace penstock {
     X(h2_flood, 0, "the client sent more frames of a kind over HTTP/2 than it can have reason to") \
     X(backend_tls, 502, "the backend's TLS handshake failed, or its certificate is not the one to expect") \
     X(cors_origin, 403, "a preflight from an origin that the route's CORS filter does not allow") \
-    X(backend_full, 503, "every endpoint has as many connections as it may")
+    X(backend_full, 503, "every endpoint has as many connections as it may") \
+    X(proxy_header, 0, "the connection does not begin with the PROXY protocol header that its port requires") \
+    X(source_limit, 0, "the client has too many connections") \
+    X(body_too_slow, 408, "the request body came too slowly")
 
 enum class Reason : std::uint8_t {
 #define PST_X(name, status, text) name,

@@ -28,7 +28,7 @@ std::optional<std::uint16_t> parse_port(std::string_view text) {
 
 std::optional<IpAddress> IpAddress::parse(std::string_view text) {
     char buffer[INET6_ADDRSTRLEN + 1] = {};
-    if (text.size() >= sizeof buffer) {
+    if (text.empty() || text.size() >= sizeof buffer || text.find('\0') != std::string_view::npos) {
         return std::nullopt;
     }
     std::memcpy(buffer, text.data(), text.size());

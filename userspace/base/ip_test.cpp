@@ -31,6 +31,8 @@ TEST_CASE("ip: texts that are no addresses are refused") {
         INFO(text);
         CHECK_FALSE(IpAddress::parse(text).has_value());
     }
+    CHECK_FALSE(IpAddress::parse({}).has_value());
+    CHECK_FALSE(IpAddress::parse(std::string_view("1.2.3.4\0x", 9)).has_value());
 }
 
 TEST_CASE("ip: an endpoint survives the way to a sockaddr and back") {

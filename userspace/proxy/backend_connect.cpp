@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "userspace/proxy/proxy_protocol.hpp"
+
 namespace penstock::proxy {
 
 Choice choose_backend(Context& context, const Rule& rule) {
@@ -26,8 +28,8 @@ Reason fault_of(const Context& context, int error, ring::Time deadline) {
     return error == ETIMEDOUT && context.loop.now() >= deadline ? Reason::backend_timeout : Reason::backend_connect;
 }
 
-// A new connection, with TLS where the set wants it.
-ring::Task<BackendConnection> dial(Context& context, BackendPlace place, SetStats& stats, bool http2, ring::Time deadline) {
+// A new connection: `first`, in the clear, then TLS where the set wants it.
+ring::Task<BackendConnection> dial(Context& context, BackendPlace place, SetStats& stats, std::string first, bool http2, ring::Time deadline) {
     BackendConnection result;
     result.place = place;
     const ring::Time by = std::min(deadline, context.in_ms(context.tables->limits.backend_connect_ms));
@@ -41,6 +43,12 @@ ring::Task<BackendConnection> dial(Context& context, BackendPlace place, SetStat
     count(context.stats.backend_connections_total);
     count(stats.connections);
     result.stream = Stream(std::move(opened.socket));
+    result.error = co_await result.stream.send(first, by);  // nothing if it is empty
+    if (result.error != 0) {
+        result.fault = fault_of(context, result.error, deadline);
+        result.stream.close();
+        co_return result;
+    }
     if (place.tls != nullptr) {
         const int shaken = co_await result.stream.connect_tls(place.tls, place.endpoint, by);
         if (shaken != 0 || (http2 && result.stream.tls()->alpn() != "h2")) {
@@ -53,7 +61,7 @@ ring::Task<BackendConnection> dial(Context& context, BackendPlace place, SetStat
     co_return result;
 }
 
-ring::Task<BackendConnection> connect_http2(Context& context, BackendPlace place, SetStats& stats, bool fresh, ring::Time deadline) {
+ring::Task<BackendConnection> connect_http2(Context& context, BackendPlace place, SetStats& stats, std::string first, bool fresh, ring::Time deadline) {
     BackendConnection result;
     result.place = place;
     for (bool waited = false;; waited = true) {
@@ -73,7 +81,7 @@ ring::Task<BackendConnection> connect_http2(Context& context, BackendPlace place
             co_return result;
         }
     }
-    BackendConnection made = co_await dial(context, place, stats, true, deadline);
+    BackendConnection made = co_await dial(context, place, stats, std::move(first), true, deadline);
     if (made.open()) {
         made.h2 = context.h2_pool.add(context, place, std::move(made.stream));
     }
@@ -81,11 +89,11 @@ ring::Task<BackendConnection> connect_http2(Context& context, BackendPlace place
     co_return made;
 }
 
-ring::Task<BackendConnection> connect_http1(Context& context, BackendPlace place, SetStats& stats, bool fresh, ring::Time deadline) {
+ring::Task<BackendConnection> connect_http1(Context& context, BackendPlace place, SetStats& stats, std::string first, bool fresh, ring::Time deadline) {
     BackendConnection result;
-    result.stream = fresh ? Stream() : context.pool.take(place);
+    result.stream = fresh || place.client ? Stream() : context.pool.take(place);
     if (!result.stream.socket().open()) {
-        co_return co_await dial(context, std::move(place), stats, false, deadline);
+        co_return co_await dial(context, std::move(place), stats, std::move(first), false, deadline);
     }
     result.place = std::move(place);
     result.reused = true;
@@ -125,11 +133,16 @@ ring::Task<BackendConnection> connect_backend(Context& context, std::shared_ptr<
             break;
         }
         Claim claim(context, *set, *endpoint);
-        const BackendPlace place{endpoint->address, set->tls};
+        BackendPlace place{endpoint->address, set->tls};
+        std::string first;
+        if (set->proxy_protocol != fb::ProxyProtocol::None) {
+            first = proxy_header(set->proxy_protocol, wish.source, wish.destination);
+            place.client = wish.source.value_or(Endpoint());
+        }
         if (set->protocol == fb::BackendProtocol::Http2) {
-            result = co_await connect_http2(context, place, stats, wish.fresh, deadline);
+            result = co_await connect_http2(context, std::move(place), stats, std::move(first), wish.fresh, deadline);
         } else {
-            result = co_await connect_http1(context, place, stats, wish.fresh, deadline);
+            result = co_await connect_http1(context, std::move(place), stats, std::move(first), wish.fresh, deadline);
         }
         if (result.open()) {
             result.claim = std::move(claim);

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
+#include "userspace/base/ip.hpp"
 #include "userspace/http/message.hpp"
 #include "userspace/proxy/body.hpp"
 
@@ -19,6 +21,8 @@ struct ClientFacts {
     std::uint16_t port = 0;       // of the listener
     std::string socket = {};      // name of the listening port, under which the tables have it
     std::string tls_listener = {};  // name of the listener that the SNI chose; empty for plain HTTP
+    std::optional<Endpoint> source = {};       // the client, by its connection or the PROXY protocol
+    std::optional<Endpoint> destination = {};  // what it connected to; only where a backend is told
 };
 
 class ClientSide : public BodySink {

@@ -14,6 +14,7 @@
 #include "userspace/proxy/pool.hpp"
 #include "userspace/proxy/retry_budget.hpp"
 #include "userspace/proxy/shared_page.hpp"
+#include "userspace/proxy/sources.hpp"
 #include "userspace/proxy/tables.hpp"
 
 namespace penstock::proxy {
@@ -45,6 +46,7 @@ struct Context {
     bool draining = false;                 // answers end with Connection: close
     ring::List<Drainable> drainable;
     std::uint64_t connections = 0;         // of clients, open now
+    Sources sources;
     std::size_t udp_flows_max = 32768;     // of one port; each has a socket
     std::uint64_t request_id_seed = 0;
     std::uint32_t request_ids = 0;
@@ -53,7 +55,7 @@ struct Context {
     // The next tables; connections to backends that are not in them are let go.
     void take(std::shared_ptr<const Tables> next) {
         tables = std::move(next);
-        const auto wanted = [this](const BackendPlace& place) { return tables->places.contains(place); };
+        const auto wanted = [this](const BackendPlace& place) { return tables->places.contains({place.endpoint, place.tls}); };
         pool.keep_only(wanted);
         h2_pool.keep_only(wanted);
     }

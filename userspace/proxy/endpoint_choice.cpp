@@ -14,6 +14,9 @@ namespace {
 
 constexpr std::uint32_t kSlotRounds = 64;
 
+// One connection serves many at a time; else each request, or client, has its own.
+bool shares_connections(const BackendSet& set) { return set.protocol == fb::BackendProtocol::Http2 && set.proxy_protocol == fb::ProxyProtocol::None; }
+
 // Who may be asked, from the best to the last resort.
 enum class Whom : std::uint8_t { well, untried, any };
 
@@ -93,7 +96,7 @@ private:
     }
 
     bool full(const BackendEndpoint& endpoint) {
-        if (set_.protocol != fb::BackendProtocol::Http2) {
+        if (!shares_connections(set_)) {
             const auto busy = context_.busy.find(endpoint.id);
             return busy != context_.busy.end() && busy->second >= set_.connections_max;
         }
@@ -132,7 +135,7 @@ const BackendEndpoint* choose_endpoint(Context& context, const BackendSet& set, 
 // ---- claims ---------------------------------------------------------------------------------------------------------------
 // Only what somebody looks at is counted.
 namespace {
-bool counts_busy(const BackendSet& set) { return set.connections_max != 0 && set.protocol != fb::BackendProtocol::Http2; }
+bool counts_busy(const BackendSet& set) { return set.connections_max != 0 && !shares_connections(set); }
 }  // namespace
 
 Claim::Claim(Context& context, const BackendSet& set, const BackendEndpoint& endpoint) : context_(&context), set_(&set), endpoint_(&endpoint) {

@@ -21,6 +21,7 @@ struct Wish {
     std::uint32_t slot = 0;        // of the set's Maglev table
     bool fresh = false;            // no kept connection: its predecessor was closed under us
     std::vector<Endpoint> failed;  // who had it before
+    std::optional<Endpoint> source, destination;  // of the client's connection, for backends that are told
 };
 // `client`: its address. `headers`: of the request, where there are any. A request without the header that is hashed goes by its client.
 Wish wish_of(const BackendSet& set, std::string_view client, const http::Headers* headers = nullptr);

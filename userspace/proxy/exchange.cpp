@@ -24,7 +24,6 @@ http::Limits http_limits(const fb::LimitsT& limits) {
     http::Limits result;
     result.head_bytes_max = limits.header_bytes_max;
     result.headers_max = limits.headers_max;
-    result.body_bytes_max = limits.body_bytes_max;
     return result;
 }
 
@@ -61,7 +60,7 @@ void Exchange::tell() {
     proxy::tell(context_, record_);
 }
 
-ring::Time Exchange::stall_deadline() const { return std::min(deadline_, context_.in_ms(tables_->limits.body_stall_ms)); }
+ring::Time Exchange::stall_deadline() const { return std::min(deadline_, context_.in_ms(limits().body_stall_ms)); }
 
 // ---- where it goes ------------------------------------------------------------------------------------------------------
 void Exchange::note(const http::RequestHead& head) {
@@ -79,10 +78,6 @@ void Exchange::note(const http::RequestHead& head) {
 
 // What is wrong with a request that was parsed. Leaves the normalised path in path_.
 std::optional<Reason> Exchange::fault_of(const http::RequestHead& head, std::string_view& detail) {
-    const std::uint64_t body_max = tables_->limits.body_bytes_max;
-    if (body_max != 0 && head.framing == http::Framing::length && head.content_length > body_max) {
-        return Reason::body_too_large;
-    }
     // In HTTP/1.0 the field means nothing.
     if (head.minor == 1 && !head.expect_continue && head.headers.has("expect")) {
         return Reason::expectation_failed;
@@ -129,6 +124,7 @@ ring::Task<> Exchange::run(const http::RequestHead& head) {
     }
     const fb::RuleT& rule = *route_.rule->spec;
     treatment_.rule = rule.filters.get();
+    treatment_.trusted_hops = route_.listener->trusted_hops;
     treatment_.matched_prefix = route_.match->path_match == fb::PathMatch::Prefix ? std::string_view(route_.match->path) : std::string_view();
     if (route_.rule->cors != nullptr) {
         cors_ = {.cors = route_.rule->cors.get(), .origin = std::string(route_.rule->cors->allowed_origin(head))};
@@ -168,7 +164,7 @@ ring::Task<> Exchange::refuse(Reason reason, std::string_view detail) {
         cors_.cors->edit_response(said.head.headers, cors_.origin, cors_.exposed);
     }
     // Not stall_deadline(): the request's own time may be what is up.
-    co_await answer(said, context_.in_ms(tables_->limits.body_stall_ms));
+    co_await answer(said, context_.in_ms(limits().body_stall_ms));
 }
 
 ring::Task<> Exchange::redirect(const http::RequestHead& head, const fb::RedirectT& to) {
@@ -191,6 +187,11 @@ ring::Task<> Exchange::answer_preflight(const http::RequestHead& head) {
 
 // ---- attempts -------------------------------------------------------------------------------------------------------------
 ring::Task<> Exchange::forward(const http::RequestHead& head) {
+    const std::uint64_t body_max = limits().body_bytes_max;
+    if (body_max != 0 && head.framing == http::Framing::length && head.content_length > body_max) {
+        co_return co_await refuse(Reason::body_too_large);
+    }
+    body_.limit(body_max);
     const Choice choice = choose_backend(context_, *route_.rule);
     if (choice.refusal) {
         co_return co_await refuse(*choice.refusal);
@@ -206,13 +207,15 @@ ring::Task<> Exchange::forward(const http::RequestHead& head) {
         co_return co_await refuse(reason_of(body_.reject()), http::sentence_of(body_.reject()));
     }
     if (facts_.has_body && (idempotent(facts_.method) || route_.rule->spec->retry != nullptr)) {
-        body_.keep(tables_->limits.retry_body_bytes_max);
+        body_.keep(limits().retry_body_bytes_max);
         request.own();
     }
     if (route_.rule->spec->retry != nullptr) {
-        context_.retry_budgets[set->id].earn(tables_->limits.retry_budget_percent);
+        context_.retry_budgets[set->id].earn(limits().retry_budget_percent);
     }
-    wish_ = wish_of(*set, client_.facts().address, &head.headers);
+    wish_ = wish_of(*set, request.forwarded.client, &head.headers);
+    wish_.source = client_.facts().source;
+    wish_.destination = client_.facts().destination;
     for (;;) {
         const Attempt done = co_await attempt(request, set);
         if (done == Attempt::over) {
@@ -259,14 +262,14 @@ bool Exchange::may_retry(int status) {
     if (now + std::chrono::milliseconds(policy->backoff_ms) >= deadline_) {
         return false;
     }
-    return context_.retry_budgets[set_->id].spend(tables_->limits.retry_budget_min, now);
+    return context_.retry_budgets[set_->id].spend(limits().retry_budget_min, now);
 }
 
 BackendSide& Exchange::side_of(BackendConnection connection) {
     if (connection.h2 != nullptr) {
         return h2_.emplace(context_.loop, std::move(connection.h2), connection.place.tls != nullptr);
     }
-    return h1_.emplace(context_, std::move(connection), http_limits(tables_->limits));
+    return h1_.emplace(context_, std::move(connection), http_limits(limits()));
 }
 
 ring::Task<Exchange::Attempt> Exchange::attempt(const Outgoing& request, const std::shared_ptr<const BackendSet>& set) {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "userspace/proxy/body_pace.hpp"
 #include "userspace/proxy/client_side.hpp"
 #include "userspace/proxy/context.hpp"
 #include "userspace/proxy/event.hpp"
@@ -18,6 +19,7 @@
 
 namespace penstock::proxy {
 
+// But for the body's, which is the request's listener's business.
 http::Limits http_limits(const fb::LimitsT& limits);
 
 // What is kept from the head, whose views die when more of the client's body is read.
@@ -79,6 +81,7 @@ private:
     void moved_out(std::uint64_t bytes);
 
     [[nodiscard]] ring::Time stall_deadline() const;
+    [[nodiscard]] const fb::LimitsT& limits() const { return route_.listener != nullptr ? route_.listener->limits : tables_->limits; }
     [[nodiscard]] ListenerStats& listener_stats() { return context_.listener(route_.listener->id); }
 
     Context& context_;
@@ -104,6 +107,7 @@ private:
     const BackendSet* set_ = nullptr;
     std::uint32_t tries_ = 0;                     // attempts before this one
     std::uint32_t retries_ = 0;                   // by the rule's policy
+    BodyPace pace_;
     ring::Time request_moved_ = {};               // when bytes of the body last went on
     bool request_broken_ = false;                 // the rest of the client's body cannot be told from a next request
     std::optional<Reason> request_fault_;

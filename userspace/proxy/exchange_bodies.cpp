@@ -17,6 +17,9 @@ ring::Task<bool> Exchange::send_request(const Outgoing& request) {
         backend_->end(body_.trailers());
     }
     request_moved_ = context_.loop.now();
+    if (!route_.rule->spec->grpc) {  // a client that streams may have little to say
+        pace_.start(std::chrono::milliseconds(limits().body_stall_ms));
+    }
     const int sent = co_await backend_->flush(std::min(backend_deadline_, stall_deadline()));
     if (!whole && sent == 0) {
         pump_scope_.emplace(scope_);
@@ -45,18 +48,26 @@ ring::Task<> Exchange::pump_pieces() {
         }
         whole = body_.complete();
         if (moved == 0 && !whole) {
-            const int waited = co_await body_.wait(stall_deadline());
+            const ring::Time since = context_.loop.now();
+            const ring::Time stalled = stall_deadline();
+            const int waited = co_await body_.wait(std::min(stalled, pace_.deadline(since)));
+            const ring::Time now = context_.loop.now();
+            pace_.waited(now - since);
+            if (waited == ETIMEDOUT && now < stalled && !pace_.holds()) {
+                continue;  // it was answered meanwhile
+            }
             if (waited != 0) {
                 request_broken_ = true;
                 // Cancelled: the answer was there first.
                 if (waited != ECANCELED) {
-                    request_fault_ = waited == ETIMEDOUT ? Reason::idle_timeout : Reason::client_closed;
+                    request_fault_ = waited != ETIMEDOUT ? Reason::client_closed : now < stalled ? Reason::body_too_slow : Reason::idle_timeout;
                 }
                 co_return;
             }
             continue;
         }
         request_moved_ = context_.loop.now();
+        pace_.moved(moved);
         moved_in(moved);
         if (whole) {
             backend_->end(body_.trailers());
@@ -84,7 +95,7 @@ ring::Task<> Exchange::stop_pump() {
 // ---- the response's head ------------------------------------------------------------------------------------------------------
 // More bytes of the backend. A body that is still on its way puts the answer off.
 ring::Task<std::optional<Reason>> Exchange::wait_for_response() {
-    const auto stall = std::chrono::milliseconds(tables_->limits.body_stall_ms);
+    const auto stall = std::chrono::milliseconds(limits().body_stall_ms);
     for (;;) {
         const int waited = co_await backend_->body().wait(std::min(backend_deadline_, std::max(request_moved_, context_.loop.now()) + stall));
         if (waited == 0) {
@@ -149,7 +160,7 @@ ring::Task<> Exchange::switch_protocols() {
         client_.abort();
         co_return;
     }
-    const TunnelBytes bytes = co_await tunnel(context_, {client_.body(), client_}, {backend_->body(), *backend_}, scope_, tables_->limits);
+    const TunnelBytes bytes = co_await tunnel(context_, {client_.body(), client_}, {backend_->body(), *backend_}, scope_, limits());
     if (bytes.broken) {
         client_.abort();
     }
@@ -184,6 +195,7 @@ void Exchange::count_broken(int error) {
 ring::Task<bool> Exchange::relay() {
     http::ResponseHead& head = backend_->head();
     BodySource& body = backend_->body();
+    pace_.stop();
     prepare_response(head, treatment_);
     told_status(head.status);
     client_.start(head, context_.draining || request_broken_);

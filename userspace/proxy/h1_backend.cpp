@@ -46,7 +46,7 @@ void H1Backend::start_tunnel() {
 }
 
 void H1Backend::finish(bool whole) {
-    if (whole && parser_.head().keep_alive && source_.complete() && stream_.data().empty()) {
+    if (whole && !place_.client && parser_.head().keep_alive && source_.complete() && stream_.data().empty()) {
         context_.pool.give(place_, std::move(stream_), std::chrono::milliseconds(context_.tables->limits.backend_idle_ms),
                            context_.tables->limits.pool_idle_per_backend_max);
     } else {

@@ -3,11 +3,11 @@
 
 namespace penstock::proxy {
 
-void H1Client::begin(const http::RequestHead& head, std::size_t head_bytes, const http::Limits& limits) {
+void H1Client::begin(const http::RequestHead& head, std::size_t head_bytes, const http::Limits& limits, bool last) {
     head_bytes_ = head_bytes;
     source_.start(head.framing, head.content_length, limits);
     minor_ = head.minor;
-    wants_more_ = head.keep_alive;
+    wants_more_ = head.keep_alive && !last;
     keeps_ = false;
 }
 

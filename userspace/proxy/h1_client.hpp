@@ -11,8 +11,8 @@ class H1Client final : public ClientSide {
 public:
     H1Client(Stream& stream, const ClientFacts& facts) : stream_(stream), facts_(facts), source_(stream), sink_(stream) {}
 
-    // Begins with the next request, whose head was taken from the stream.
-    void begin(const http::RequestHead& head, std::size_t head_bytes, const http::Limits& limits);
+    // Begins with the next request, whose head was taken from the stream. `last`: after it the connection is closed.
+    void begin(const http::RequestHead& head, std::size_t head_bytes, const http::Limits& limits, bool last);
     // Whether the connection can serve another request, after the response.
     [[nodiscard]] bool reusable() const { return keeps_ && source_.complete(); }
 

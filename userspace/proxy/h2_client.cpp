@@ -11,7 +11,7 @@ namespace penstock::proxy {
 H2Client::H2Client(Context& context, H2Link& link, http::H2Stream& stream, http::H2Request request, const ClientFacts& facts, ring::Scope& scope)
     : context_(context), link_(link), stream_(&stream), request_(std::move(request)), facts_(facts), scope_(scope), source_(context.loop), sink_(context.loop) {
     stream.listen(this);
-    source_.bytes.attach(link, stream, context.tables->limits.body_bytes_max);
+    source_.bytes.attach(link, stream, 0);
     sink_.attach(link, stream);
     for (const auto& field : request_.head.headers) {
         head_bytes_ += field.name.size() + field.value.size();

@@ -19,7 +19,7 @@ http::H2Settings settings_of(const fb::LimitsT& limits) {
 class H2Connection final : private http::H2SessionEvents, private Drainable {
 public:
     H2Connection(Context& context, HttpClient client)
-        : context_(context), limits_(context.tables->limits), facts_(std::move(client.facts)), settings_(settings_of(limits_)), scope_(context.loop),
+        : context_(context), limits_(client.limits), facts_(std::move(client.facts)), settings_(settings_of(limits_)), scope_(context.loop),
           link_(context, std::move(client.stream), http::H2Role::server, settings_, *this,
                 {.idle_ms = limits_.idle_ms, .head_ms = limits_.request_header_ms, .send_ms = limits_.body_stall_ms}) {}
 

@@ -91,9 +91,7 @@ void prepare_request(Outgoing& out, const http::RequestHead& head, std::string_v
     out.content_length = head.content_length;
     out.headers = head.headers;
     http::Headers& headers = out.headers;
-    out.forwarded_host = head.host;
-    const auto chain = headers.joined("x-forwarded-for", out.forwarded_for);
-    out.forwarded_for = chain ? std::string(*chain) + ", " + client.address : client.address;
+    out.forwarded = forwarded_of(headers, head.host, client, treatment.trusted_hops);
     out.upgrade = head.upgrade ? headers.find("upgrade").value_or("") : "";
     out.trailers = headers.has_token("te", "trailers");
 
@@ -102,10 +100,13 @@ void prepare_request(Outgoing& out, const http::RequestHead& head, std::string_v
     if (head.minor == 0) {
         headers.remove("expect");  // means nothing there, but would to the backend
     }
-    // Forwarded by strangers says what they like; ours is added to X-Forwarded-For only, the rest is replaced.
-    headers.set("X-Forwarded-For", out.forwarded_for);
-    headers.set("X-Forwarded-Proto", client.tls ? "https" : "http");
-    headers.set("X-Forwarded-Host", out.forwarded_host);
+    headers.set("X-Forwarded-For", out.forwarded.chain);
+    headers.set("X-Forwarded-Proto", out.forwarded.scheme);
+    headers.set("X-Forwarded-Host", out.forwarded.host);
+    headers.remove("forwarded");
+    if (!out.forwarded.elements.empty()) {
+        headers.add("Forwarded", out.forwarded.elements);
+    }
     if (headers.find("x-request-id") != request_id || headers.count("x-request-id") != 1) {
         out.request_id = request_id;
         headers.set("X-Request-Id", out.request_id);

@@ -11,6 +11,7 @@
 #include "userspace/http/message.hpp"
 #include "userspace/http/reject.hpp"
 #include "userspace/proxy/client_side.hpp"
+#include "userspace/proxy/forwarded.hpp"
 
 namespace penstock::proxy {
 
@@ -24,6 +25,7 @@ struct Treatment {
     const fb::FiltersT* backend = nullptr;
     std::string_view matched_prefix;  // of the match, for ReplacePrefixMatch; "/" or without trailing slash
     CorsReply* cors = nullptr;
+    std::uint32_t trusted_hops = 0;   // of the listener: see forwarded.hpp
 };
 
 // A request on its way to a backend. `headers` has neither Host nor what belongs to one connection; its views are of the client's
@@ -42,7 +44,8 @@ struct Outgoing {
     bool trailers = false;         // the client takes trailers (TE)
 
     // What headers refer to.
-    std::string forwarded_for, forwarded_host, request_id, owned;
+    Forwarded forwarded;
+    std::string request_id, owned;
 
     // Copies what the views refer to, for those who outlive the client's head.
     void own();

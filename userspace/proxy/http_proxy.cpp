@@ -15,7 +15,7 @@ constexpr std::string_view kPreface = "PRI ";
 
 class HttpConnection final : private Drainable {
 public:
-    HttpConnection(Context& context, HttpClient client) : context_(context), client_(std::move(client)), scope_(context.loop), first_deadline_(context.in_ms(context.tables->limits.request_header_ms)) {}
+    HttpConnection(Context& context, HttpClient client) : context_(context), client_(std::move(client)), scope_(context.loop), first_deadline_(context.in_ms(client_.limits.request_header_ms)) {}
 
     ring::Scope& scope() { return scope_; }
 
@@ -26,14 +26,15 @@ public:
             client_.stream.consume(client_.stream.data().size());
             co_return co_await serve_http2(context_, std::move(client_), std::move(first));
         }
-        const http::Limits limits = http_limits(context_.tables->limits);
+        const http::Limits limits = http_limits(client_.limits);
         http::RequestParser parser(limits);
         H1Client side(client_.stream, client_.facts);
         bool first = true;
+        std::uint32_t requests = 0;
         while (co_await read_head(parser, first)) {
             first = false;
             client_.stream.consume(parser.size() - before_);
-            side.begin(parser.head(), parser.size(), limits);
+            side.begin(parser.head(), parser.size(), limits, ++requests == client_.limits.requests_per_connection_max);
             Exchange exchange(context_, side, scope_);
             co_await exchange.run(parser.head());
             exchange.tell();
@@ -72,7 +73,7 @@ private:
     ring::Task<bool> read_head(http::RequestParser& parser, bool first) {
         head_ = std::exchange(early_, {});
         before_ = head_.size();
-        ring::Time deadline = first ? first_deadline_ : context_.in_ms(context_.tables->limits.idle_ms);
+        ring::Time deadline = first ? first_deadline_ : context_.in_ms(client_.limits.idle_ms);
         bool started = !head_.empty();
         for (;;) {
             if (client_.stream.data().empty()) {
@@ -91,7 +92,7 @@ private:
             }
             if (!started) {
                 started = true;
-                deadline = context_.in_ms(context_.tables->limits.request_header_ms);
+                deadline = context_.in_ms(client_.limits.request_header_ms);
             }
             const std::string_view fresh = client_.stream.data();
             before_ = head_.size();

@@ -15,6 +15,7 @@ namespace penstock::proxy {
 struct HttpClient {
     Stream stream;
     ClientFacts facts;
+    fb::LimitsT limits;  // of the connection; those of a request are its listener's
 };
 
 // Serves until the connection ends. `context` outlives it. HTTP/2 by ALPN, or by the client's knowledge: it sends the preface.

@@ -6,6 +6,7 @@
 #include "userspace/proxy/backend_connect.hpp"
 #include "userspace/proxy/h1_body.hpp"
 #include "userspace/proxy/http_proxy.hpp"
+#include "userspace/proxy/proxy_protocol.hpp"
 #include "userspace/proxy/tunnel.hpp"
 #include "userspace/tls/client_hello.hpp"
 
@@ -38,6 +39,10 @@ public:
             co_return;
         }
         port_ = &found->second;
+        const bool known = co_await identify();
+        if (!known) {
+            co_return;
+        }
         switch (port_->mode) {
             case fb::PortMode::Http: co_await serve_plain_http(); break;
             case fb::PortMode::Tls: co_await serve_tls(); break;
@@ -48,20 +53,74 @@ public:
     }
 
 private:
+    // Who the client is: what the proxy before us says, where there must be one, else who connected. False: it was refused.
+    ring::Task<bool> identify() {
+        source_ = stream_.socket().peer();
+        if (tables_->sends_proxy_headers) {
+            destination_ = stream_.socket().local();
+        }
+        if (port_->proxy_protocol != fb::ProxyProtocol::None) {
+            const bool told = co_await read_proxy_header();
+            if (!told) {
+                co_return false;
+            }
+        }
+        const std::uint32_t most = port_->limits.connections_per_source_max;
+        if (most != 0 && source_ && !place_.take(context_.sources, source_->address, most)) {
+            co_await refuse(Reason::source_limit);
+            co_return false;
+        }
+        co_return true;
+    }
+
+    ring::Task<bool> read_proxy_header() {
+        const ring::Time deadline = context_.in_ms(port_->limits.request_header_ms);
+        ProxyHeader header;
+        std::string seen;
+        for (ProxyProgress progress = ProxyProgress::more; progress == ProxyProgress::more;) {
+            ring::Received received = co_await stream_.socket().receive(deadline);
+            if (!received) {
+                co_await refuse(received.error == ETIMEDOUT ? Reason::header_timeout : Reason::client_closed);
+                co_return false;
+            }
+            const std::size_t before = seen.size();
+            seen += received.buffer.view();
+            progress = parse_proxy_header(seen, port_->proxy_protocol, header);
+            if (progress == ProxyProgress::done && header.size < seen.size()) {
+                received.buffer.remove_prefix(header.size - before);
+                stream_.socket().unread(std::move(received.buffer));
+            }
+            if (progress == ProxyProgress::rejected) {
+                co_await refuse(Reason::proxy_header);
+                co_return false;
+            }
+        }
+        if (header.source) {
+            source_ = header.source;
+            destination_ = header.destination;
+        }
+        co_return true;
+    }
+
+    [[nodiscard]] std::string client_address() const { return source_ ? source_->address.text() : ""; }
+
     ring::Task<> serve_plain_http() {
         const Listener* const* listener = port_->listeners.find("");
         count_connection(listener != nullptr ? (*listener)->id : 0, listener != nullptr);
-        co_await serve_http(context_, http_client({}));
+        co_await serve_http(context_, http_client(nullptr));
     }
 
-    HttpClient http_client(std::string tls_listener) {
+    // `listener`: by SNI; null for plain HTTP.
+    HttpClient http_client(const Listener* listener) {
         HttpClient client;
-        const auto peer = stream_.socket().peer();
-        client.facts.address = peer ? peer->address.text() : "";
+        client.facts.address = client_address();
         client.facts.port = port_->number;
-        client.facts.tls = !tls_listener.empty();
-        client.facts.tls_listener = std::move(tls_listener);
+        client.facts.tls = listener != nullptr;
+        client.facts.tls_listener = listener != nullptr ? listener->name : "";
         client.facts.socket = socket_;
+        client.facts.source = source_;
+        client.facts.destination = destination_;
+        client.limits = listener != nullptr ? listener->limits : port_->limits;
         client.stream = std::move(stream_);
         return client;
     }
@@ -75,7 +134,7 @@ private:
 
     // ---- TLS ----------------------------------------------------------------------------------------------------------
     ring::Task<bool> read_hello(tls::ClientHello& hello, std::string& first) {
-        const ring::Time deadline = context_.in_ms(tables_->limits.request_header_ms);
+        const ring::Time deadline = context_.in_ms(port_->limits.request_header_ms);
         for (;;) {
             const ring::Received received = co_await stream_.socket().receive(deadline);
             if (!received) {
@@ -126,7 +185,7 @@ private:
             count(context_.listener(listener.id).tls_failed);
             co_return co_await refuse_hello(fault);
         }
-        const int shaken = co_await stream_.handshake(listener.certificates->choose(hello), std::move(first), context_.in_ms(tables_->limits.request_header_ms));
+        const int shaken = co_await stream_.handshake(listener.certificates->choose(hello), std::move(first), context_.in_ms(listener.limits.request_header_ms));
         if (shaken != 0) {
             context_.count_reason(shaken == EPROTO ? reason_of(stream_.tls()->fault()) : Reason::tls_handshake);
             count(context_.listener(listener.id).tls_failed);
@@ -138,7 +197,7 @@ private:
         if (listener.mode == fb::ListenerMode::TlsTerminate) {
             co_await serve_raw(listener, hello.server_name, {});
         } else {
-            co_await serve_http(context_, http_client(listener.name));
+            co_await serve_http(context_, http_client(&listener));
         }
     }
 
@@ -169,22 +228,23 @@ private:
             co_return co_await refuse(*choice.refusal);
         }
         const std::shared_ptr<const BackendSet>& set = choice.backend->set;
-        const auto peer = stream_.socket().peer();
-        Wish wish = wish_of(*set, peer ? peer->address.text() : "");
+        Wish wish = wish_of(*set, client_address());
         wish.fresh = true;
+        wish.source = source_;
+        wish.destination = destination_;
         BackendConnection connection = co_await connect_backend(context_, set, wish, ring::kNever);
         if (!connection.open()) {
             co_return co_await refuse(*connection.fault);
         }
         connection.claim.succeeded();
         Stream backend = std::move(connection.stream);
-        const int sent = co_await backend.send(first, context_.in_ms(tables_->limits.body_stall_ms));  // nothing if it is empty
+        const int sent = co_await backend.send(first, context_.in_ms(listener.limits.body_stall_ms));  // nothing if it is empty
         if (sent != 0) {
             co_return co_await refuse(Reason::backend_closed);
         }
         RawSide client_side(stream_);
         RawSide backend_side(backend);
-        const TunnelBytes bytes = co_await tunnel(context_, {client_side.in, client_side.out}, {backend_side.in, backend_side.out}, scope_, tables_->limits);
+        const TunnelBytes bytes = co_await tunnel(context_, {client_side.in, client_side.out}, {backend_side.in, backend_side.out}, scope_, listener.limits);
         if (bytes.broken) {
             stream_.close();
         }
@@ -198,6 +258,8 @@ private:
     std::shared_ptr<const Tables> tables_;  // of the moment it was accepted
     ring::Scope scope_;
     const Port* port_ = nullptr;
+    std::optional<Endpoint> source_, destination_;  // of the client's connection; of one that a proxy before us has passed on
+    SourcePlace place_;
 };
 
 }  // namespace

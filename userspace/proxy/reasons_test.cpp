@@ -139,6 +139,22 @@ Scene full_backend(std::optional<Backend>& backend) {
             }};
 }
 
+// A byte just before every gap would be one.
+Scene slow_body(std::optional<Backend>& backend) {
+    backend.emplace([](Peer& peer) { peer.rest(); });
+    return {limited([](auto& limits) { limits.body_stall_ms = 300; }, {backend->at()}), [](Edge& edge) {
+                Peer client = edge.client();
+                client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n");
+                for (int i = 0; i < 12 && edge.reasons(Reason::body_too_slow) == 0; ++i) {
+                    std::this_thread::sleep_for(50ms);
+                    client.send("x");
+                }
+                const Message answer = client.message();
+                CHECK(answer.status() == 408);
+                CHECK(answer.field("X-Penstock-Reason") == "body_too_slow");
+            }};
+}
+
 // A client's hello that the listener's policy, or nobody, can serve.
 std::function<void(Edge&)> hello_of(const std::function<void(SSL*)>& change) {
     return [change](Edge& edge) { CHECK_FALSE(TlsClient(edge.at(), "a.example", 0, change).connected); };
@@ -208,7 +224,7 @@ Scene refused_connection(Reason reason) {
                         CHECK(client.ask("GET / HTTP/1.1\r\nHost: b.example\r\n\r\n").status() == 421);
                     }};
         default:
-            return {limited([](auto& limits) { limits.connections_max = 1; }), [](Edge& edge) {
+            return {limited([reason](auto& limits) { (reason == Reason::source_limit ? limits.connections_per_source_max : limits.connections_max) = 1; }), [](Edge& edge) {
                         Peer first = edge.client();
                         CHECK(first.ask(kGet).status() == 503);
                         Peer second = edge.client();
@@ -290,9 +306,22 @@ TEST_CASE("reasons: each is produced, counted once, and told where that is possi
                 break;
             }
             case Reason::backend_full: scene = full_backend(backend); break;
+            case Reason::body_too_slow: scene = slow_body(backend); break;
+            case Reason::proxy_header: {
+                Snapshot snapshot = http_snapshot({});
+                snapshot.root.listeners[0]->client_address = std::make_unique<fb::ClientAddressT>();
+                snapshot.root.listeners[0]->client_address->proxy_protocol = fb::ProxyProtocol::Any;
+                scene = Scene{std::move(snapshot), [](Edge& served) {
+                                  Peer client = served.client();
+                                  client.send(kGet);
+                                  CHECK(client.ended());
+                              }};
+                break;
+            }
             case Reason::misdirected:
             case Reason::h2_protocol:
             case Reason::h2_flood:
+            case Reason::source_limit:
             case Reason::connections_limit: scene = refused_connection(reason); break;
             case Reason::udp_flows_limit:
             case Reason::out_of_buffers: scene = refused_datagrams(reason, local_of(sink.get())); break;

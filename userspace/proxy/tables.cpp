@@ -48,6 +48,7 @@ Result<std::shared_ptr<const BackendSet>> make_backends(std::span<const std::uin
         part->health()->UnPackTo(&set->health);
     }
     set->connections_max = part->connections_max();
+    set->proxy_protocol = part->proxy_protocol();
     set->balance = part->balance();
     set->hash_header = part->hash_header() != nullptr ? part->hash_header()->str() : "";
     if (set->balance == fb::Balance::Consistent) {
@@ -162,6 +163,7 @@ private:
     void note_places() {
         for (const fb::PartRef* ref : *root_.parts()) {
             const auto set = ref->kind() == fb::PartKind::Backends ? part<BackendSet>(ref->kind(), ref->key()->string_view()) : nullptr;
+            tables_->sends_proxy_headers |= set != nullptr && set->proxy_protocol != fb::ProxyProtocol::None;
             for (std::size_t i = 0; set != nullptr && i < set->ready.size(); ++i) {
                 tables_->places.insert({set->ready[i].address, set->tls});
             }
@@ -227,6 +229,14 @@ private:
         listener->id = in.id();
         listener->mode = in.mode();
         listener->hostname = in.hostname() != nullptr ? in.hostname()->str() : "";
+        listener->limits = tables_->limits;
+        if (in.limits() != nullptr) {
+            in.limits()->UnPackTo(&listener->limits);
+        }
+        if (in.client_address() != nullptr) {
+            listener->proxy_protocol = in.client_address()->proxy_protocol();
+            listener->trusted_hops = in.client_address()->trusted_hops();
+        }
         if (in.certificates() != nullptr) {
             listener->certificates = part<tls::CertificateSet>(fb::PartKind::Certificates, in.certificates()->string_view());
         }
@@ -238,16 +248,29 @@ private:
         tables_->listeners.push_back(std::move(listener));
     }
 
+    // The header comes before anything that tells listeners apart: what one of them wants, all get.
+    static fb::ProxyProtocol either(fb::ProxyProtocol one, fb::ProxyProtocol other) {
+        if (one == fb::ProxyProtocol::None || one == other) {
+            return other;
+        }
+        return other == fb::ProxyProtocol::None ? one : fb::ProxyProtocol::Any;
+    }
+
     Status add_port(const fb::Port& in) {
         Port port;
         port.socket = in.socket()->str();
         port.mode = in.mode();
         port.number = in.port();
+        port.limits = tables_->limits;
         for (const std::uint32_t index : *in.listeners()) {
             if (index >= tables_->listeners.size()) {
                 return invalid_part("port " + port.socket + " names listener " + std::to_string(index) + ", which does not exist");
             }
             const Listener* listener = tables_->listeners[index].get();
+            if (index == *in.listeners()->begin()) {
+                port.limits = listener->limits;
+            }
+            port.proxy_protocol = either(port.proxy_protocol, listener->proxy_protocol);
             port.listeners.add(listener->hostname, listener);
         }
         tables_->ports.emplace(port.socket, std::move(port));

@@ -47,6 +47,7 @@ struct BackendSet {
     std::vector<std::uint32_t> maglev;   // Consistent: indices into ready
     fb::PassiveHealthT health;
     std::uint32_t connections_max = 0;   // per endpoint and thread; 0: none
+    fb::ProxyProtocol proxy_protocol = fb::ProxyProtocol::None;  // what is sent first
     std::string name;                    // "Service ns/name:port"
 };
 
@@ -73,6 +74,9 @@ struct Listener {
     std::uint32_t id = 0;
     fb::ListenerMode mode = fb::ListenerMode::Http;
     std::string hostname;
+    fb::ProxyProtocol proxy_protocol = fb::ProxyProtocol::None;
+    std::uint32_t trusted_hops = 0;
+    fb::LimitsT limits;                // its own, or the root's
     std::shared_ptr<const tls::CertificateSet> certificates;  // null where the mode needs none, or it failed
     match::HostIndex<std::shared_ptr<const Host>> hosts;
 };
@@ -82,6 +86,8 @@ struct Port {
     std::string socket;
     fb::PortMode mode = fb::PortMode::Http;
     std::uint16_t number = 0;
+    fb::ProxyProtocol proxy_protocol = fb::ProxyProtocol::None;  // what connections begin with, if a listener wants that
+    fb::LimitsT limits;     // of what comes before a listener is known: the first listener's
     match::HostIndex<const Listener*> listeners;  // by hostname; Tcp and Udp: one under ""
 };
 
@@ -92,6 +98,7 @@ struct Tables {
     std::unordered_map<std::string, Port> ports;  // by socket
 
     std::unordered_set<BackendPlace, BackendPlaceHash> places;  // of all ready endpoints: connections to others are let go
+    bool sends_proxy_headers = false;          // to some backend
     std::shared_ptr<tls::TicketKeys> tickets;  // one object over all tables
 
     // For the next build: what each part became. Keys "host/KEY" etc.
