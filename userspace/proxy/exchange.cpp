@@ -302,6 +302,7 @@ ring::Task<Exchange::Attempt> Exchange::attempt(const Outgoing& request, const s
     }
     if (context_.loop.now() >= deadline_) {  // it came too late, if only just
         co_await stop_pump();
+        claim_.failed();
         backend_->close();
         co_return co_await answer_fault(Reason::backend_timeout, false);
     }
