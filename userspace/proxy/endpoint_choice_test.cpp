@@ -172,12 +172,12 @@ TEST_CASE("choice: what is hashed stays together; who goes moves its own and nob
     CHECK(wish_of(stand.set, "10.0.0.2").slot != wish_of(stand.set, "10.0.0.1").slot);
 }
 
-TEST_CASE("choice: an endpoint that answers 5xx is left out, comes back, and is left out longer") {
+TEST_CASE("choice: an endpoint that answers 503 is left out, comes back, and is left out longer") {
     std::atomic<int> asked = 0;
     Backend sick([&](Peer& peer) {
         while (peer.message().whole) {
             ++asked;
-            peer.send(answer_of("sick", 500));
+            peer.send(answer_of("sick", 503));
         }
     });
     Backend fine(always(answer_of("fine")));
@@ -242,6 +242,31 @@ TEST_CASE("choice: refused connections and broken answers count, a client that g
         CHECK(edge.counted(Reason::client_closed));
         CHECK(failures(edge, patient.at()) == 0);
     }
+    SECTION("the client's time") {
+        Backend patient([](Peer& peer) { peer.rest(); });
+        RuleSpec rule;
+        rule.rule.request_ms = 100;
+        Edge edge(kind, served({patient.at()}, {}, {rule}));
+        CHECK(edge.client().ask("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc").status() == 504);
+        CHECK(failures(edge, patient.at()) == 0);
+        CHECK(edge.client().ask(kGet).status() == 504);
+        CHECK(failures(edge, patient.at()) == 1);
+    }
+    SECTION("the request's fault") {
+        std::atomic<int> status = 503;
+        Backend buggy([&](Peer& peer) {
+            while (peer.message().whole) {
+                peer.send(answer_of("x", status));
+            }
+        });
+        Edge edge(kind, served({buggy.at()}, {}));
+        Peer client = edge.client();
+        for (const auto& [answer, expected] : {std::pair(503, 1U), {500, 1U}, {501, 1U}, {502, 2U}, {504, 3U}, {404, 0U}}) {
+            status = answer;
+            CHECK(client.ask(kGet).status() == answer);
+            CHECK(failures(edge, buggy.at()) == expected);
+        }
+    }
 }
 
 TEST_CASE("choice: a retry takes another endpoint than the one that failed") {
@@ -283,6 +308,20 @@ TEST_CASE("choice: beyond its limit of connections another endpoint is asked, an
     }
     answer.set_value();
     CHECK(waiting.message().body == "slow");
+}
+
+TEST_CASE("choice: a request whose kept connection was closed under it has its endpoint's place once") {
+    Backend fickle([](Peer& peer) {
+        if (peer.message().whole) {
+            peer.send(answer_of("fickle"));
+            peer.message();  // and closes instead of an answer
+        }
+    });
+    Edge edge(ring_kind(), served({fickle.at()}, [](fb::BackendSetT& set) { set.connections_max = 1; }));
+    Peer client = edge.client();
+    for (int i = 0; i < 3; ++i) {
+        CHECK(client.ask(kGet).body == "fickle");
+    }
 }
 
 TEST_CASE("choice: consistent by a header, through real sockets") {

@@ -226,11 +226,11 @@ ring::Task<> Exchange::forward(const http::RequestHead& head) {
         request_broken_ = false;
         ++tries_;
         wish_.fresh = wish_.fresh || done == Attempt::again;
+        if (done == Attempt::retry && claim_.endpoint() != nullptr) {
+            wish_.failed.push_back(claim_.endpoint()->address);
+        }
+        claim_ = Claim();  // the next attempt may need the place
         if (done == Attempt::retry) {
-            if (claim_.endpoint() != nullptr) {
-                wish_.failed.push_back(claim_.endpoint()->address);
-                claim_ = Claim();
-            }
             const ring::Duration pause = backoff();
             ++retries_;
             if (pause.count() > 0) {
@@ -245,8 +245,7 @@ ring::Duration Exchange::backoff() const {
     constexpr std::uint64_t kPauseMax = 60'000;
     const std::uint64_t base = route_.rule->spec->retry->backoff_ms;
     const std::uint64_t pause = std::min(base << std::min(retries_, 16U), std::max(kPauseMax, base));
-    const std::uint64_t dice = (context_.request_id_seed ^ (context_.request_ids * 0x9e3779b97f4a7c15ULL)) >> 40;
-    return std::chrono::milliseconds(pause / 2 + (pause == 0 ? 0 : dice % (pause - pause / 2 + 1)));
+    return std::chrono::milliseconds(pause / 2 + (pause == 0 ? 0 : context_.next_random() % (pause - pause / 2 + 1)));
 }
 
 // By the rule's policy (GEP-1731). `status`: of the backend's answer; 0: no connection came about, which needs no code.
@@ -263,6 +262,22 @@ bool Exchange::may_retry(int status) {
         return false;
     }
     return context_.retry_budgets[set_->id].spend(limits().retry_budget_min, now);
+}
+
+// A client that lets the time pass before its body is whole has nobody else to blame.
+void Exchange::note_fault(Reason fault) const {
+    if (!request_fault_ && (fault != Reason::backend_timeout || body_.complete())) {
+        claim_.failed();
+    }
+}
+
+// 500 and the rarer ones tell of this request: whoever finds one that a service stumbles over must not take its endpoints out.
+void Exchange::note_answer(int status) const {
+    if (status < 500) {
+        claim_.succeeded();
+    } else if (status >= 502 && status <= 504) {
+        claim_.failed();
+    }
 }
 
 BackendSide& Exchange::side_of(BackendConnection connection) {
@@ -295,20 +310,20 @@ ring::Task<Exchange::Attempt> Exchange::attempt(const Outgoing& request, const s
         co_await stop_pump();
         const bool unprocessed = backend_->unprocessed();
         backend_->close();
-        if (!request_fault_ && scope_.cancelled() == 0 && !unprocessed && !(reused && *fault == Reason::backend_closed)) {
-            claim_.failed();
+        if (scope_.cancelled() == 0 && !unprocessed && !(reused && *fault == Reason::backend_closed)) {
+            note_fault(*fault);
         }
         co_return co_await answer_fault(*fault, may_try_again || unprocessed);
     }
     if (context_.loop.now() >= deadline_) {  // it came too late, if only just
         co_await stop_pump();
-        claim_.failed();
+        note_fault(Reason::backend_timeout);
         backend_->close();
         co_return co_await answer_fault(Reason::backend_timeout, false);
     }
     const int status = backend_->head().status;
     record_.answered(status, context_.loop.now());
-    status >= 500 ? claim_.failed() : claim_.succeeded();
+    note_answer(status);
     if (status == 101) {
         co_await switch_protocols();
         co_return Attempt::over;

@@ -59,6 +59,8 @@ private:
     ring::Task<Attempt> attempt(const Outgoing& request, const std::shared_ptr<const BackendSet>& set);
     ring::Task<Attempt> answer_fault(Reason fault, bool may_try_again);
     BackendSide& side_of(BackendConnection connection);
+    void note_fault(Reason fault) const;
+    void note_answer(int status) const;
     [[nodiscard]] bool may_retry(int status);
     [[nodiscard]] ring::Duration backoff() const;
 

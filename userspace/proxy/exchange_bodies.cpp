@@ -60,7 +60,10 @@ ring::Task<> Exchange::pump_pieces() {
                 request_broken_ = true;
                 // Cancelled: the answer was there first.
                 if (waited != ECANCELED) {
-                    request_fault_ = waited != ETIMEDOUT ? Reason::client_closed : now < stalled ? Reason::body_too_slow : Reason::idle_timeout;
+                    request_fault_ = waited != ETIMEDOUT ? Reason::client_closed
+                                     : now < stalled     ? Reason::body_too_slow
+                                     : now >= deadline_  ? Reason::request_timeout
+                                                         : Reason::idle_timeout;
                 }
                 co_return;
             }
