@@ -38,17 +38,6 @@ const fb::RewriteT* rewrite_of(const Treatment& treatment) {
     return treatment.rule != nullptr ? treatment.rule->rewrite.get() : nullptr;
 }
 
-std::string escaped(std::string_view text) {
-    std::string result;
-    for (const char letter : text) {
-        if (letter == '"' || letter == '\\') {
-            result += '\\';
-        }
-        result += static_cast<unsigned char>(letter) < 0x20 ? ' ' : letter;
-    }
-    return result;
-}
-
 }  // namespace
 
 bool is_request_id(std::string_view text) {
@@ -210,13 +199,6 @@ Reason reason_of(http::Reject reject) {
     }
 }
 
-Language language_of(const http::RequestHead& head, HttpVersion version) {
-    if (version == HttpVersion::http2 && head.headers.find("content-type").value_or("").starts_with("application/grpc")) {
-        return Language::grpc;
-    }
-    return head.headers.find("accept").value_or("").find("application/json") != std::string_view::npos ? Language::json : Language::text;
-}
-
 namespace {
 
 // grpc.io, "HTTP to gRPC Status Code Mapping", but for 404, which it maps to UNIMPLEMENTED as we do, and 504, whose status is better known.
@@ -248,7 +230,7 @@ void name_refusal(http::Headers& headers, const Refusal& refusal) {
 void make_grpc_refusal(Answer& answer, const Refusal& refusal, std::string_view text) {
     answer.head.status = 200;
     answer.grpc_message = fmt::format("{}: {}", info(refusal.reason).name, text);
-    answer.head.headers.add("Content-Type", "application/grpc");
+    answer.head.headers.add("Content-Type", media_type_of(Language::grpc));
     name_refusal(answer.head.headers, refusal);
     answer.head.headers.add("Grpc-Status", grpc_status_of(refusal.status));
     answer.head.headers.add("Grpc-Message", answer.grpc_message);
@@ -262,13 +244,11 @@ void make_refusal(Answer& answer, const Refusal& refusal) {
     if (refusal.language == Language::grpc) {
         return make_grpc_refusal(answer, refusal, text);
     }
-    const bool json = refusal.language == Language::json;
     const std::string_view id = refusal.request_id.empty() ? "-" : refusal.request_id;
-    answer.body =
-        json ? fmt::format(R"({{"status":{},"reason":"{}","message":"{}","request_id":"{}"}})" "\n", refusal.status, about.name, escaped(text), id)
-             : fmt::format("{} {}\n{}: {}\nrequest {}\n", refusal.status, http::reason_phrase(refusal.status), about.name, text, id);
+    answer.body = page_of({.status = refusal.status, .reason = about.name, .text = text, .request_id = id}, refusal.language);
     answer.head.status = refusal.status;
-    answer.head.headers.add("Content-Type", json ? "application/json" : "text/plain; charset=utf-8");
+    answer.head.headers.add("Content-Type", media_type_of(refusal.language));
+    answer.head.headers.add("Cache-Control", "no-store");  // what is wrong here may be right in a moment
     name_refusal(answer.head.headers, refusal);
     answer.head.framing = http::Framing::length;
     answer.head.content_length = answer.body.size();

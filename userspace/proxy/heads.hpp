@@ -12,6 +12,7 @@
 #include "userspace/http/reject.hpp"
 #include "userspace/proxy/client_side.hpp"
 #include "userspace/proxy/forwarded.hpp"
+#include "userspace/proxy/language.hpp"
 
 namespace penstock::proxy {
 
@@ -79,11 +80,6 @@ void make_redirect(Answer& answer, const http::RequestHead& head, std::string_vi
 
 // What a message that was refused while it was read is counted as.
 Reason reason_of(http::Reject reject);
-
-// What an answer of ours is written in.
-enum class Language : std::uint8_t { text, json, grpc };
-// gRPC's clients hear of it by a status of gRPC (over HTTP/2, where they are), others by Accept.
-Language language_of(const http::RequestHead& head, HttpVersion version);
 
 struct Refusal {
     Reason reason = Reason::bad_request;

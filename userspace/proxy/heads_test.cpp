@@ -255,12 +255,18 @@ TEST_CASE("heads: a redirect goes where the filter, the request and the listener
     CHECK(has(out, "Location: http://shop.example/new/x?q=1"));
 }
 
-TEST_CASE("heads: a refusal says its reason as text or JSON") {
+TEST_CASE("heads: a refusal says its reason as text, JSON or HTML, and is kept by nobody") {
     Refusal refusal{.reason = Reason::no_backend, .status = 503, .detail = {}, .request_id = "a-b", .language = Language::json, .to_head = false};
     const std::string json = refusal_text(refusal);
     CHECK(has(json, "X-Penstock-Reason: no_backend"));
-    CHECK(has(json, "X-Request-Id: a-b"));
     CHECK(json.ends_with(R"({"status":503,"reason":"no_backend","message":"the service has no ready endpoint","request_id":"a-b"})" "\n"));
+    CHECK(has(json, "X-Request-Id: a-b"));
+    CHECK(has(json, "Content-Type: application/json"));
+    CHECK(has(json, "Cache-Control: no-store"));
+    refusal.language = Language::html;
+    const std::string html = refusal_text(refusal);
+    CHECK(has(html, "Content-Type: text/html; charset=utf-8"));
+    CHECK(mentions(html, "<h1>503 Service Unavailable</h1><p>no_backend: the service has no ready endpoint</p><p>request a-b</p>"));
     refusal.language = Language::text;
     refusal.detail = "more of it";
     const std::string text = refusal_text(refusal);
