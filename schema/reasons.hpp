@@ -49,7 +49,10 @@ namespace penstock {
     X(backend_full, 503, "every endpoint has as many connections as it may") \
     X(proxy_header, 0, "the connection does not begin with the PROXY protocol header that its port requires") \
     X(source_limit, 0, "the client has too many connections") \
-    X(body_too_slow, 408, "the request body came too slowly")
+    X(body_too_slow, 408, "the request body came too slowly") \
+    X(mirror_body, 0, "a request was not mirrored: its body is too long to be kept, or did not come whole") \
+    X(mirror_limit, 0, "a request was not mirrored: too many copies are on their way") \
+    X(mirror_failed, 0, "a mirror was not reached, or gave no answer")
 
 enum class Reason : std::uint8_t {
 #define PST_X(name, status, text) name,

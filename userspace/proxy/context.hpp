@@ -28,6 +28,11 @@ protected:
     ~Drainable() = default;
 };
 
+// Copies of requests that are on their way to mirrors.
+struct MirrorLoad {
+    std::size_t copies = 0, bytes = 0;
+};
+
 struct Context {
     Context(ring::Loop& on, SlotStats& counters, SharedPage& page) : loop(on), stats(counters), shared(page), pool(on) {
         // Not a secret: only different from thread to thread and from start to start.
@@ -43,6 +48,7 @@ struct Context {
     std::unordered_map<std::uint32_t, RetryBudget> retry_budgets;  // by id of a backend set
     std::shared_ptr<const Tables> tables;  // never null once the first snapshot was taken
     std::unordered_map<std::uint32_t, std::uint32_t> busy;         // connections in use, by id of an endpoint whose set limits them
+    MirrorLoad mirrors;
     bool draining = false;                 // answers end with Connection: close
     ring::List<Drainable> drainable;
     std::uint64_t connections = 0;         // of clients, open now

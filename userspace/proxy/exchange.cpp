@@ -13,19 +13,7 @@ namespace {
 
 constexpr std::uint32_t kTriesMax = 2;      // beyond the first, where only the connection was to blame
 
-// RFC 9110 9.2.2: may be sent again when nobody knows whether it was served.
-bool idempotent(std::string_view method) {
-    return method == "GET" || method == "HEAD" || method == "OPTIONS" || method == "PUT" || method == "DELETE" || method == "TRACE";
-}
-
 }  // namespace
-
-http::Limits http_limits(const fb::LimitsT& limits) {
-    http::Limits result;
-    result.head_bytes_max = limits.header_bytes_max;
-    result.headers_max = limits.headers_max;
-    return result;
-}
 
 // ---- what is told of it -----------------------------------------------------------------------------------------------------
 void Exchange::told_status(int status) {
@@ -138,6 +126,7 @@ ring::Task<> Exchange::run(const http::RequestHead& head) {
     }
     deadline_ = context_.in_ms(rule.request_ms);
     co_await forward(head);
+    mirroring_.end(context_, body_);
 }
 
 // ---- answers of our own ---------------------------------------------------------------------------------------------------
@@ -206,7 +195,8 @@ ring::Task<> Exchange::forward(const http::RequestHead& head) {
     if (body_.reject() != http::Reject::none) {
         co_return co_await refuse(reason_of(body_.reject()), http::sentence_of(body_.reject()));
     }
-    if (facts_.has_body && (idempotent(facts_.method) || route_.rule->spec->retry != nullptr)) {
+    mirroring_.prepare(due_mirrors(context_, *route_.rule), head, path_, client_.facts(), treatment_, facts_.id);
+    if (facts_.has_body && (idempotent(facts_.method) || route_.rule->spec->retry != nullptr || mirroring_.waiting())) {
         body_.keep(limits().retry_body_bytes_max);
         request.own();
     }
@@ -280,13 +270,6 @@ void Exchange::note_answer(int status) const {
     }
 }
 
-BackendSide& Exchange::side_of(BackendConnection connection) {
-    if (connection.h2 != nullptr) {
-        return h2_.emplace(context_.loop, std::move(connection.h2), connection.place.tls != nullptr);
-    }
-    return h1_.emplace(context_, std::move(connection), http_limits(limits()));
-}
-
 ring::Task<Exchange::Attempt> Exchange::attempt(const Outgoing& request, const std::shared_ptr<const BackendSet>& set) {
     backend_deadline_ = std::min(deadline_, context_.in_ms(route_.rule->spec->backend_request_ms));
     record_.attempt(*set, context_.loop.now());
@@ -298,7 +281,7 @@ ring::Task<Exchange::Attempt> Exchange::attempt(const Outgoing& request, const s
     record_.reach(connection.place.endpoint, connection.reused, context_.loop.now());
     const bool reused = connection.reused;
     const bool may_try_again = reused && idempotent(facts_.method);
-    backend_ = &side_of(std::move(connection));
+    backend_ = &slot_.take(context_, std::move(connection), http_limits(limits()));
     if (!co_await send_request(request)) {
         // A fresh one may have said why before it closed.
         if ((may_try_again || backend_->unprocessed()) && tries_ < kTriesMax && body_.can_rewind()) {

@@ -6,21 +6,18 @@
 #include <optional>
 #include <string>
 
+#include "userspace/proxy/backend_slot.hpp"
 #include "userspace/proxy/body_pace.hpp"
 #include "userspace/proxy/client_side.hpp"
 #include "userspace/proxy/context.hpp"
 #include "userspace/proxy/event.hpp"
-#include "userspace/proxy/h1_backend.hpp"
-#include "userspace/proxy/h2_backend.hpp"
 #include "userspace/proxy/heads.hpp"
+#include "userspace/proxy/mirror.hpp"
 #include "userspace/proxy/record.hpp"
 #include "userspace/proxy/replay.hpp"
 #include "userspace/proxy/routing.hpp"
 
 namespace penstock::proxy {
-
-// But for the body's, which is the request's listener's business.
-http::Limits http_limits(const fb::LimitsT& limits);
 
 // What is kept from the head, whose views die when more of the client's body is read.
 struct RequestFacts {
@@ -58,7 +55,6 @@ private:
     ring::Task<> forward(const http::RequestHead& head);
     ring::Task<Attempt> attempt(const Outgoing& request, const std::shared_ptr<const BackendSet>& set);
     ring::Task<Attempt> answer_fault(Reason fault, bool may_try_again);
-    BackendSide& side_of(BackendConnection connection);
     void note_fault(Reason fault) const;
     void note_answer(int status) const;
     [[nodiscard]] bool may_retry(int status);
@@ -103,8 +99,8 @@ private:
     Wish wish_;
     Claim claim_;                                 // of the attempt that runs, or ran last; the route's host owns its set
     Replay body_;
-    std::optional<H1Backend> h1_;
-    std::optional<H2Backend> h2_;
+    Mirroring mirroring_;
+    BackendSlot slot_;
     BackendSide* backend_ = nullptr;              // of the attempt that runs
     const BackendSet* set_ = nullptr;
     std::uint32_t tries_ = 0;                     // attempts before this one

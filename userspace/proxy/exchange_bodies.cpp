@@ -27,6 +27,9 @@ ring::Task<bool> Exchange::send_request(const Outgoing& request) {
         context_.loop.spawn(pump_request(), *pump_scope_);
     }
     request_broken_ |= sent != 0;
+    if (whole) {
+        mirroring_.send(context_, body_);
+    }
     co_return sent == 0;
 }
 
@@ -78,6 +81,9 @@ ring::Task<> Exchange::pump_pieces() {
         if (co_await backend_->flush(stall_deadline()) != 0) {
             request_broken_ = true;  // the backend may have answered already; its answer decides
             co_return;
+        }
+        if (whole) {
+            mirroring_.send(context_, body_);
         }
     }
 }

@@ -189,6 +189,17 @@ void make_redirect(Answer& answer, const http::RequestHead& head, std::string_vi
     answer.head.headers.add("Content-Length", "0");
 }
 
+http::Limits http_limits(const fb::LimitsT& limits) {
+    http::Limits result;
+    result.head_bytes_max = limits.header_bytes_max;
+    result.headers_max = limits.headers_max;
+    return result;
+}
+
+bool idempotent(std::string_view method) {
+    return method == "GET" || method == "HEAD" || method == "OPTIONS" || method == "PUT" || method == "DELETE" || method == "TRACE";
+}
+
 Reason reason_of(http::Reject reject) {
     switch (http::status_of(reject)) {
         case 413: return Reason::body_too_large;

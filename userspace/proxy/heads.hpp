@@ -78,6 +78,11 @@ struct Answer {
 void make_redirect(Answer& answer, const http::RequestHead& head, std::string_view path, const ClientFacts& client, const fb::RedirectT& redirect,
                    std::string_view matched_prefix);
 
+// But for the body's, which is the request's listener's business.
+http::Limits http_limits(const fb::LimitsT& limits);
+// RFC 9110 9.2.2: may be sent again when nobody knows whether it was served.
+bool idempotent(std::string_view method);
+
 // What a message that was refused while it was read is counted as.
 Reason reason_of(http::Reject reject);
 

@@ -57,6 +57,24 @@ Snapshot udp_snapshot(const Endpoint& backend) {
     return snapshot;
 }
 
+// A rule with a mirror, asked with a body of five bytes.
+Scene mirrored(Reason reason, std::vector<Endpoint> ready, const Endpoint& mirror) {
+    RuleSpec rule;
+    rule.rule.filters = std::make_unique<fb::FiltersT>();
+    rule.rule.filters->mirrors.push_back(std::make_unique<fb::MirrorT>());
+    rule.rule.filters->mirrors[0]->backends = "mirror";
+    Snapshot snapshot = http_snapshot(ready, {rule});
+    snapshot.backends("mirror", {mirror});
+    snapshot.root.limits->retry_body_bytes_max = reason == Reason::mirror_body ? 4 : 65536;
+    return {std::move(snapshot), [reason](Edge& edge) {
+                if (reason == Reason::mirror_limit) {
+                    edge.on_thread([](Context& context) { context.mirrors.copies = 1U << 20; });
+                }
+                Peer client = edge.client();
+                CHECK(client.ask("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nabcde").status() == 200);
+            }};
+}
+
 // ---- the scenes ----------------------------------------------------------------------------------------------------------------
 Scene refused_request(Reason reason) {
     switch (reason) {
@@ -118,6 +136,9 @@ Scene failed_exchange(Reason reason, std::optional<Backend>& backend) {
                         Peer client = edge.client();
                         client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc");
                     }};
+        case Reason::mirror_body:
+        case Reason::mirror_limit:
+        case Reason::mirror_failed: return mirrored(reason, with(echo), nobody());
         default:  // idle_timeout: half a body, then nothing
             return {limited([](auto& limits) { limits.body_stall_ms = 50; }, with([](Peer& peer) { peer.rest(); })), [](Edge& edge) {
                         Peer client = edge.client();
@@ -277,6 +298,9 @@ TEST_CASE("reasons: each is produced, counted once, and told where that is possi
             case Reason::backend_timeout:
             case Reason::request_timeout:
             case Reason::client_closed:
+            case Reason::mirror_body:
+            case Reason::mirror_limit:
+            case Reason::mirror_failed:
             case Reason::idle_timeout: scene = failed_exchange(reason, backend); break;
             case Reason::tls_handshake:
             case Reason::tls_not_tls:

@@ -20,10 +20,12 @@ struct EndpointState {
 struct SharedPage {
     static constexpr std::size_t kSize = 16384;
     std::array<std::atomic<std::uint64_t>, kSize> rules = {};  // tickets into cycles of weights; would not end a period early by wrapping
+    std::array<std::atomic<std::uint64_t>, kSize> mirrors = {};  // of a rule's requests, for its mirrors' shares
     std::array<std::atomic<std::uint32_t>, kSize> sets = {};   // turns of endpoints
     std::array<EndpointState, kSize> endpoints = {};
 
     std::uint64_t next_of_rule(std::uint32_t id) { return rules[id % kSize].fetch_add(1, std::memory_order_relaxed); }
+    std::uint64_t next_of_mirrors(std::uint32_t id) { return mirrors[id % kSize].fetch_add(1, std::memory_order_relaxed); }
     std::uint32_t next_of_set(std::uint32_t id) { return sets[id % kSize].fetch_add(1, std::memory_order_relaxed); }
     EndpointState& endpoint(std::uint32_t id) { return endpoints[id % kSize]; }
 };

@@ -217,10 +217,21 @@ private:
             if (spec->filters != nullptr && spec->filters->cors != nullptr) {
                 rule.cors = std::make_unique<const Cors>(*spec->filters->cors);
             }
+            bind_mirrors(*spec, rule);
             host->rules.push_back(std::move(rule));
         }
         host->table = std::move(table);
         return host;
+    }
+
+    void bind_mirrors(const fb::RuleT& spec, Rule& rule) {
+        for (std::size_t i = 0; spec.filters != nullptr && i < spec.filters->mirrors.size(); ++i) {
+            const fb::MirrorT& mirror = *spec.filters->mirrors[i];
+            auto set = part<BackendSet>(fb::PartKind::Backends, mirror.backends);
+            if (set != nullptr && mirror.denominator != 0) {
+                rule.mirrors.push_back({std::move(set), mirror.numerator, mirror.denominator});
+            }
+        }
     }
 
     void add_listener(const fb::Listener& in) {

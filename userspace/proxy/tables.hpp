@@ -56,11 +56,17 @@ struct WeightedBackend {
     const fb::FiltersT* filters = nullptr;  // of the reference
 };
 
+struct RuleMirror {
+    std::shared_ptr<const BackendSet> set;
+    std::uint32_t numerator = 1, denominator = 1;  // not 0
+};
+
 struct Rule {
     const fb::RuleT* spec = nullptr;
     std::vector<WeightedBackend> backends;
     std::vector<std::uint16_t> cycle;  // indices into backends; empty: nothing to choose from
     std::unique_ptr<const Cors> cors;  // null: none
+    std::vector<RuleMirror> mirrors;
 };
 
 // The routes of one host on one listener, bound to backends.
