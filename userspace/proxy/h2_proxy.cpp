@@ -41,8 +41,11 @@ public:
 private:
     void on_request(http::H2Stream& stream, http::H2Request request) override {
         ++running_;
-        if (++requests_ == limits_.requests_per_connection_max) {
+        ++requests_;
+        if (const std::uint64_t most = limits_.requests_per_connection_max; most != 0 && requests_ == most) {
             link_.session().drain();
+        } else if (most != 0 && requests_ == most + limits_.streams_max) {
+            link_.session().drain_now();  // it does not want to hear that we go away
         }
         context_.loop.spawn(serve(stream, std::move(request)), scope_);
     }

@@ -216,6 +216,41 @@ TEST_CASE("limits: over HTTP/2 a connection goes away after its last request") {
     CHECK_FALSE(client.until([] { return false; }));  // until it ends
 }
 
+TEST_CASE("limits: over HTTP/2 who does not want to hear of it is heard no longer") {
+    Backend backend(echo);
+    Snapshot snapshot = http_snapshot({backend.at()});
+    snapshot.root.limits->requests_per_connection_max = 2;
+    snapshot.root.limits->streams_max = 4;
+    Edge edge(ring_kind(), snapshot);
+    Peer client = edge.client();
+    const auto frame = [](char type, char flags, char stream, const std::string& payload) {
+        return std::string{0, 0, static_cast<char>(payload.size()), type, flags, 0, 0, 0, stream} + payload;
+    };
+    // Answers neither PING nor SETTINGS, and asks on.
+    client.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, ""));
+    const auto answered = [&client](char stream) {
+        for (;;) {
+            const std::string head = client.take(9);
+            if (head.size() < 9) {
+                return false;
+            }
+            client.take(static_cast<std::size_t>(static_cast<std::uint8_t>(head[1])) << 8 | static_cast<std::uint8_t>(head[2]));
+            if (head[3] == 1 && head[8] == stream) {
+                return true;
+            }
+        }
+    };
+    int served = 0;
+    for (char stream = 1; stream < 41; stream = static_cast<char>(stream + 2)) {
+        client.send(frame(1, 5, stream, "\x82\x86\x84\x41\x01" "a"));  // GET / of a
+        if (!answered(stream)) {
+            break;
+        }
+        ++served;
+    }
+    CHECK(served == 6);
+}
+
 TEST_CASE("limits: who does not read its answer is given up, on both versions") {
     Backend backend([](Peer& peer) {
         peer.message();
