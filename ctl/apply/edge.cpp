@@ -5,6 +5,7 @@
 #include <tuple>
 #include <utility>
 
+#include "ctl/apply/namespace_hold.hpp"
 #include "ctl/apply/pins.hpp"
 #include "userspace/base/log.hpp"
 
@@ -59,6 +60,7 @@ Result<std::unique_ptr<Edge>> Edge::open(EdgeOptions options) {
 }
 
 Status Edge::detach(const std::string& pin_dir) {
+    PST_TRY_ASSIGN(const Fd held, hold_addresses());
     PST_TRY(Datapath::detach(pin_dir));
     PST_TRY_ASSIGN(Netlink netlink, Netlink::open());
     PST_TRY_ASSIGN(const auto addresses, netlink.addresses());
@@ -66,6 +68,13 @@ Status Edge::detach(const std::string& pin_dir) {
         if (one.ours) {
             PST_TRY(netlink.remove_address(one.ifindex, one.address));
         }
+    }
+    return success();
+}
+
+Status Edge::hold() {
+    if (!hold_.valid()) {
+        PST_TRY_ASSIGN(hold_, hold_addresses());
     }
     return success();
 }
@@ -204,6 +213,7 @@ bool Edge::on_events() {
 }
 
 bool Edge::tick() {
+    answer_askers(hold_);
     if (datapath_ == nullptr || !prepared_) {
         return false;
     }
@@ -310,7 +320,10 @@ void Edge::put_addresses(const compile::Compiled& wanted, std::vector<Problem>& 
             state.detail = "this node does not have it any more";
         } else {
             ifindex = interface_for(claim.address);
-            auto done = netlink_.add_address(ifindex, claim.address);
+            auto done = hold();
+            if (done.ok()) {
+                done = netlink_.add_address(ifindex, claim.address);
+            }
             state.kind = AddressState::Kind::added;
             if (done.ok()) {
                 changed = true;
@@ -332,6 +345,9 @@ void Edge::put_addresses(const compile::Compiled& wanted, std::vector<Problem>& 
 }
 
 void Edge::drop_addresses(const compile::Compiled& wanted, std::vector<Problem>& problems) {
+    if (!hold().ok()) {
+        return;  // they may be those of the other one
+    }
     bool changed = false;
     for (const InterfaceAddress& one : interface_addresses_) {
         const bool claimed = std::any_of(wanted.addresses.begin(), wanted.addresses.end(), [&](const auto& claim) { return claim.requested && claim.address == one.address; });

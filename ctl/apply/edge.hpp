@@ -91,10 +91,13 @@ private:
     void attach(bool again);
     void carry_out(const compile::Compiled& wanted, plan::Phase phase, std::int64_t now_ms, std::vector<Problem>& problems);
     [[nodiscard]] std::uint32_t interface_for(const IpAddress& address) const;
+    Status hold();  // asks again until it has it
+
 
     EdgeOptions options_;
     Netlink netlink_;
     NetlinkEvents events_;
+    Fd hold_;  // of the namespace's addresses
     std::unique_ptr<Datapath> datapath_;
     std::optional<Error> why_;
     Reacher reacher_;

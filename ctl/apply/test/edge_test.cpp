@@ -326,6 +326,36 @@ TEST_CASE("edge: NAT ports that overlap the kernel's are refused, and addresses 
     CHECK(edge.finish({}, 0).empty());
 }
 
+TEST_CASE("edge: of two daemons in one network namespace one alone has the addresses") {
+    const World world;
+    EdgeOptions options = world.options();
+    options.bpf = false;
+    auto first = Edge::open(options);
+    REQUIRE(first.ok());
+    compile::Compiled wanted = compiled({});
+    wanted.steering = {};
+    CHECK((*first)->prepare(wanted, 0).empty());
+    auto second = Edge::open(options);
+    REQUIRE(second.ok());
+    // The other one wants none of them, then one more: it takes nothing away and says who is there.
+    CHECK((*second)->finish({}, 0).empty());
+    wanted.addresses.push_back({.address = *IpAddress::parse("198.51.100.99"), .requested = true, .owner = {}});
+    for (int i = 0; i < 40; ++i) {  // more askers than a queue holds
+        const auto problems = (*second)->prepare(wanted, 0);
+        REQUIRE(problems.size() == 1);
+        CHECK(problems[0].what == "put 198.51.100.99 on an interface");
+        CHECK(problems[0].error.code == Errc::exists);
+        CHECK(problems[0].error.hint.find("network namespace") != std::string::npos);
+    }
+    CHECK_FALSE(Edge::detach(world.pins.path()).ok());
+    (*first)->tick();
+    CHECK((*first)->prepare(wanted, 0).empty());
+    first->reset();
+    (*second)->on_events();
+    CHECK((*second)->prepare(wanted, 0).empty());
+    CHECK((*second)->finish({}, 0).empty());
+}
+
 TEST_CASE("edge: a run without BPF takes the data path of an earlier run off") {
     const World world;
     const lab::EchoServer host(world.host, "host", kPort);
