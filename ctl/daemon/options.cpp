@@ -12,10 +12,29 @@ namespace penstock::daemon {
 
 namespace {
 
-const std::map<std::string, DatapathWish> kDatapaths = {
-    {"auto", DatapathWish::automatic}, {"xdp", DatapathWish::xdp}, {"userspace", DatapathWish::userspace}};
-const std::map<std::string, log::Level> kLevels = {
-    {"debug", log::Level::debug}, {"info", log::Level::info}, {"warn", log::Level::warn}, {"error", log::Level::error}};
+// Words in the order in which they are told.
+template <class Value>
+using Words = std::vector<std::pair<std::string, Value>>;
+
+const Words<DatapathWish> kDatapaths = {{"auto", DatapathWish::automatic}, {"xdp", DatapathWish::xdp}, {"userspace", DatapathWish::userspace}};
+const Words<log::Level> kLevels = {{"debug", log::Level::debug}, {"info", log::Level::info}, {"warn", log::Level::warn}, {"error", log::Level::error}};
+
+// CLI11's own transformer would print an enumeration of bytes as characters, NUL among them.
+template <class Value>
+CLI::Option* add_word(CLI::App& app, const std::string& name, Value& value, const Words<Value>& words, const std::string& text) {
+    const auto set = [name, &value, &words](const std::string& given) {
+        std::string known;
+        for (const auto& [word, meaning] : words) {
+            if (word == given) {
+                value = meaning;
+                return;
+            }
+            known += (known.empty() ? "" : ", ") + word;
+        }
+        throw CLI::ValidationError(name, fmt::format("{} is none of {}", given, known));
+    };
+    return app.add_option_function<std::string>(name, set, text);
+}
 
 std::optional<PortRange> parse_range(const std::string& text) {
     unsigned first = 0;
@@ -56,11 +75,12 @@ void add_checked(CLI::App& app, Options& options) {
 }
 
 void add_plain(CLI::App& app, Options& options) {
-    app.add_option("--config", options.config, "Folder of manifests to serve and to watch (*.yaml, *.yml, *.json)")->type_name("DIR");
+    // "" would be what a unit's unset variable gives, and serve nothing without a word.
+    const CLI::Validator named([](const std::string& text) { return std::string(text.empty() ? "the name is empty" : ""); }, "");
+    app.add_option("--config", options.config, "Folder of manifests to serve and to watch (*.yaml, *.yml, *.json)")->check(named)->type_name("DIR");
     app.add_option("--state-dir", options.state_dir, "Where sockets and state live")->capture_default_str()->type_name("DIR");
     app.add_option("--pin-dir", options.pin_dir, "Where BPF maps are pinned")->capture_default_str()->type_name("DIR");
-    app.add_option("--datapath", options.datapath, "How TCP and UDP listeners are carried: auto, xdp or userspace")
-        ->transform(CLI::CheckedTransformer(kDatapaths))
+    add_word(app, "--datapath", options.datapath, kDatapaths, "How TCP and UDP listeners are carried: auto, xdp or userspace")
         ->default_str("auto")
         ->type_name("KIND");
     app.add_option("--interface", options.interfaces, "Interface to attach to (repeatable; default: those that face clients)")->type_name("NAME");
@@ -70,8 +90,7 @@ void add_plain(CLI::App& app, Options& options) {
         ->capture_default_str()
         ->type_name("KIND");
     app.add_option("--worker-user", options.worker_user, "User that the worker runs as")->type_name("USER");
-    app.add_option("--log-level", options.log_level, "debug, info, warn or error")
-        ->transform(CLI::CheckedTransformer(kLevels))
+    add_word(app, "--log-level", options.log_level, kLevels, "debug, info, warn or error")
         ->default_str("info")
         ->type_name("LEVEL");
     app.add_flag("--detach", options.detach, "Take programs, pinned maps and our addresses off this machine, then exit");

@@ -46,6 +46,19 @@ TEST_CASE("options: all of them") {
     CHECK(options.detach);
 }
 
+TEST_CASE("options: help tells all of them, to the last") {
+    const auto parsed = parse({"--help"});
+    REQUIRE(std::holds_alternative<Leave>(parsed));
+    const std::string& text = std::get<Leave>(parsed).text;
+    CHECK(text.find('\0') == std::string::npos);
+    for (const char* option : {"--config", "--datapath", "--interface", "--log-level", "--detach", "--nat-ports", "--backends-max"}) {
+        CHECK(text.find(option) != std::string::npos);
+    }
+    const auto wrong = parse({"--datapath", "foo"});
+    CHECK(std::get<Leave>(wrong).text.find("foo is none of auto, xdp, userspace") != std::string::npos);
+    CHECK(std::get<Leave>(parse({"--config", ""})).text.find("the name is empty") != std::string::npos);
+}
+
 TEST_CASE("options: what is wrong is named and ends with 2, help and version with 0") {
     const std::vector<std::vector<const char*>> wrong = {
         {"--nat-ports", "1-2"},   {"--nat-ports", "3000-2000"}, {"--nat-ports", "2000-3000x"}, {"--address", "host"},   {"--datapath", "fast"},
