@@ -21,6 +21,8 @@ namespace penstock::keeper {
 
 namespace {
 
+constexpr std::uint32_t kSaidMax = 64;  // a worker says Hello, About, and a Taken for what is published
+
 std::int64_t now_ms() {
     return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
@@ -153,7 +155,7 @@ int Keeper::poll_once() {
             daemon_ended(ended);
         }
     }
-    if (!daemon_ && !stopping_ && now_ms() >= daemon_start_ms_) {
+    if (!daemon_ && !stopping_ && !exit_code_ && now_ms() >= daemon_start_ms_) {
         start_daemon();
     }
     if (stopping_ && ((workers_.empty() && !daemon_) || now_ms() >= stop_by_ms_)) {
@@ -341,6 +343,7 @@ void Keeper::take(Peer::Received received) {
         items_.published = {publish->generation, publish->root};
         for (Worker& worker : workers_) {
             worker.ready = false;
+            worker.said = 0;
         }
         to_workers(encode(*publish));
     }
@@ -436,6 +439,11 @@ void Keeper::on_worker_message(Worker& worker) {
         Peer::Received received = worker.peer.receive();
         if (received.message == nullptr) {
             break;
+        }
+        if (++worker.said > kSaidMax) {
+            log::error("worker {}: says more than it is asked", worker.process.pid);
+            ::kill(worker.process.pid, SIGKILL);
+            return;
         }
         if (const HelloT* said = received.message->body.AsHello(); said != nullptr && said->version != kProtocolVersion) {
             RefusedT refused;

@@ -41,6 +41,7 @@ private:
         WorkerState state = WorkerState::Started;  // Started: the standby
         std::int64_t kill_at_ms = 0;               // draining: when patience ends
         bool ready = false;                        // it has taken the published root
+        std::uint32_t said = 0;                    // messages since the last Publish: what it says is passed on, and must not drown the daemon
         std::optional<AboutT> about;               // once it has said it
     };
     using WorkerIt = std::list<Worker>::iterator;
