@@ -170,7 +170,7 @@ Result<ChangeRequest> parse_delete(const ApiRequest& request) {
 ApiReply refusal(const ApiChanged& changed) {
     const auto errors = std::count_if(changed.diagnostics.begin(), changed.diagnostics.end(),
                                       [](const json& d) { return d.value("severity", "") == "error"; });
-    ApiReply out = error_reply(422, Error{.code = Errc::invalid, .what = fmt::format("load: {} error{} in the manifests", errors, errors == 1 ? "" : "s"),
+    ApiReply out = error_reply(422, Error{.code = Errc::invalid, .what = fmt::format("{} error{} in the manifests", errors, errors == 1 ? "" : "s"),
                                           .hint = "nothing was changed"});
     json body = json::parse(out.body);
     body["diagnostics"] = changed.diagnostics;

@@ -100,7 +100,7 @@ TEST_CASE("api: manifests with errors are 422 with their diagnostics") {
     const ApiReply reply = post(backend, "/v1/load", R"({"documents": [{"name": "a", "text": "bad"}]})");
     CHECK(reply.status == 422);
     CHECK(body_of(reply)["diagnostics"].size() == 1);
-    CHECK(body_of(reply)["error"]["message"] == "load: 1 error in the manifests");
+    CHECK(body_of(reply)["error"]["message"] == "1 error in the manifests");
 }
 
 TEST_CASE("api: requests that are wrong are 400 and change nothing") {

@@ -235,12 +235,12 @@ TEST_CASE("gwctl load: a refusal shows every diagnostic with file and line, and 
     Daemon daemon;
     const Folder folder;
     const std::string file = folder.write("a.yaml", "kind: [");
-    daemon.answer("/v1/load", {{"error", {{"code", "invalid"}, {"message", "load: 1 error in the manifests"}, {"caused_by", ""}, {"hint", "nothing was changed"}}},
+    daemon.answer("/v1/load", {{"error", {{"code", "invalid"}, {"message", "1 error in the manifests"}, {"caused_by", ""}, {"hint", "nothing was changed"}}},
                                {"diagnostics", {{{"severity", "error"}, {"file", "a.yaml"}, {"line", 14}, {"path", "spec.listeners[1].port"}, {"message", "70000 is not a port"}}}}}, 422);
     const Ran ran = daemon.run({"load", "-f", file});
     CHECK(ran.code == 3);
     CHECK(ran.out.empty());
-    CHECK(ran.err == "error: a.yaml:14: spec.listeners[1].port: 70000 is not a port\nerror: load: 1 error in the manifests\nhint: nothing was changed\n");
+    CHECK(ran.err == "error: a.yaml:14: spec.listeners[1].port: 70000 is not a port\nerror: 1 error in the manifests\nhint: nothing was changed\n");
 }
 
 TEST_CASE("gwctl load: what cannot be read is named before anything is sent") {

@@ -81,6 +81,9 @@ public:
         }
         std::sort(found.begin(), found.end());
         for (const std::string& file : found) {
+            if (fs::exists(file, failure) && !fs::is_regular_file(file, failure)) {  // a named pipe would be waited for
+                return Error{.code = Errc::invalid, .what = file + " is not a regular file"};
+            }
             PST_TRY(take_file(file));
         }
         return success();

@@ -254,9 +254,12 @@ void print_described(const json& object, const json& all) {
                 text_at(object, {"metadata", "generation"}).c_str(), created.c_str(), age_of(created).c_str());
     print_conditions(object);
     print_referrers(all, object);
-    if (object.contains("spec")) {
-        std::printf("\nspec\n");
-        print_document(object["spec"], "yaml");
+    // What the object says: spec, or the fields of the kinds that have none.
+    for (const auto& [name, value] : object.items()) {
+        if (name != "apiVersion" && name != "kind" && name != "metadata" && name != "status") {
+            std::printf("\n%s\n", name.c_str());
+            print_document(value, "yaml");
+        }
     }
 }
 

@@ -80,6 +80,13 @@ std::string_view name_of(ObjectChange::What what) {
 LoadResult Loaded::load(const std::vector<LoadDocument>& documents, bool replace) {
     LoadResult result;
     std::vector<Item> items = parse_all(documents, result.diagnostics);
+    if (items.empty() && !any_error(result.diagnostics)) {
+        // An empty stream is what is left of a pipe whose first program failed; with `replace` it would delete everything.
+        model::Diagnostic nothing;
+        nothing.file = documents.empty() ? "" : documents.front().name;
+        nothing.message = "holds no object that could be loaded";
+        result.diagnostics.push_back(std::move(nothing));
+    }
     result.refused = any_error(result.diagnostics);
     shorten(result.diagnostics);
     if (result.refused) {
