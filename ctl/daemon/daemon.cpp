@@ -8,6 +8,7 @@
 #include <charconv>
 #include <utility>
 
+#include "ctl/compile/dangling.hpp"
 #include "ctl/source/folder_files.hpp"
 #include "userspace/base/log.hpp"
 
@@ -206,6 +207,11 @@ source::Merged Daemon::merge(source::Merger& merger, const source::Loaded& loade
     source::Merged merged = merger.merge(sources, clock_());
     for (std::size_t i = 0; i < given.size(); ++i) {
         given[i].diagnostics.insert(given[i].diagnostics.end(), merged.duplicates[i].begin(), merged.duplicates[i].end());
+        for (const model::ObjectPtr& object : given[i].objects) {
+            const auto dangling = compile::dangling(*object, merged.store);
+            given[i].diagnostics.insert(given[i].diagnostics.end(), dangling.begin(), dangling.end());
+        }
+        source::shorten(given[i].diagnostics);
     }
     return merged;
 }
@@ -216,7 +222,7 @@ void Daemon::sources_changed() {
         const auto errors = std::count_if(one.diagnostics.begin(), one.diagnostics.end(), [](const auto& d) { return d.severity == model::Severity::error; });
         log::info("{}: {} objects, {} errors", one.name, one.objects.size(), errors);
         for (const model::Diagnostic& diagnostic : one.diagnostics) {
-            log::debug("{}", diagnostic.text());
+            diagnostic.severity == model::Severity::error ? log::error("{}: {}", one.name, diagnostic.text()) : log::debug("{}: {}", one.name, diagnostic.text());
         }
     }
     compile_now();

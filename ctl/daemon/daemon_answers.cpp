@@ -9,6 +9,7 @@
 #include <set>
 #include <utility>
 
+#include "ctl/compile/dangling.hpp"
 #include "ctl/compile/dump.hpp"
 #include "ctl/daemon/daemon.hpp"
 #include "ctl/model/value_text.hpp"
@@ -300,6 +301,13 @@ Result<ApiChanged> Daemon::change_now(const ApiChange& change) {
     const source::Merged merged = merge(merger, next, given);
     for (const model::Diagnostic& duplicate : merged.duplicates.back()) {
         out.diagnostics.push_back(to_json(duplicate, "loaded"));
+    }
+    for (const source::ObjectChange& one : result.changes) {
+        if (const auto object = next.has(one.key) ? merged.store.get(one.key) : nullptr) {
+            for (const model::Diagnostic& warning : compile::dangling(*object, merged.store)) {
+                out.diagnostics.push_back(to_json(warning, "loaded"));
+            }
+        }
     }
     if (change.dry_run) {
         out.not_good = not_good_of(compile::compile(merged.store, compile_options_, compiled_.get()));

@@ -4,6 +4,7 @@
 
 #include <cstdio>
 
+#include "ctl/compile/dangling.hpp"
 #include "ctl/compile/dump.hpp"
 #include "ctl/gwctl/answer.hpp"
 #include "ctl/gwctl/command.hpp"
@@ -49,6 +50,11 @@ Result<int> run_compile(const Arguments& arguments) {
     const Parsed parsed = parse(manifests);
     for (const model::Diagnostic& diagnostic : parsed.diagnostics) {
         std::fprintf(stderr, "%s: %s\n", diagnostic.severity == model::Severity::error ? "error" : "warning", diagnostic.text().c_str());
+    }
+    for (const auto& [key, object] : parsed.store) {
+        for (const model::Diagnostic& diagnostic : compile::dangling(*object, parsed.store)) {
+            std::fprintf(stderr, "warning: %s\n", diagnostic.text().c_str());
+        }
     }
     compile::Options options;
     options.xdp = arguments.datapath != "userspace";
