@@ -70,19 +70,24 @@ class Edge(lab.Lab):
 
     # ---- backends ---------------------------------------------------------------------------------------------------
     def start_backends(self):
-        self.vault_cert, key = self.certificate("vault", "vault.example.com")
+        self.vault_cert, self.vault_key = self.certificate("vault", "vault.example.com")
         self.backend_processes = {}
         for node in HOMES:
-            self.backend_processes[node] = self.start(
-                node, sys.executable, str(ROOT / "hwtests" / "backends.py"), node, "--http", "8080", "--tls", "8443",
-                "--cert", self.vault_cert, "--key", key, "--tcp", "5432", "--udp", "5353", log=f"backend-{node}.log")
+            self.start_backend(node)
         for node in HOMES:
             lab.wait_for(f"the backend {node}", lambda n=node: "ready" in self.read(f"backend-{n}.log"))
 
-    def certificate(self, name, dns):
-        cert, key = (os.path.join(self.folder, f"{name}.{kind}") for kind in ("crt", "key"))
-        lab.run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30", "-subj",
-                f"/CN={dns}", "-addext", f"subjectAltName=DNS:{dns}", "-keyout", key, "-out", cert)
+    def start_backend(self, node):
+        self.backend_processes[node] = self.start(
+            node, sys.executable, str(ROOT / "hwtests" / "backends.py"), node, "--http", "8080", "--tls", "8443", "--cert", self.vault_cert,
+            "--key", self.vault_key, "--tcp", "5432", "--udp", "5353", log=f"backend-{node}.log")
+
+    def certificate(self, name, dns, kind=("ec", "-pkeyopt", "ec_paramgen_curve:P-256"), also=None):
+        """Makes a self-signed certificate and its key; gives the two files' paths."""
+        cert, key = (os.path.join(self.folder, f"{name}.{end}") for end in ("crt", "key"))
+        names = ",".join(f"DNS:{one}" for one in (dns, also) if one)
+        lab.run("openssl", "req", "-x509", "-newkey", *kind, "-nodes", "-days", "30", "-subj", f"/CN={dns}", "-addext", f"subjectAltName={names}",
+                "-keyout", key, "-out", cert)
         return cert, key
 
     # ---- the daemon -------------------------------------------------------------------------------------------------

@@ -12,31 +12,38 @@ import sys
 import threading
 
 
+def new_total():
+    return {"closed": 0, **{key: collections.Counter() for key in ("status", "backend", "version", "errors")}}
+
+
+def ask(connection, host, target, may_close, total, lock):
+    """One request. `may_close`: HTTP has announced the connection's end; gives that for the next one."""
+    try:
+        connection.request("GET", target, headers={"Host": host})
+        answer = connection.getresponse()
+        answer.read()
+        with lock:
+            total["status"][str(answer.status)] += 1
+            total["backend"][answer.headers.get("X-Backend", "")] += 1
+            total["version"][answer.headers.get("X-Version", "")] += 1
+        return answer.will_close
+    except (OSError, http.client.HTTPException) as error:
+        with lock:
+            total["errors"][type(error).__name__] += 1
+            total["closed"] += 0 if may_close else 1
+        connection.close()
+        return may_close
+
+
 def work(vip, port, host, target, count, total, lock):
-    connection = http.client.HTTPConnection(vip, port, timeout=10)
-    may_close = True
+    connection, may_close = http.client.HTTPConnection(vip, port, timeout=10), True
     for _ in range(count):
-        try:
-            connection.request("GET", target, headers={"Host": host})
-            answer = connection.getresponse()
-            answer.read()
-            with lock:
-                total["status"][str(answer.status)] += 1
-                total["backend"][answer.headers.get("X-Backend", "")] += 1
-                total["version"][answer.headers.get("X-Version", "")] += 1
-            may_close = answer.will_close
-        except (OSError, http.client.HTTPException) as error:
-            with lock:
-                total["errors"][type(error).__name__] += 1
-                total["closed"] += 0 if may_close else 1
-            connection.close()
+        may_close = ask(connection, host, target, may_close, total, lock)
 
 
 def main():
     vip, port, host, target, count, connections = sys.argv[1:7]
-    total = {key: collections.Counter() for key in ("status", "backend", "version", "errors")}
-    total["closed"] = 0
-    lock = threading.Lock()
+    total, lock = new_total(), threading.Lock()
     share = int(count) // int(connections)
     threads = [threading.Thread(target=work, args=(vip, int(port), host, target, share, total, lock)) for _ in range(int(connections))]
     for thread in threads:

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clients that nobody here wrote, on both rings: curl, nghttp, h2load, grpc, websockets, openssl s_client, testssl.sh, slowhttptest."""
-import base64
 import json
 import pathlib
 import re
@@ -13,6 +12,7 @@ import pytest
 
 import lab
 from edge import HOMES, ROOT, VIP4, VIP6, Edge
+from manifests import secret, service
 
 HOST = "shop.example.com"
 MANIFEST = """apiVersion: gateway.networking.k8s.io/v1
@@ -69,32 +69,6 @@ spec:
   - matches: [{method: {service: pst.Nobody}}]
     backendRefs: [{name: nobody, port: 80}]
 """
-SERVICE = """---
-apiVersion: v1
-kind: Service
-metadata: {name: %(name)s}
-spec: {ports: [{name: one, port: 80, appProtocol: %(protocol)s}]}
----
-apiVersion: discovery.k8s.io/v1
-kind: EndpointSlice
-metadata: {name: %(name)s-1, labels: {kubernetes.io/service-name: %(name)s}}
-addressType: IPv4
-ports: [{name: one, port: %(port)d}]
-endpoints: [%(endpoints)s]
-"""
-SECRET = """---
-apiVersion: v1
-kind: Secret
-type: kubernetes.io/tls
-metadata: {name: %s}
-data: {tls.crt: %s, tls.key: %s}
-"""
-
-
-def service(name, protocol, port, addresses):
-    return SERVICE % {"name": name, "protocol": protocol, "port": port, "endpoints": ", ".join("{addresses: [%s]}" % a for a in addresses)}
-
-
 def need(*programs):
     for program in programs:
         if not shutil.which(program):
@@ -114,17 +88,10 @@ class ClientEdge(Edge):
         text = MANIFEST % {"vip4": VIP4, "vip6": VIP6}
         text += service("shop", "http", 8080, [pod, host]) + service("chat", "kubernetes.io/ws", 9001, [host])
         text += service("rpc", "kubernetes.io/h2c", 9000, [host]) + service("nobody", "http", 80, [])
-        for kind, options in (("ecdsa", ("ec", "-pkeyopt", "ec_paramgen_curve:P-256")), ("rsa", ("rsa:2048",))):
-            certificate, key = self.self_signed(kind, options)
-            text += SECRET % (kind, *(base64.b64encode(pathlib.Path(path).read_bytes()).decode() for path in (certificate, key)))
+        text += secret("ecdsa", *self.certificate("ecdsa", HOST, also="*.example.com"))
+        text += secret("rsa", *self.certificate("rsa", HOST, ("rsa:2048",), also="*.example.com"))
         self.put("edge.yaml", text)
         lab.wait_for("the edge", lambda: "200" in self.curl(f"http://{HOST}:80/", "-i", host=HOST, check=False))
-
-    def self_signed(self, kind, options):
-        paths = [f"{self.folder}/{kind}.{end}" for end in ("crt", "key")]
-        lab.run("openssl", "req", "-x509", "-newkey", *options, "-nodes", "-days", "30", "-subj", f"/CN={HOST}",
-                "-addext", "subjectAltName=DNS:*.example.com", "-keyout", paths[1], "-out", paths[0])
-        return paths
 
     def client(self, *argv, check=True, timeout=120, text_in=None):
         """A program in the client namespace; gives its whole output."""
