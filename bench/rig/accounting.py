@@ -47,28 +47,26 @@ def foreign_seconds():               # CPU time of everything that is not ours, 
 
 
 def memory(pid):                     # KiB; Pss counts pages shared by a peer's processes once
-    total = {"Rss": 0, "Pss": 0}
+    total, by_program = {"Rss": 0, "Pss": 0}, {}
     for p in family(pid):
-        with contextlib.suppress(OSError), open(f"/proc/{p}/smaps_rollup") as f:
-            for line in f:
-                k = line.split(":")[0]
-                if k in total:
-                    total[k] += int(line.split()[1])
-    return {"rss_kib": total["Rss"], "pss_kib": total["Pss"], "processes": len(family(pid))}
+        with contextlib.suppress(OSError), open(f"/proc/{p}/smaps_rollup") as f, open(f"/proc/{p}/comm") as name:
+            fields = dict(line.split(":") for line in f.read().splitlines()[1:])
+            for k in total:
+                total[k] += int(fields[k].split()[0])
+            by_program.setdefault(name.read().strip(), []).append(int(fields["Pss"].split()[0]))
+    return {"rss_kib": total["Rss"], "pss_kib": total["Pss"], "pss_kib_by_program": by_program}
 
 
-def measured(peer, work, *args):
-    pid = peer.process.pid if peer.process else None
-    foreign = foreign_seconds()
-    cpu, (idle, softirq), t = cpu_seconds(pid) if pid else 0, cpu0(), time.monotonic()
+def measured(peer, work, *args):     # what the peer's processes and all of CPU 0 spent on each unit that the work got done
+    pid = peer.process.pid
+    cpu, (idle, softirq), t = cpu_seconds(pid), cpu0(), time.monotonic()
     r = work(*args)
     t = time.monotonic() - t
     after = cpu0()
     busy = t - (after[0] - idle)
-    r["seconds"] = t
-    n = r["done"] or float("nan")
-    r["per_s"], r["busy0_us"], r["softirq0_us"], r["cpu0"] = n / t, busy / n * 1e6, (after[1] - softirq) / n * 1e6, busy / t
-    if pid:
-        r["cpu_us"] = (cpu_seconds(pid) - cpu) / n * 1e6
-    r["foreign"] = (foreign_seconds() - foreign) / t
+    if not r["done"]:
+        raise RuntimeError(f"nothing got done: {r}")
+    n = r["done"]
+    r["seconds"], r["per_s"], r["cpu_us"] = t, n / t, (cpu_seconds(pid) - cpu) / n * 1e6
+    r["busy0_us"], r["softirq0_us"], r["cpu0"] = busy / n * 1e6, (after[1] - softirq) / n * 1e6, busy / t
     return r

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Backend for the peer benchmark: one thread, epoll, HTTP/1.1 keep-alive, answers everything with 200.
-// Usage: backend PORT NAME [PORT NAME ...]   (each port answers "X-Backend: NAME"; the first port also echoes UDP)
+// Backend of the measurements: one thread, epoll, HTTP/1.1 keep-alive, answers everything with 200.
+// Usage: backend PORT NAME [PORT NAME ...]   (each port answers "X-Backend: NAME")
 // /1m gives 1 MiB, /big gives 256 MiB, anything else 1 KiB. A connection that starts with a TLS ClientHello gets
 // a fixed 2 KiB "server flight" and then talks plain HTTP, so that TLS passthrough can be measured without crypto.
 #define _GNU_SOURCE
@@ -16,8 +16,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { IN_SIZE = 64 * 1024, BODY_SIZE = 1 << 20, FLIGHT_SIZE = 2048, UDP_BATCH = 64 };
-enum kind { LISTENER, STREAM, DATAGRAM };
+enum { IN_SIZE = 64 * 1024, BODY_SIZE = 1 << 20, FLIGHT_SIZE = 2048 };
+enum kind { LISTENER, STREAM };
 enum body { NONE, LENGTH, CHUNKED };
 
 struct conn {
@@ -162,20 +162,6 @@ static void readable(struct conn *c) {
   if (serve(c) < 0) drop(c);
 }
 
-static void echo(int fd) {
-  static char buf[UDP_BATCH][2048];
-  static struct sockaddr_in from[UDP_BATCH];
-  struct mmsghdr m[UDP_BATCH];
-  struct iovec v[UDP_BATCH];
-  for (int i = 0; i < UDP_BATCH; i++) {
-    v[i] = (struct iovec){buf[i], sizeof buf[i]};
-    m[i].msg_hdr = (struct msghdr){.msg_iov = &v[i], .msg_iovlen = 1, .msg_name = &from[i], .msg_namelen = sizeof from[i]};
-  }
-  int n = recvmmsg(fd, m, UDP_BATCH, MSG_DONTWAIT, NULL);
-  for (int i = 0; i < n; i++) v[i].iov_len = m[i].msg_len;
-  if (n > 0) sendmmsg(fd, m, n, 0);
-}
-
 static struct conn *add(enum kind kind, int fd, char name) {
   struct conn *c = malloc(sizeof *c);
   memset(c, 0, offsetof(struct conn, in));
@@ -184,12 +170,11 @@ static struct conn *add(enum kind kind, int fd, char name) {
   return c;
 }
 
-static int bind_to(int type, int port) {
-  int fd = socket(AF_INET, type | SOCK_NONBLOCK, 0), one = 1, size = 4 << 20;
+static int listen_on(int port) {
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), one = 1;
   struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(port)};
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-  if (type == SOCK_DGRAM) setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size);
-  if (bind(fd, (void *)&a, sizeof a) || (type == SOCK_STREAM && listen(fd, 16384))) die("bind");
+  if (bind(fd, (void *)&a, sizeof a) || listen(fd, 16384)) die("bind");
   return fd;
 }
 
@@ -197,8 +182,7 @@ int main(int argc, char **argv) {
   memset(payload, 'x', sizeof payload);
   memcpy(flight, "\x16\x03\x03\x07\xfb", 5);
   ep = epoll_create1(0);
-  for (int i = 1; i + 1 < argc; i += 2) add(LISTENER, bind_to(SOCK_STREAM, atoi(argv[i])), argv[i + 1][0]);
-  if (argc > 1) add(DATAGRAM, bind_to(SOCK_DGRAM, atoi(argv[1])), 0);
+  for (int i = 1; i + 1 < argc; i += 2) add(LISTENER, listen_on(atoi(argv[i])), argv[i + 1][0]);
   puts("ready");
   fflush(stdout);
   for (;;) {
@@ -206,9 +190,7 @@ int main(int argc, char **argv) {
     int n = epoll_wait(ep, e, 256, -1);
     for (int i = 0; i < n; i++) {
       struct conn *c = e[i].data.ptr;
-      if (c->kind == DATAGRAM) {
-        echo(c->fd);
-      } else if (c->kind == LISTENER) {
+      if (c->kind == LISTENER) {
         int fd, one = 1;
         while ((fd = accept4(c->fd, NULL, NULL, SOCK_NONBLOCK)) >= 0) {
           setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
