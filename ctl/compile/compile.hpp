@@ -34,12 +34,12 @@ struct Limits {
     bool operator==(const Limits&) const = default;
 };
 
-// A key that session tickets are sealed with. The daemon makes and rotates them; its name stands for its content.
-struct TicketKey {
+// A key that nothing in the store names. Its name stands for its content.
+struct OwnKey {
     std::string id;
-    std::shared_ptr<const Secret> key;  // 80 bytes
+    std::shared_ptr<const Secret> key;
 
-    bool operator==(const TicketKey& other) const { return id == other.id; }
+    bool operator==(const OwnKey& other) const { return id == other.id; }
 };
 
 struct Options {
@@ -55,7 +55,8 @@ struct Options {
     bool xdp = true;
     Limits limits;
     std::optional<Endpoint> metrics;      // where the worker tells its metrics; nothing: nowhere
-    std::vector<TicketKey> ticket_keys;   // the current one, the previous, the next; none: tickets are good in one process
+    std::vector<OwnKey> ticket_keys;      // of 80 bytes: the current one, the previous, the next; none: tickets are good in one process
+    std::vector<OwnKey> session_keys;     // of tokens of session persistence: the current one, then those that only open; 32 bytes or more
 
     bool operator==(const Options&) const = default;
 };

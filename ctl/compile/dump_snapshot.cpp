@@ -185,6 +185,9 @@ void add_edge(std::string& out, const fb::Root& root) {
     for (std::size_t i = 0; root.ticket_keys() != nullptr && i < root.ticket_keys()->size(); ++i) {
         out += "  ticket_key " + root.ticket_keys()->Get(static_cast<flatbuffers::uoffset_t>(i))->str() + "\n";
     }
+    for (std::size_t i = 0; root.session_keys() != nullptr && i < root.session_keys()->size(); ++i) {
+        out += "  session_key " + root.session_keys()->Get(static_cast<flatbuffers::uoffset_t>(i))->str() + "\n";
+    }
 }
 
 }  // namespace

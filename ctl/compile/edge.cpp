@@ -55,8 +55,11 @@ void write_edge(const Front& front, const Options& options, const std::optional<
     if (options.metrics) {
         write_metrics(*options.metrics, root);
     }
-    for (const TicketKey& key : options.ticket_keys) {
+    for (const OwnKey& key : options.ticket_keys) {
         root.ticket_keys.push_back(key.id);
+    }
+    for (const OwnKey& key : options.session_keys) {
+        root.session_keys.push_back(key.id);
     }
 }
 

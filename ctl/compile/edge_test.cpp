@@ -6,9 +6,10 @@
 
 namespace penstock::compile {
 
-TEST_CASE("edge: ticket keys are named in the root in their order, and travel with the other keys") {
+TEST_CASE("edge: keys of tickets and sessions are named in the root in their order, and travel with the other keys") {
     Options options;
     options.ticket_keys = {{"tickets/2", std::make_shared<const Secret>(std::string(80, 'b'))}, {"tickets/1", std::make_shared<const Secret>(std::string(80, 'a'))}};
+    options.session_keys = {{"sessions/1", std::make_shared<const Secret>(std::string(32, 'c'))}};
     const Compiled compiled = compile({}, options);
     const fb::Root& root = *fb::GetRoot(compiled.snapshot.root->data());
     REQUIRE(root.ticket_keys() != nullptr);
@@ -16,6 +17,9 @@ TEST_CASE("edge: ticket keys are named in the root in their order, and travel wi
     CHECK(root.ticket_keys()->Get(0)->str() == "tickets/2");
     CHECK(root.ticket_keys()->Get(1)->str() == "tickets/1");
     CHECK(compiled.snapshot.keys.at("tickets/1")->reveal() == std::string(80, 'a'));
+    REQUIRE(root.session_keys() != nullptr);
+    CHECK(root.session_keys()->Get(0)->str() == "sessions/1");
+    CHECK(compiled.snapshot.keys.at("sessions/1")->reveal() == std::string(32, 'c'));
 
     std::swap(options.ticket_keys[0], options.ticket_keys[1]);
     CHECK(compile({}, options, &compiled).snapshot.root != compiled.snapshot.root);

@@ -48,8 +48,10 @@ public:
         }
         add_backend_tls();
         write_edge(context_.front, context_.options, context_.tracing, root_);
-        for (const TicketKey& key : context_.options.ticket_keys) {
-            out_.snapshot.keys.emplace(key.id, key.key);
+        for (const auto* keys : {&context_.options.ticket_keys, &context_.options.session_keys}) {
+            for (const OwnKey& key : *keys) {
+                out_.snapshot.keys.emplace(key.id, key.key);
+            }
         }
         finish();
         return std::move(out_);

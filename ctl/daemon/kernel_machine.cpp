@@ -77,7 +77,7 @@ std::string detail_of(const apply::WorkerProcess& worker) {
 
 }  // namespace
 
-Result<std::unique_ptr<KernelMachine>> KernelMachine::open(Loop& loop, const Options& options, Fd keeper_fd) {
+Result<std::unique_ptr<KernelMachine>> KernelMachine::open(Loop& loop, const Options& options, std::vector<compile::OwnKey> session_keys, Fd keeper_fd) {
     PST_TRY_ASSIGN(auto edge, apply::Edge::open(edge_options(options)));
     if (options.datapath == DatapathWish::xdp && !edge->has_datapath()) {
         return Error(*edge->why_no_datapath()).in("--datapath=xdp");
@@ -86,11 +86,12 @@ Result<std::unique_ptr<KernelMachine>> KernelMachine::open(Loop& loop, const Opt
         log::warn("TCP and UDP are served in user space: {}", edge->why_no_datapath()->message());
     }
     PST_TRY_ASSIGN(auto keeper, apply::KeeperLink::over(std::move(keeper_fd)));
-    return std::unique_ptr<KernelMachine>(new KernelMachine(loop, options, std::move(keeper), std::move(edge)));
+    return std::unique_ptr<KernelMachine>(new KernelMachine(loop, options, std::move(session_keys), std::move(keeper), std::move(edge)));
 }
 
-KernelMachine::KernelMachine(Loop& loop, Options options, std::unique_ptr<apply::KeeperLink> keeper, std::unique_ptr<apply::Edge> edge)
-    : loop_(loop), options_(std::move(options)), keeper_(std::move(keeper)), edge_(std::move(edge)) {
+KernelMachine::KernelMachine(Loop& loop, Options options, std::vector<compile::OwnKey> session_keys, std::unique_ptr<apply::KeeperLink> keeper,
+                             std::unique_ptr<apply::Edge> edge)
+    : loop_(loop), options_(std::move(options)), session_keys_(std::move(session_keys)), keeper_(std::move(keeper)), edge_(std::move(edge)) {
     root_name_ = keeper_->published_root();
 }
 
@@ -153,6 +154,7 @@ compile::Options KernelMachine::compile_options() const {
     compile.own_addresses = edge_->own_addresses();
     compile.xdp = edge_->has_datapath();
     compile.limits = edge_->limits();
+    compile.session_keys = session_keys_;
     return compile;
 }
 

@@ -18,7 +18,7 @@ namespace penstock::daemon {
 class KernelMachine final : public Machine {
 public:
     // `loop` outlives it. Fails without a keeper or without netlink; never for want of BPF, unless --datapath=xdp asks for it.
-    static Result<std::unique_ptr<KernelMachine>> open(Loop& loop, const Options& options, Fd keeper);
+    static Result<std::unique_ptr<KernelMachine>> open(Loop& loop, const Options& options, std::vector<compile::OwnKey> session_keys, Fd keeper);
 
     void listen(MachineEvents events) override;
     [[nodiscard]] HeldRoot held() const override;
@@ -32,7 +32,8 @@ public:
     [[nodiscard]] const StatsPage* stats() const override { return keeper_->stats(); }
 
 private:
-    KernelMachine(Loop& loop, Options options, std::unique_ptr<apply::KeeperLink> keeper, std::unique_ptr<apply::Edge> edge);
+    KernelMachine(Loop& loop, Options options, std::vector<compile::OwnKey> session_keys, std::unique_ptr<apply::KeeperLink> keeper,
+                  std::unique_ptr<apply::Edge> edge);
     void open_missing_sockets(const compile::Compiled& wanted, std::vector<Trouble>& troubles);
     void hear_keeper();
     void hear_network();
@@ -45,6 +46,7 @@ private:
 
     Loop& loop_;
     Options options_;
+    std::vector<compile::OwnKey> session_keys_;
     std::unique_ptr<apply::KeeperLink> keeper_;
     std::unique_ptr<apply::Edge> edge_;
     MachineEvents events_;

@@ -90,6 +90,10 @@ void add_plain(CLI::App& app, Options& options) {
         ->capture_default_str()
         ->type_name("KIND");
     app.add_option("--worker-user", options.worker_user, "User that the worker runs as")->type_name("USER");
+    app.add_option("--session-key", options.session_keys,
+                   "File of 32 random bytes or more, the same on all nodes, for tokens of session persistence (repeatable: the first one seals, all open; "
+                   "default: a key of this daemon's own)")
+        ->type_name("FILE");
     add_word(app, "--log-level", options.log_level, kLevels, "debug, info, warn or error")
         ->default_str("info")
         ->type_name("LEVEL");

@@ -29,7 +29,7 @@ TEST_CASE("options: defaults") {
 TEST_CASE("options: all of them") {
     const auto parsed = parse({"--config", "/etc/m", "--state-dir", "/tmp/s", "--pin-dir", "/sys/fs/bpf/x", "--datapath", "userspace", "--interface",
                                "eth0", "--interface", "eth1", "--workers", "3", "--ring", "epoll", "--address", "192.0.2.1", "--address",
-                               "2001:db8::1", "--nat-ports", "20000-29999", "--flows-max", "1000", "--log-level", "debug", "--detach"});
+                               "2001:db8::1", "--nat-ports", "20000-29999", "--flows-max", "1000", "--session-key", "/k/new", "--session-key", "/k/old", "--log-level", "debug", "--detach"});
     REQUIRE(std::holds_alternative<Options>(parsed));
     const Options& options = std::get<Options>(parsed);
     CHECK(options.config == "/etc/m");
@@ -38,6 +38,7 @@ TEST_CASE("options: all of them") {
     CHECK(options.interfaces == std::vector<std::string>{"eth0", "eth1"});
     CHECK(options.workers == 3);
     CHECK(options.ring == "epoll");
+    CHECK(options.session_keys == std::vector<std::string>{"/k/new", "/k/old"});
     REQUIRE(options.addresses.size() == 2);
     CHECK(options.addresses[1].text() == "2001:db8::1");
     CHECK(options.nat_ports == PortRange{20000, 29999});

@@ -11,6 +11,7 @@
 #include "ctl/daemon/daemon.hpp"
 #include "ctl/daemon/kernel_machine.hpp"
 #include "ctl/daemon/launch.hpp"
+#include "ctl/daemon/session_keys.hpp"
 #include "schema/keeper.hpp"
 #include "userspace/base/log.hpp"
 #include "userspace/base/version.hpp"
@@ -53,7 +54,8 @@ Status serve(const Options& options, Fd keeper) {
     PST_TRY_ASSIGN(const Fd signals, signals_of_ours());
     PST_TRY_ASSIGN(const StateDir state, StateDir::open(options.state_dir));
     PST_TRY_ASSIGN(auto loop, Loop::open());
-    PST_TRY_ASSIGN(auto machine, KernelMachine::open(*loop, options, std::move(keeper)));
+    PST_TRY_ASSIGN(auto keys, session_keys(state, options.session_keys));
+    PST_TRY_ASSIGN(auto machine, KernelMachine::open(*loop, options, std::move(keys), std::move(keeper)));
     Daemon daemon(*loop, *machine, state, options, [] { return static_cast<std::int64_t>(::time(nullptr)); });
     PST_TRY(daemon.start());
     PST_TRY(loop->watch(signals.get(), [&] { on_signals(signals.get(), *loop, daemon); }));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The daemon's state folder and its lock: one daemon per folder. What lies in it: control.sock, keeper.sock, lock, and the state files
-// that let a restarted daemon go on where it was (loaded.yaml, objects.json, ids, generation), all 0600.
+// that let a restarted daemon go on where it was (loaded.yaml, objects.json, ids, generation, session_key), all 0600.
 #pragma once
 
 #include <string>

@@ -28,6 +28,9 @@ public:
         if (set_.ready.empty()) {
             return nullptr;
         }
+        if (wish_.pinned != nullptr && usable(*wish_.pinned)) {
+            return wish_.pinned;
+        }
         turn_ = set_.balance == fb::Balance::RoundRobin ? context_.shared.next_of_set(set_.id) : 0;
         for (const Whom whom : {Whom::well, Whom::untried, Whom::any}) {
             whom_ = whom;
@@ -65,7 +68,7 @@ private:
         const auto size = static_cast<std::uint32_t>(set_.maglev.size());
         for (std::uint32_t round = 0; round < kSlotRounds; ++round) {
             const std::size_t index = set_.maglev[pst_slot_of_round(wish_.slot, round, size)];
-            if (usable(index)) {
+            if (usable(set_.ready[index])) {
                 return index;
             }
         }
@@ -74,20 +77,19 @@ private:
 
     // `index`, or if that is not usable the one of the usable ones that `spare` falls on.
     Index this_or_another(std::size_t index, std::size_t spare) {
-        if (usable(index)) {
+        if (usable(set_.ready[index])) {
             return index;
         }
         std::vector<std::size_t> others;
         for (std::size_t i = 0; i < set_.ready.size(); ++i) {
-            if (usable(i)) {
+            if (usable(set_.ready[i])) {
                 others.push_back(i);
             }
         }
         return others.empty() ? Index() : others[spare % others.size()];
     }
 
-    bool usable(std::size_t index) {
-        const BackendEndpoint& endpoint = set_.ready[index];
+    bool usable(const BackendEndpoint& endpoint) {
         if (set_.connections_max != 0 && full(endpoint)) {
             return false;
         }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which endpoint of a set is next: in turn, the less busy of two, or by what requests have in common. Endpoints that failed this request,
+// Which endpoint of a set is next: the one that the client's session has, else in turn, the less busy of two, or by what requests have in common. Endpoints that failed this request,
 // that are ejected, or that have as many connections as they may, are passed over; their share is spread evenly over the others. Where
 // that would leave nobody, the ejected are asked, then those that failed before; nobody ever gets more connections than its limit.
 #pragma once
@@ -20,6 +20,7 @@ struct Context;
 struct Wish {
     std::uint32_t slot = 0;        // of the set's Maglev table
     bool fresh = false;            // no kept connection: its predecessor was closed under us
+    const BackendEndpoint* pinned = nullptr;  // of the set: who is asked first, if that is usable
     std::vector<Endpoint> failed;  // who had it before
     std::optional<Endpoint> source, destination;  // of the client's connection, for backends that are told
 };

@@ -13,6 +13,11 @@ namespace {
 
 constexpr std::uint32_t kTriesMax = 2;      // beyond the first, where only the connection was to blame
 
+// Of the Unix clock, which other nodes have, too.
+std::uint32_t seconds_now() {
+    return static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count());
+}
+
 }  // namespace
 
 // ---- what is told of it -----------------------------------------------------------------------------------------------------
@@ -204,6 +209,10 @@ ring::Task<> Exchange::forward(const http::RequestHead& head) {
         context_.retry_budgets[set->id].earn(limits().retry_budget_percent);
     }
     wish_ = wish_of(*set, request.forwarded.client, &head.headers);
+    if (route_.rule->persistence != nullptr) {
+        session_.begin(*route_.rule->persistence, head.headers, *set, request.forwarded.scheme == "https", seconds_now());
+        wish_.pinned = session_.pinned();
+    }
     wish_.source = client_.facts().source;
     wish_.destination = client_.facts().destination;
     for (;;) {

@@ -16,6 +16,7 @@
 #include "userspace/proxy/record.hpp"
 #include "userspace/proxy/replay.hpp"
 #include "userspace/proxy/routing.hpp"
+#include "userspace/proxy/session.hpp"
 
 namespace penstock::proxy {
 
@@ -96,6 +97,7 @@ private:
     ring::Time deadline_ = ring::kNever;          // of the whole request
     ring::Time backend_deadline_ = ring::kNever;  // of one attempt
 
+    Session session_;
     Wish wish_;
     Claim claim_;                                 // of the attempt that runs, or ran last; the route's host owns its set
     Replay body_;

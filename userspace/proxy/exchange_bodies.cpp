@@ -162,6 +162,7 @@ ring::Task<> Exchange::switch_protocols() {
         co_return co_await refuse(Reason::backend_invalid, "the backend switches protocols, which was not asked for");
     }
     prepare_response(backend_->head(), treatment_);
+    session_.tell(backend_->head().headers, claim_.endpoint(), 101);
     client_.start_tunnel(backend_->head());
     backend_->start_tunnel();
     told_status(101);
@@ -206,6 +207,7 @@ ring::Task<bool> Exchange::relay() {
     BodySource& body = backend_->body();
     pace_.stop();
     prepare_response(head, treatment_);
+    session_.tell(head.headers, claim_.endpoint(), head.status);
     told_status(head.status);
     client_.start(head, context_.draining || request_broken_);
     for (bool queued = true;;) {

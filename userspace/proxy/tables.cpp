@@ -41,7 +41,7 @@ Result<std::shared_ptr<const BackendSet>> make_backends(std::span<const std::uin
     for (const fb::BackendEndpoint* endpoint : *part->endpoints()) {
         PST_TRY_ASSIGN(const Endpoint address, endpoint_of(*endpoint->address(), endpoint->port()));
         if (endpoint->state() == fb::EndpointState::Ready) {
-            set->ready.push_back({address, endpoint->id()});
+            set->ready.push_back({address, endpoint->id(), endpoint_digest(address)});
         }
     }
     if (part->health() != nullptr) {
@@ -74,6 +74,9 @@ public:
         }
         if (const Status keys = take_ticket_keys(); !keys.ok()) {
             failed_.push_back({"ticket keys", keys.error().message()});
+        }
+        if (const Status keys = take_session_keys(); !keys.ok()) {
+            failed_.push_back({"session keys", keys.error().message()});
         }
         make_parts();
         note_places();
@@ -180,6 +183,23 @@ private:
         return success();
     }
 
+    // What cannot be used leaves those before.
+    Status take_session_keys() {
+        tables_->seals = previous_ != nullptr ? previous_->seals : seals_of_this_process();
+        Seals seals;
+        for (std::size_t i = 0; root_.session_keys() != nullptr && i < root_.session_keys()->size(); ++i) {
+            PST_TRY_ASSIGN(const auto bytes, storage_.key(root_.session_keys()->Get(static_cast<flatbuffers::uoffset_t>(i))->str()));
+            if (bytes.size() < tls::Seal::kKeyBytes) {
+                return invalid_part("a session key has less than 32 bytes");
+            }
+            seals.push_back(token_seal({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
+        }
+        if (!seals.empty()) {
+            tables_->seals = std::make_shared<const Seals>(std::move(seals));
+        }
+        return success();
+    }
+
     template <class Map>
     static const typename Map::mapped_type* find(const Map& map, const std::string& key) {
         const auto found = map.find(key);
@@ -218,6 +238,9 @@ private:
                 rule.cors = std::make_unique<const Cors>(*spec->filters->cors);
             }
             bind_mirrors(*spec, rule);
+            if (spec->persistence != nullptr) {
+                rule.persistence = std::make_unique<const Persistence>(*spec->persistence, tables_->seals);
+            }
             host->rules.push_back(std::move(rule));
         }
         host->table = std::move(table);

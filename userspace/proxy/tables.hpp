@@ -22,6 +22,7 @@
 #include "userspace/match/route_table.hpp"
 #include "userspace/proxy/backend_place.hpp"
 #include "userspace/proxy/cors.hpp"
+#include "userspace/proxy/persistence.hpp"
 #include "userspace/tls/certificates.hpp"
 
 namespace penstock::proxy {
@@ -34,6 +35,7 @@ inline constexpr std::size_t kPartBytesMax = 256U << 20;
 struct BackendEndpoint {
     Endpoint address;
     std::uint32_t id = 0;
+    std::uint64_t digest = 0;  // how tokens of sessions name it
 };
 
 // The endpoints of one Service port.
@@ -67,6 +69,7 @@ struct Rule {
     std::vector<std::uint16_t> cycle;  // indices into backends; empty: nothing to choose from
     std::unique_ptr<const Cors> cors;  // null: none
     std::vector<RuleMirror> mirrors;
+    std::unique_ptr<const Persistence> persistence;  // null: none
 };
 
 // The routes of one host on one listener, bound to backends.
@@ -106,6 +109,7 @@ struct Tables {
     std::unordered_set<BackendPlace, BackendPlaceHash> places;  // of all ready endpoints: connections to others are let go
     bool sends_proxy_headers = false;          // to some backend
     std::shared_ptr<tls::TicketKeys> tickets;  // one object over all tables
+    std::shared_ptr<const Seals> seals;        // of sessions' tokens
 
     // For the next build: what each part became. Keys "host/KEY" etc.
     struct Made {

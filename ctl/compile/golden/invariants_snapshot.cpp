@@ -34,9 +34,11 @@ public:
         if (root.tracing() != nullptr) {
             check_backends(root.tracing()->backends());
         }
-        for (std::size_t i = 0; root.ticket_keys() != nullptr && i < root.ticket_keys()->size(); ++i) {
-            const std::string id = root.ticket_keys()->Get(static_cast<flatbuffers::uoffset_t>(i))->str();
-            want(snapshot_.keys.contains(id), id, "is no key");
+        for (const auto* ids : {root.ticket_keys(), root.session_keys()}) {
+            for (std::size_t i = 0; ids != nullptr && i < ids->size(); ++i) {
+                const std::string id = ids->Get(static_cast<flatbuffers::uoffset_t>(i))->str();
+                want(snapshot_.keys.contains(id), id, "is no key");
+            }
         }
         for (const auto& [key, bytes] : parts_) {
             want(used_.contains(key), key.second, "is a part that nothing refers to");
