@@ -49,7 +49,9 @@ int on_ticket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* 
     if (!found) {
         return 0;
     }
-    return !prepare(found->key, iv, cipher, mac, seal) ? -1 : found->current ? 1 : 2;
+    // Clients of TLS 1.3 use a ticket once (RFC 8446 C.4): without a new one every other handshake would be full.
+    const bool renew = !found->current || SSL_version(ssl) >= TLS1_3_VERSION;
+    return !prepare(found->key, iv, cipher, mac, seal) ? -1 : renew ? 2 : 1;
 }
 
 }  // namespace

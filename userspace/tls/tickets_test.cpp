@@ -114,3 +114,23 @@ TEST_CASE("tickets: one for each handshake, and each lasts as long as asked") {
         SSL_SESSION_free(kept);
     }
 }
+
+// A client of TLS 1.3 that keeps sessions uses a ticket once: OpenSSL's calls its session not resumable from then on. One of 1.2 goes on with it.
+TEST_CASE("tickets: a resumed handshake of TLS 1.3 gives the next one") {
+    const auto set = with(nullptr);
+    const auto keeping = [](SSL_CTX* context) { SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE); };
+    for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+        std::vector<std::unique_ptr<Client>> clients;  // one that goes without a shutdown takes its session with it
+        SSL_SESSION* kept = nullptr;
+        for (int round = 0; round < 4; ++round) {
+            clients.push_back(std::make_unique<Client>("one", version, keeping, kept));
+            Session session(set->choose({}));
+            SSL_SESSION* next = session_of(*clients.back(), session);
+            REQUIRE(next != nullptr);
+            CHECK(session.resumed() == (round > 0));
+            CHECK(SSL_SESSION_is_resumable(next) == 1);
+            SSL_SESSION_free(std::exchange(kept, next));
+        }
+        SSL_SESSION_free(kept);
+    }
+}
