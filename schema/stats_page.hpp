@@ -16,7 +16,7 @@
 namespace penstock {
 
 inline constexpr std::uint32_t kStatsMagic = 0x50535431;  // "PST1"
-inline constexpr std::uint32_t kStatsVersion = 2;
+inline constexpr std::uint32_t kStatsVersion = 3;
 inline constexpr std::uint32_t kStatsSlotsMax = 64;       // worker threads
 inline constexpr std::uint32_t kStatsReasonsMax = 128;    // so that a new reason moves nothing
 // Ids are taken modulo these: two that share a place are counted together, which takes more listeners, rules or services than these.
@@ -101,6 +101,8 @@ struct alignas(64) SlotStats {
     Counter backend_reused_total;
     Counter tls_handshakes_total;
     Counter generation;                              // the snapshot that the thread serves
+    Counter log_lines;                               // of the access log ...
+    Counter log_lines_lost;                          // ... and of these lost, as nobody took them
     std::array<Counter, 8> status_class;             // by status / 100
     std::array<Counter, kStatsReasonsMax> reasons;
     std::array<ListenerStats, kStatsListenersMax> listeners;

@@ -65,7 +65,7 @@ TEST_CASE("annotations: each row's reader takes what it says and nothing else") 
         {"requests-per-connection-max", "1000", "1k"}, {"connections-per-source-max", "0", "1000001"}, {"streams-max", "1", "0"},
         {"retry-body-bytes-max", "16Mi", "17Mi"}, {"proxy-protocol", "any", "v3"}, {"trusted-hops", "16", "17"}, {"connections-max", "1", "0"},
         {"drain-timeout", "5s", "0s"}, {"backend-idle-timeout", "5s", "soon"}, {"backend-idle-connections-max", "0", "10001"}, {"retry-budget", "100%", "101%"},
-        {"retry-budget-min", "0", "x"}, {"access-log", "off", "on"}, {"access-log-sample", "0.5%", "0.5"}, {"tracing-service", "a/b:1", "a/b"},
+        {"retry-budget-min", "0", "x"}, {"access-log", "off", "on"}, {"access-log-sample", "0.5%", "0.5"}, {"access-log-query", "on", "yes"}, {"tracing-service", "a/b:1", "a/b"},
         {"tracing-path", "/v1", "v1"}, {"tracing-sample", "100%", "200%"}, {"tracing-name", "edge", ""}, {"balance", "consistent", "hash"},
         {"balance-header", "X-User", "X User"}, {"eject-failures", "0", "1001"}, {"eject-time", "1h", "2h"}, {"eject-max", "0%", "1.5%"},
         {"tls-min-version", "1.2", "1.1"}, {"tls-max-version", "1.3", "3"}, {"tls-ciphers", "TLS_AES_128_GCM_SHA256", "NULL"}, {"tls-groups", "P-384", "P-384:P-256"},

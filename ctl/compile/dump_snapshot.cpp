@@ -176,7 +176,7 @@ void add_edge(std::string& out, const fb::Root& root) {
     const std::string limits = limits_text(*root.limits());
     out += limits.empty() ? "" : "  limits " + limits + "\n";
     if (const fb::AccessLog* log = root.access_log()) {
-        out += std::string("  access_log ") + fb::EnumNameLogFormat(log->format()) + " sample_per_million=" + std::to_string(log->sample_per_million()) + "\n";
+        out += std::string("  access_log ") + fb::EnumNameLogFormat(log->format()) + " sample_per_million=" + std::to_string(log->sample_per_million()) + (log->query() ? " query" : "") + "\n";
     }
     if (const fb::Tracing* tracing = root.tracing()) {
         out += "  tracing " + text(tracing->backends()) + " path=" + text(tracing->path()) + " name=" + text(tracing->service_name()) +

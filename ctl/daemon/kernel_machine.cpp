@@ -206,7 +206,8 @@ Status KernelMachine::publish(const compile::Compiled& wanted, const std::string
             case ItemKind::Part: PST_TRY(keeper_->put_bytes(kind, item, *wanted.snapshot.parts.at(item))); break;
             case ItemKind::Root: PST_TRY(keeper_->put_bytes(kind, item, compile::root_bytes(wanted.snapshot, generation))); break;
             case ItemKind::Socket:      // prepare() has tried
-            case ItemKind::StatsPage: break;
+            case ItemKind::StatsPage:   // the keeper's own
+            case ItemKind::AccessLog: break;
         }
     }
     PST_TRY(keeper_->publish(generation, name));

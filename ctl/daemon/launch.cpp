@@ -40,6 +40,9 @@ std::vector<std::string> keeper_command(const std::string& self, const std::vect
     if (!options.worker_user.empty()) {
         command.insert(command.end(), {keeper::kFlagWorkerUser, options.worker_user});
     }
+    if (!options.access_log.empty()) {
+        command.insert(command.end(), {keeper::kFlagAccessLog, options.access_log});
+    }
     command.push_back("--");
     command.push_back(self);
     command.insert(command.end(), arguments.begin(), arguments.end());

@@ -94,6 +94,7 @@ void add_plain(CLI::App& app, Options& options) {
                    "File of 32 random bytes or more, the same on all nodes, for tokens of session persistence (repeatable: the first one seals, all open; "
                    "default: a key of this daemon's own)")
         ->type_name("FILE");
+    app.add_option("--access-log", options.access_log, "File that the access log is appended to (default: standard output)")->type_name("FILE");
     add_word(app, "--log-level", options.log_level, kLevels, "debug, info, warn or error")
         ->default_str("info")
         ->type_name("LEVEL");

@@ -29,7 +29,8 @@ TEST_CASE("options: defaults") {
 TEST_CASE("options: all of them") {
     const auto parsed = parse({"--config", "/etc/m", "--state-dir", "/tmp/s", "--pin-dir", "/sys/fs/bpf/x", "--datapath", "userspace", "--interface",
                                "eth0", "--interface", "eth1", "--workers", "3", "--ring", "epoll", "--address", "192.0.2.1", "--address",
-                               "2001:db8::1", "--nat-ports", "20000-29999", "--flows-max", "1000", "--session-key", "/k/new", "--session-key", "/k/old", "--log-level", "debug", "--detach"});
+                               "2001:db8::1", "--nat-ports", "20000-29999", "--flows-max", "1000", "--session-key", "/k/new", "--session-key", "/k/old", "--log-level", "debug",
+                               "--access-log", "/var/log/access", "--detach"});
     REQUIRE(std::holds_alternative<Options>(parsed));
     const Options& options = std::get<Options>(parsed);
     CHECK(options.config == "/etc/m");
@@ -44,6 +45,7 @@ TEST_CASE("options: all of them") {
     CHECK(options.nat_ports == PortRange{20000, 29999});
     CHECK(options.flows_max == 1000);
     CHECK(options.log_level == log::Level::debug);
+    CHECK(options.access_log == "/var/log/access");
     CHECK(options.detach);
 }
 

@@ -16,7 +16,8 @@ int rank(ItemKind kind) {
         case ItemKind::Key: return 1;
         case ItemKind::Part: return 2;
         case ItemKind::Root: return 3;
-        case ItemKind::StatsPage: break;
+        case ItemKind::StatsPage:
+        case ItemKind::AccessLog: break;
     }
     return 4;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Stands in for daemon and worker in keeper_test. As a daemon (`pst-keeper-fake daemon PATH`) it relays between the keeper and the
 // test's seqpacket socket at PATH, so that the test itself plays the daemon. As a worker it takes every snapshot and, once active,
-// answers each connection with its pid. `pst-keeper-fake crash` ends at once.
+// answers each connection with its pid. Each access log that it is given hears of it. `pst-keeper-fake crash` ends at once.
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -68,6 +68,9 @@ struct FakeWorker {
         auto message = decode(received.bytes);
         if (const PutT* put = message->body.AsPut(); put != nullptr && put->kind == ItemKind::Socket) {
             sockets[put->name] = std::move(received.fds);
+        } else if (put != nullptr && put->kind == ItemKind::AccessLog) {
+            const std::string line = std::to_string(::getpid()) + "\n";
+            return ::write(received.fds.at(0).get(), line.data(), line.size()) > 0;
         } else if (const DropT* drop = message->body.AsDrop()) {
             sockets.erase(drop->name);
         } else if (const PublishT* publish = message->body.AsPublish()) {

@@ -79,7 +79,7 @@ Result<int> Keeper::run() {
 Status Keeper::prepare() {
     sigset_t set;
     sigemptyset(&set);
-    for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGCHLD}) {
+    for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD}) {
         sigaddset(&set, number);
     }
     if (::sigprocmask(SIG_BLOCK, &set, nullptr) != 0) {
@@ -92,6 +92,18 @@ Status Keeper::prepare() {
     // Orphans of the daemon (exec plugins) become our children, as they would be PID 1's.
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
     make_stats_page();
+    return config_.access_log.empty() ? success() : open_access_log();
+}
+
+// The workers may open nothing, and run as somebody who could not. Without a reader a FIFO is refused rather than waited for.
+Status Keeper::open_access_log() {
+    Fd file(::open(config_.access_log.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640));
+    if (!file.valid()) {
+        return sys_error("open the access log " + config_.access_log, "--access-log wants a file in a folder that exists and that " + std::string(kKeeperProgram) + " may write to");
+    }
+    auto descriptors = std::make_shared<std::vector<Fd>>();
+    descriptors->push_back(std::move(file));
+    items_.put(ItemKind::AccessLog, "", std::move(descriptors));
     return success();
 }
 
@@ -168,7 +180,11 @@ void Keeper::on_signals() {
     signalfd_siginfo info = {};
     while (::read(signals_.get(), &info, sizeof info) == sizeof info) {
         switch (info.ssi_signo) {
-            case SIGHUP: replace_worker(); break;
+            case SIGHUP:
+                reopen_access_log();
+                replace_worker();
+                break;
+            case SIGUSR1: reopen_access_log(); break;
             case SIGTERM:
             case SIGINT: stop(); break;
             default: break;  // SIGCHLD: ours are asked one by one
@@ -217,6 +233,22 @@ void Keeper::replace_worker() {
     log::info("replacing worker {}", active->process.pid);
     activate(*standby);
     drain(*active);
+}
+
+// Those that drain write to it, too.
+void Keeper::reopen_access_log() {
+    if (config_.access_log.empty()) {
+        return;
+    }
+    if (const Status opened = open_access_log(); !opened.ok()) {
+        log::error("the old one stays in use: {}", opened.error().report());
+        return;
+    }
+    const Items::Name name{ItemKind::AccessLog, ""};
+    for (Worker& worker : workers_) {
+        worker.peer.send(encode(put_message(name)), items_.all().at(name));
+    }
+    log::info("opened {} anew", config_.access_log);
 }
 
 // ---- the daemon -----------------------------------------------------------------------------------------------------------
@@ -285,6 +317,9 @@ void Keeper::greet_daemon() {
             tell_daemon(encode(put_message(name)), descriptors);
             continue;
         }
+        if (name.first == ItemKind::AccessLog) {
+            continue;  // none of its business
+        }
         ItemT item;
         item.kind = name.first;
         item.name = name.second;
@@ -329,14 +364,14 @@ void Keeper::take(Peer::Received received) {
     }
     if (const PutT* put = received.message->body.AsPut()) {
         const bool whole = put->kind == ItemKind::Socket ? received.fds.size() == config_.slots : received.fds.size() == 1;
-        if (!whole || put->kind == ItemKind::StatsPage) {
+        if (!whole || put->kind == ItemKind::StatsPage || put->kind == ItemKind::AccessLog) {
             log::error("{} put {} \"{}\" with {} descriptors: refused", kDaemonProgram, EnumNameItemKind(put->kind), put->name, received.fds.size());
             return;
         }
         Descriptors descriptors = std::make_shared<const std::vector<Fd>>(std::move(received.fds));
         items_.put(put->kind, put->name, descriptors);
         to_workers(encode(*put), descriptors);
-    } else if (const DropT* drop = received.message->body.AsDrop()) {
+    } else if (const DropT* drop = received.message->body.AsDrop(); drop != nullptr && drop->kind != ItemKind::StatsPage && drop->kind != ItemKind::AccessLog) {
         items_.drop(drop->kind, drop->name);
         to_workers(encode(*drop));
     } else if (const PublishT* publish = received.message->body.AsPublish()) {

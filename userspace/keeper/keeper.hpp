@@ -24,6 +24,7 @@ struct Config {
     std::optional<User> worker_as;     // nothing: workers run as we do
     std::uint32_t slots = 1;
     std::int64_t drain_ms = 30'000;
+    std::string access_log;            // file to append to; empty: the workers' standard output
 };
 
 class Keeper {
@@ -48,12 +49,14 @@ private:
 
     Status prepare();
     void make_stats_page();
+    Status open_access_log();
     int poll_once();
 
     // ---- signals
     void on_signals();
     void stop();
     void replace_worker();
+    void reopen_access_log();
 
     // ---- the daemon
     void start_daemon();

@@ -20,15 +20,16 @@ using namespace penstock;
 
 constexpr std::string_view kUsage =
     "usage: penstock-keeper [--workers N] [--ring auto|io_uring|epoll] [--worker-user NAME] [--worker-binary PATH]\n"
-    "                       [--drain-ms N] -- DAEMON [ARGUMENTS]\n"
+    "                       [--access-log FILE] [--drain-ms N] -- DAEMON [ARGUMENTS]\n"
     "Keeps the listening sockets and the configuration; starts the daemon and the workers, and starts them again.\n"
-    "SIGHUP replaces the worker without losing a connection; SIGTERM drains and ends.\n";
+    "SIGHUP replaces the worker without losing a connection; SIGUSR1 opens the access log anew; SIGTERM drains and ends.\n";
 
 struct Flags {
     std::uint32_t workers = 0;
     std::string ring = "auto";
     std::string user;
     std::string binary;
+    std::string access_log;
     std::int64_t drain_ms = 30'000;
     std::vector<std::string> daemon;
 };
@@ -64,6 +65,8 @@ bool parse(int argc, char** argv, Flags& flags) {
             flags.user = value;
         } else if (flag == keeper::kFlagWorkerBinary) {
             flags.binary = value;
+        } else if (flag == keeper::kFlagAccessLog) {
+            flags.access_log = value;
         } else {
             return false;
         }
@@ -81,6 +84,7 @@ Result<keeper::Config> configure(const Flags& flags) {
     config.daemon = flags.daemon;
     config.slots = flags.workers != 0 ? flags.workers : std::clamp(std::thread::hardware_concurrency(), 1U, kStatsSlotsMax);
     config.drain_ms = flags.drain_ms;
+    config.access_log = flags.access_log;
     config.worker = {flags.binary.empty() ? beside_us(keeper::kWorkerProgram) : flags.binary, "--slots", std::to_string(config.slots), "--ring", flags.ring};
     if (::geteuid() == 0) {
         PST_TRY_ASSIGN(auto user, keeper::worker_user(flags.user));

@@ -10,7 +10,9 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <functional>
+#include <set>
 #include <thread>
 
 #include "schema/keeper.hpp"
@@ -67,6 +69,29 @@ pid_t answer_of(const Fd& connection) {
         CHECK(std::string(text).find(" uid 0") == std::string::npos);
     }
     return std::atoi(text);
+}
+
+// Who has written to the log at `path`, once there are `count`.
+std::set<pid_t> writers_of(const std::string& path, std::size_t count) {
+    std::set<pid_t> writers;
+    for (int i = 0; i < 1000 && writers.size() < count; ++i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        std::ifstream file(path);
+        for (std::string line; std::getline(file, line) && !file.eof();) {
+            writers.insert(std::atoi(line.c_str()));
+        }
+    }
+    return writers;
+}
+
+// What a keeper that cannot start says, and its exit code.
+std::pair<std::string, int> failed_start(const std::string& options) {
+    const std::string line = program("penstock-keeper") + " --workers 1 " + options + " -- /bin/true 2>&1";
+    FILE* pipe = ::popen(line.c_str(), "r");
+    REQUIRE(pipe != nullptr);
+    std::string said(4096, 0);
+    said.resize(std::fread(said.data(), 1, said.size(), pipe));
+    return {said, WEXITSTATUS(::pclose(pipe))};
 }
 
 class Lab {
@@ -239,6 +264,44 @@ TEST_CASE("keeper: SIGHUP replaces the worker and lets the old one drain") {
     CHECK(lab.worker_in(WorkerState::Draining) == first);
     CHECK(lab.worker_in(WorkerState::Exited) == first);
     CHECK(answer_of(connect_to(port)) != first);
+}
+
+TEST_CASE("keeper: every worker gets the access log, and another one when it was renamed") {
+    char pattern[] = "/tmp/pst-log-XXXXXX";
+    const std::filesystem::path folder = ::mkdtemp(pattern);
+    const std::string path = folder / "access.log";
+    {
+        Lab lab({"--access-log", path});
+        const std::set<pid_t> writers = writers_of(path, 2);  // the active one and the standby
+        REQUIRE(writers.size() == 2);
+        CHECK((std::filesystem::status(path).permissions() & std::filesystem::perms::others_all) == std::filesystem::perms::none);
+        for (const int number : {SIGUSR1, SIGUSR1}) {
+            std::filesystem::rename(path, path + ".1");
+            ::kill(lab.keeper_, number);
+            CHECK(writers_of(path, 2) == writers);
+        }
+        std::filesystem::rename(path, path + ".1");
+        ::kill(lab.keeper_, SIGHUP);  // and those of the new standby
+        CHECK(writers_of(path, 3).size() == 3);
+        // One that cannot be opened changes nothing.
+        std::filesystem::remove(path);
+        std::filesystem::create_directory(path);
+        ::kill(lab.keeper_, SIGUSR1);
+        lab.meet();
+        lab.synced();
+    }
+    std::filesystem::remove_all(folder);
+}
+
+TEST_CASE("keeper: an access log that cannot be opened is told, and nothing starts") {
+    for (const auto& [path, why] : std::initializer_list<std::pair<const char*, const char*>>{{"/nowhere/access.log", "No such file"}, {"/tmp", "Is a directory"}}) {
+        INFO(path);
+        const auto [said, code] = failed_start(std::string("--access-log ") + path);
+        CHECK(code == kExitFailed);
+        CHECK(said.find(std::string("open the access log ") + path) != std::string::npos);
+        CHECK(said.find(why) != std::string::npos);
+        CHECK(said.find("hint:") != std::string::npos);
+    }
 }
 
 TEST_CASE("keeper: another version is refused, garbage ends the connection, and the workers go on") {

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "schema/stats_page.hpp"
+#include "userspace/proxy/access_log.hpp"
 #include "userspace/proxy/h2_pool.hpp"
 #include "userspace/proxy/pool.hpp"
 #include "userspace/proxy/retry_budget.hpp"
@@ -34,7 +35,7 @@ struct MirrorLoad {
 };
 
 struct Context {
-    Context(ring::Loop& on, SlotStats& counters, SharedPage& page) : loop(on), stats(counters), shared(page), pool(on) {
+    Context(ring::Loop& on, SlotStats& counters, SharedPage& page) : loop(on), stats(counters), shared(page), pool(on), access_log(on, counters) {
         // Not a secret: only different from thread to thread and from start to start.
         static_cast<void>(::getrandom(&request_id_seed, sizeof request_id_seed, 0));
         random_state = request_id_seed;
@@ -57,6 +58,7 @@ struct Context {
     std::uint64_t request_id_seed = 0;
     std::uint32_t request_ids = 0;
     std::uint64_t random_state = 0;
+    AccessLog access_log;
 
     // The next tables; connections to backends that are not in them are let go.
     void take(std::shared_ptr<const Tables> next) {

@@ -66,7 +66,7 @@ void Exchange::note(const http::RequestHead& head) {
     } else {
         context_.next_request_id(facts_.id);
     }
-    record_.began = context_.loop.now();
+    begin(context_, record_, *tables_, client_, head, facts_.id);
 }
 
 // What is wrong with a request that was parsed. Leaves the normalised path in path_.
@@ -195,6 +195,9 @@ ring::Task<> Exchange::forward(const http::RequestHead& head) {
     treatment_.backend = choice.backend->filters;
     Outgoing request;
     prepare_request(request, head, path_, client_.facts(), treatment_, facts_.id);
+    if (request.forwarded.believed) {
+        record_.believed_client = request.forwarded.client;
+    }
     // What has come of the body leaves with the head; if that is broken already, nothing leaves and no backend is asked.
     body_.look_ahead();
     if (body_.reject() != http::Reject::none) {

@@ -37,7 +37,7 @@ public:
 
     // `head`'s views must stay until the client's body is waited for.
     ring::Task<> run(const http::RequestHead& head);
-    // Once run() is over: counts the request.
+    // Once run() is over: counts the request and writes it down.
     void tell();
 
 private:

@@ -69,6 +69,7 @@ private:
         context_.count_status(http::status_of(why));
         Answer said;
         make_refusal(said, {.reason = reason, .status = http::status_of(why), .detail = http::sentence_of(why)});
+        tell_unread(context_, facts_, HttpVersion::http2, reason, http::status_of(why));
         stream.respond(said.head.status, said.head.headers, false);
         stream.send_own(std::move(said.body), link_.now_ms());
         stream.end();

@@ -129,6 +129,7 @@ private:
         context_.count_status(status);
         Answer said;
         make_refusal(said, {.reason = reason, .status = status, .detail = detail});
+        tell_unread(context_, client_.facts, HttpVersion::http11, reason, status);
         H1Client side(client_.stream, client_.facts);
         side.start(said.head, true);
         side.add(said.body);

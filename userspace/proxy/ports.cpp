@@ -9,6 +9,7 @@
 #include "userspace/proxy/proxy_protocol.hpp"
 #include "userspace/proxy/tunnel.hpp"
 #include "userspace/tls/client_hello.hpp"
+#include "userspace/tls/options.hpp"
 
 namespace penstock::proxy {
 
@@ -125,6 +126,16 @@ private:
         return client;
     }
 
+    HttpClient https_client(const Listener& listener, std::string server_name) {
+        HttpClient client = http_client(&listener);
+        const tls::Facts& facts = client.stream.tls()->facts();
+        client.facts.server_name = std::move(server_name);
+        client.facts.tls_version = facts.version == tls::kTls13 ? "TLSv1.3" : "TLSv1.2";
+        client.facts.tls_cipher = facts.cipher;
+        client.facts.tls_resumed = facts.resumed;
+        return client;
+    }
+
     void count_connection(std::uint32_t listener, bool known) {
         count(context_.stats.connections_total);
         if (known) {
@@ -197,7 +208,7 @@ private:
         if (listener.mode == fb::ListenerMode::TlsTerminate) {
             co_await serve_raw(listener, hello.server_name, {});
         } else {
-            co_await serve_http(context_, http_client(&listener));
+            co_await serve_http(context_, https_client(listener, hello.server_name));
         }
     }
 

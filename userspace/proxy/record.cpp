@@ -7,10 +7,46 @@ namespace penstock::proxy {
 
 namespace {
 
+constexpr std::size_t kTextMax = 8192;  // of one part; a log line is no place for more
+
 // A tunnel lasts as long as its ends like: that is no latency.
 bool has_duration(const Record& record) { return record.status != 0 && record.status != 101; }
 
 }  // namespace
+
+void HeadText::keep(const http::RequestHead& head, bool query) {
+    const std::size_t question = head.target.find('?');
+    const std::string_view target = query || question == std::string_view::npos ? head.target : head.target.substr(0, question + 1);
+    const std::array<std::string_view, 4> parts = {head.method, target, head.host, head.headers.find("user-agent").value_or("")};
+    text_.clear();
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+        text_ += parts[i].substr(0, kTextMax);
+        ends_[i] = static_cast<std::uint32_t>(text_.size());
+    }
+}
+
+void begin(Context& context, Record& record, const Tables& tables, const ClientSide& client, const http::RequestHead& head, std::string_view request_id) {
+    record.tables = &tables;
+    record.client = &client.facts();
+    record.version = client.version();
+    record.request_id = request_id;
+    record.began = context.loop.now();
+    if (tables.access_log) {
+        record.head.keep(head, tables.access_log->query);
+    }
+}
+
+void tell_unread(Context& context, const ClientFacts& client, HttpVersion version, Reason reason, int status) {
+    if (context.tables->access_log) {
+        Record record;
+        record.client = &client;
+        record.version = version;
+        record.began = record.done = context.loop.now();
+        record.status = status;
+        record.fail(reason);
+        context.access_log.write(record, *context.tables->access_log, context.next_random());
+    }
+}
 
 void count_attempt(Context& context, const Record& record) {
     if (record.set == nullptr || record.connected == ring::kNever) {
@@ -43,6 +79,9 @@ void tell(Context& context, Record& record) {
         if (record.attempts > 1) {
             count(stats.retries, record.attempts - 1);
         }
+    }
+    if (record.tables->access_log) {
+        context.access_log.write(record, *record.tables->access_log, context.next_random());
     }
 }
 

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is known of one request: filled while it is served, read once, by the counters, when it is over.
-// Costs nothing but its stores: pointers are of what the exchange holds anyway.
+// What is known of one request: filled while it is served, read once when it is over, by the counters and by whoever writes it down.
+// Costs nothing but its stores as long as nobody wants text: pointers and views are of what the exchange holds anyway.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <string_view>
 
 #include "schema/reasons.hpp"
 #include "userspace/base/ip.hpp"
+#include "userspace/proxy/client_side.hpp"
 #include "userspace/proxy/tables.hpp"
 #include "userspace/ring/loop.hpp"
 
@@ -15,7 +19,33 @@ namespace penstock::proxy {
 
 struct Context;
 
+// Copies of what a head says, for those who read it after its bytes are gone.
+class HeadText {
+public:
+    // A query stays behind the "?" only with `query`: what must stay secret is often in there.
+    void keep(const http::RequestHead& head, bool query);
+    [[nodiscard]] std::string_view method() const { return part(0); }
+    [[nodiscard]] std::string_view target() const { return part(1); }
+    [[nodiscard]] std::string_view host() const { return part(2); }
+    [[nodiscard]] std::string_view user_agent() const { return part(3); }
+
+private:
+    [[nodiscard]] std::string_view part(std::size_t number) const {
+        const std::size_t begin = number == 0 ? 0 : ends_[number - 1];
+        return std::string_view(text_).substr(begin, ends_[number] - begin);
+    }
+    std::string text_;
+    std::array<std::uint32_t, 4> ends_ = {};
+};
+
 struct Record {
+    const Tables* tables = nullptr;
+    const ClientFacts* client = nullptr;
+    std::string believed_client;   // whom proxies of ours name (forwarded.hpp); empty: who connected
+    HttpVersion version = HttpVersion::http11;
+    HeadText head;                 // empty unless somebody wants it
+    std::string_view request_id;
+
     const Listener* listener = nullptr;
     const Rule* rule = nullptr;
     const BackendSet* set = nullptr;   // of the last attempt
@@ -36,6 +66,7 @@ struct Record {
     ring::Time first_byte = ring::kNever;  // the head of its answer is here
     ring::Time done;
 
+    [[nodiscard]] std::string_view client_address() const { return believed_client.empty() ? std::string_view(client->address) : believed_client; }
     void attempt(const BackendSet& to, ring::Time now) {
         set = &to;
         endpoint = {};
@@ -65,9 +96,13 @@ inline std::uint64_t microseconds_between(ring::Time from, ring::Time to) {
     return to > from ? static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(to - from).count()) : 0;
 }
 
+// A request begins. `tables` say what is wanted of it.
+void begin(Context& context, Record& record, const Tables& tables, const ClientSide& client, const http::RequestHead& head, std::string_view request_id);
+// A request that could not be read: only the log hears of it.
+void tell_unread(Context& context, const ClientFacts& client, HttpVersion version, Reason reason, int status);
 // An attempt is over, another may follow.
 void count_attempt(Context& context, const Record& record);
-// The request is over: counts it.
+// The request is over: counts it and hands it to whoever writes it down.
 void tell(Context& context, Record& record);
 
 }  // namespace penstock::proxy

@@ -78,6 +78,9 @@ public:
         if (const Status keys = take_session_keys(); !keys.ok()) {
             failed_.push_back({"session keys", keys.error().message()});
         }
+        if (root_.access_log() != nullptr) {
+            root_.access_log()->UnPackTo(&tables_->access_log.emplace());
+        }
         make_parts();
         note_places();
         for (const fb::Listener* listener : *root_.listeners()) {

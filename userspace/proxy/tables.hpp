@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -103,6 +104,7 @@ struct Port {
 struct Tables {
     std::uint64_t generation = 0;
     fb::LimitsT limits;
+    std::optional<fb::AccessLogT> access_log;
     std::vector<std::unique_ptr<Listener>> listeners;
     std::unordered_map<std::string, Port> ports;  // by socket
 

@@ -20,8 +20,8 @@ using SlotSockets = std::map<std::string, Fd>;
 
 class Thread {
 public:
-    // Starts the thread and waits until its loop stands. `stats` and `shared` outlive it.
-    static Result<std::unique_ptr<Thread>> start(const ring::Options& options, SlotStats& stats, proxy::SharedPage& shared);
+    // Starts the thread and waits until its loop stands. The references outlive it.
+    static Result<std::unique_ptr<Thread>> start(const ring::Options& options, SlotStats& stats, proxy::SharedPage& shared, proxy::LineWriter& log);
     Thread(const Thread&) = delete;
     ~Thread();  // stops and joins
 
@@ -47,7 +47,7 @@ private:
         std::unique_ptr<ring::Scope> scope;  // of a UDP port's tasks
     };
 
-    Thread(SlotStats& stats, proxy::SharedPage& shared) : stats_(stats), shared_(shared) {}
+    Thread(SlotStats& stats, proxy::SharedPage& shared, proxy::LineWriter& log) : stats_(stats), shared_(shared), log_(log) {}
     void run(const ring::Options& options, std::function<void(Status)> ready);
     void take(std::shared_ptr<const proxy::Tables> tables, SlotSockets fresh, bool accept);
     void begin(const std::shared_ptr<Served>& served);
@@ -57,6 +57,7 @@ private:
 
     SlotStats& stats_;
     proxy::SharedPage& shared_;
+    proxy::LineWriter& log_;
     std::unique_ptr<ring::Loop> loop_;
     std::unique_ptr<proxy::Context> context_;             // this thread's
     std::map<std::string, std::shared_ptr<Served>> served_;  // this thread's

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "userspace/worker/worker.hpp"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -111,6 +112,14 @@ void Worker::put(const keeper::PutT& given, std::vector<Fd> fds) {
         }
         return;
     }
+    if (given.kind == keeper::ItemKind::AccessLog) {
+        if (log_ != nullptr) {
+            log_->go_on_with(std::move(fds[0]));
+        } else {
+            log_to_ = std::move(fds[0]);
+        }
+        return;
+    }
     memory_[{given.kind, given.name}] = Memory{std::move(fds[0]), nullptr};
 }
 
@@ -142,10 +151,11 @@ Status Worker::start_threads() {
         }
         stats_ = static_cast<StatsPage*>(memory);
     }
+    log_ = std::make_unique<proxy::LineWriter>(log_to_.valid() ? std::move(log_to_) : Fd(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0)));
     ring::Options options;
     options.kind = config_.ring;
     for (std::uint32_t slot = 0; slot < config_.slots; ++slot) {
-        PST_TRY_ASSIGN(auto thread, Thread::start(options, stats_->slot[slot], *shared_));
+        PST_TRY_ASSIGN(auto thread, Thread::start(options, stats_->slot[slot], *shared_, *log_));
         threads_.push_back(std::move(thread));
     }
     log::info("{} threads on {}: {}", threads_.size(), ring::to_string(threads_[0]->kind()), threads_[0]->kind_reason());

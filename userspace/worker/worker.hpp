@@ -53,6 +53,8 @@ private:
     std::unique_ptr<ring::Loop> loop_;
     std::unique_ptr<proxy::SharedPage> shared_ = std::make_unique<proxy::SharedPage>();
     StatsPage* stats_ = nullptr;  // mapped; of our own where the keeper gave none
+    Fd log_to_;                               // what the keeper opened for it, until log_ is there
+    std::unique_ptr<proxy::LineWriter> log_;  // outlives the threads
     std::vector<std::unique_ptr<Thread>> threads_;
 
     std::map<std::pair<keeper::ItemKind, std::string>, Memory> memory_;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The whole worker through real sockets, on both kinds of loop: the test is keeper, client and backend.
+#include <fcntl.h>
+
 #include "userspace/worker/testing.hpp"
 
 using namespace penstock;
@@ -437,6 +439,34 @@ TEST_CASE("worker: a socket that comes after its port was published is served") 
         Client client(port);
         client.send(kGet);
         CHECK(client.answer().status == 200);
+    });
+}
+
+TEST_CASE("worker: the access log goes where the keeper says, also after another start of the file") {
+    on_both_kinds([](ring::Kind kind) {
+        Backend backend(echo_http("one"));
+        Harness harness(kind);
+        OneHost edge(harness, {backend.port});
+        edge.snapshot.root.access_log = std::make_unique<fb::AccessLogT>();
+        REQUIRE(harness.publish(edge.snapshot).refused.empty());
+        for (const char* target : {"/first", "/second"}) {
+            std::array<int, 2> ends{};
+            REQUIRE(::pipe2(ends.data(), O_CLOEXEC) == 0);
+            const Fd read(ends[0]);
+            {
+                const Fd write(ends[1]);
+                harness.put(keeper::ItemKind::AccessLog, "", {write.get()});
+            }
+            REQUIRE(harness.publish(edge.snapshot).refused.empty());  // so that it has arrived
+            Client client(edge.port);
+            client.send(std::string("GET ") + target + " HTTP/1.1\r\nHost: a.test\r\n\r\n");
+            REQUIRE(client.answer().status == 200);
+            char line[4096] = {};
+            REQUIRE(::read(read.get(), line, sizeof line - 1) > 0);
+            CHECK(std::string_view(line).find(std::string("\"target\":\"") + target + "\"") != std::string_view::npos);
+        }
+        CHECK(harness.total(&SlotStats::log_lines) == 2);
+        CHECK(harness.total(&SlotStats::log_lines_lost) == 0);
     });
 }
 
