@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The stats page: one writable memory file made by the keeper, mapped by the workers (which write) and the daemon (which reads).
+// The stats page: one writable memory file made by the keeper, mapped by the workers and the daemon.
 // Each worker thread slot owns one block and is its only writer, so a counter is a relaxed load and store; blocks of different
 // slots share no cache line. It outlives workers and daemon. A reader must tolerate a page of another layout version.
 // The file has holes where nothing was counted: its size is address space, not memory, as long as readers look only at the ids that exist.
@@ -16,9 +16,10 @@
 namespace penstock {
 
 inline constexpr std::uint32_t kStatsMagic = 0x50535431;  // "PST1"
-inline constexpr std::uint32_t kStatsVersion = 3;
+inline constexpr std::uint32_t kStatsVersion = 4;
 inline constexpr std::uint32_t kStatsSlotsMax = 64;       // worker threads
 inline constexpr std::uint32_t kStatsReasonsMax = 128;    // so that a new reason moves nothing
+inline constexpr std::uint32_t kStatsVerdictsMax = 64;
 // Ids are taken modulo these: two that share a place are counted together, which takes more listeners, rules or services than these.
 inline constexpr std::uint32_t kStatsListenersMax = 1024;
 inline constexpr std::uint32_t kStatsRulesMax = 8192;
@@ -110,11 +111,19 @@ struct alignas(64) SlotStats {
     std::array<SetStats, kStatsSetsMax> sets;
 };
 
+// What the daemon knows and the worker shows at /metrics. The daemon alone writes it, now and then.
+struct alignas(64) DaemonStats {
+    std::array<Counter, kStatsVerdictsMax> verdicts;  // packets, by number (bpf/abi/pst_verdicts.h)
+    Counter not_good;                                 // conditions
+    Counter errors;                                   // not solved
+};
+
 struct alignas(64) StatsPage {
     std::uint32_t magic;
     std::uint32_t version;
     std::uint32_t slots;
     std::uint32_t reserved;
+    DaemonStats daemon;
     std::array<SlotStats, kStatsSlotsMax> slot;
 };
 

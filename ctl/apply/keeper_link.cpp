@@ -46,7 +46,7 @@ Result<std::unique_ptr<KeeperLink>> KeeperLink::over(Fd channel, int patience_ms
 
 KeeperLink::~KeeperLink() {
     if (stats_ != nullptr) {
-        ::munmap(const_cast<StatsPage*>(stats_), sizeof(StatsPage));
+        ::munmap(stats_, sizeof(StatsPage));
     }
 }
 
@@ -133,11 +133,11 @@ void KeeperLink::map_stats(const Fd& fd) {
     if (stats_ != nullptr) {
         return;
     }
-    void* memory = ::mmap(nullptr, sizeof(StatsPage), PROT_READ, MAP_SHARED, fd.get(), 0);
+    void* memory = ::mmap(nullptr, sizeof(StatsPage), PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
     if (memory == MAP_FAILED) {
         return;
     }
-    const auto* page = static_cast<const StatsPage*>(memory);
+    auto* page = static_cast<StatsPage*>(memory);
     if (page->magic != kStatsMagic || page->version != kStatsVersion) {
         ::munmap(memory, sizeof(StatsPage));
         return;

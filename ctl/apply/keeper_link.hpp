@@ -49,6 +49,8 @@ public:
     [[nodiscard]] const std::map<int, WorkerProcess>& workers() const { return workers_; }  // by pid; those that live
     [[nodiscard]] std::uint32_t worker_restarts() const { return worker_restarts_; }
     [[nodiscard]] const StatsPage* stats() const { return stats_; }  // null: none, or of another layout
+    // The part of it that is the daemon's to write; null as above.
+    [[nodiscard]] DaemonStats* daemon_stats() const { return stats_ == nullptr ? nullptr : &stats_->daemon; }
 
     Status put(keeper::ItemKind kind, const std::string& name, const std::vector<int>& fds);
     // As a sealed memory file.
@@ -74,7 +76,7 @@ private:
     std::string published_root_;
     std::map<int, WorkerProcess> workers_;
     std::uint32_t worker_restarts_ = 0;
-    const StatsPage* stats_ = nullptr;
+    StatsPage* stats_ = nullptr;
 };
 
 }  // namespace penstock::apply

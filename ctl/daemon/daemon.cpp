@@ -22,6 +22,7 @@ constexpr auto kDebounce = milliseconds(2);        // writers make several event
 constexpr auto kWorkerPatience = milliseconds(2000);
 constexpr auto kSaveDelay = milliseconds(200);
 constexpr auto kLookAgain = milliseconds(2000);    // at a folder that cannot be watched
+constexpr auto kMetricsPause = milliseconds(1000);
 constexpr std::size_t kStateFileMax = 512U << 20;
 
 constexpr const char* kFileIds = "ids";
@@ -97,6 +98,9 @@ Status Daemon::start() {
         look_again_later();
     }
     sources_changed();
+    if (options_.metrics) {
+        tell_metrics();
+    }
     return success();
 }
 
@@ -349,6 +353,7 @@ void Daemon::tell() {
         }
     }
     if (statuses_.update(rollout_.phase(), failures, clock_())) {
+        not_good_.reset();
         save_later();
     }
     if (const Generation before = board_.get(); before.taken != rollout_.generation().taken) {
@@ -367,6 +372,15 @@ void Daemon::tell() {
     } else {
         loop_.cancel("retry");
     }
+}
+
+// The worker shows strangers what the daemon knows, so that they never talk to the daemon.
+void Daemon::tell_metrics() {
+    if (!not_good_) {
+        not_good_ = count_not_good();
+    }
+    machine_.tell_metrics(*not_good_, errors_.unsolved());
+    loop_.at("metrics", Loop::Clock::now() + kMetricsPause, [this] { tell_metrics(); });
 }
 
 void Daemon::on_taken(const WorkerTaken& taken) {

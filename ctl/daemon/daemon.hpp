@@ -75,6 +75,7 @@ private:
     void advance();
     void one_step();
     void tell();
+    void tell_metrics();
     void on_taken(const WorkerTaken& taken);
     [[nodiscard]] std::vector<Trouble> all_troubles() const;
 
@@ -83,6 +84,7 @@ private:
     [[nodiscard]] nlohmann::json sources_json() const;
     [[nodiscard]] nlohmann::json listeners_json() const;
     [[nodiscard]] View view() const;
+    [[nodiscard]] std::size_t count_not_good() const;
     [[nodiscard]] Result<ApiChanged> change_now(const ApiChange& change);
     [[nodiscard]] Status apply_change(const ApiChange& change, source::Loaded& next, source::LoadResult& result) const;
     [[nodiscard]] nlohmann::json not_good_of(const compile::Compiled& compiled) const;
@@ -114,6 +116,7 @@ private:
     status::Book statuses_;
     std::map<model::ObjectKey, std::pair<std::shared_ptr<const compile::ObjectStatus>, std::shared_ptr<const nlohmann::json>>> status_json_;
     ErrorBook errors_;
+    std::optional<std::size_t> not_good_;  // conditions; nothing: to be counted
     std::vector<Trouble> prepare_troubles_;
     std::vector<Trouble> publish_troubles_;
     std::vector<Trouble> finish_troubles_;

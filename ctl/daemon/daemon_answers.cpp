@@ -188,6 +188,8 @@ json Daemon::status_now() {
             {"errors", errors_.to_json(now_ms())}};
 }
 
+std::size_t Daemon::count_not_good() const { return daemon::not_good_of(statuses_.published()).size(); }
+
 Daemon::View Daemon::view() const { return {.store = merged_.store, .origins = merged_.origins, .statuses = statuses_.published()}; }
 
 Result<json> Daemon::objects(const ObjectFilter& filter) {

@@ -2,6 +2,7 @@
 // The whole daemon but for its machine: a folder, a state folder, questions as the control API asks them, and a machine that remembers.
 #include "ctl/daemon/daemon.hpp"
 
+#include <atomic>
 #include <functional>
 #include <mutex>
 #include <thread>
@@ -59,6 +60,10 @@ public:
         }
         return {};
     }
+    void tell_metrics(std::uint64_t not_good, std::uint64_t errors) override {
+        told_not_good = static_cast<std::int64_t>(not_good);
+        told_errors = static_cast<std::int64_t>(errors);
+    }
     [[nodiscard]] MachineFacts facts() override {
         return {.processes = json::array(), .workers = json::object(), .datapath = json::object(), .addresses = json::array(), .rung_xdp = json::object(), .verdicts = json::array()};
     }
@@ -67,6 +72,7 @@ public:
     void lose_keeper() { events_.lost("it was killed"); }
 
     int prepared = 0, published = 0;
+    std::atomic<std::int64_t> told_not_good = -1, told_errors = -1;
     std::string broken_socket, refusal;
     bool publish_fails = false, fail_part = false, silent = false, unconfined = false;
 
@@ -170,6 +176,7 @@ private:
     static Options options(const std::string& config) {
         Options options;
         options.config = config;
+        options.metrics = Endpoint::parse("127.0.0.1:9650");
         return options;
     }
     std::unique_ptr<Loop> loop_;
@@ -336,6 +343,7 @@ TEST_CASE("daemon: what cannot be published, or is not taken, leaves the generat
     CHECK(eventually([&] { return run.unsolved().size() == 1; }));
     CHECK(run.unsolved()[0]["message"] == "publish to the worker: put a part");
     CHECK(run.daemon.board().get().taken < run.daemon.board().get().wanted);
+    CHECK(eventually([&] { return run.machine.told_errors == 1 && run.machine.told_not_good >= 0; }));
     run.on_loop([&] { run.machine.publish_fails = false; });
     CHECK(run.served());
     CHECK(run.unsolved().empty());

@@ -50,7 +50,7 @@ ErrorBook::News ErrorBook::set(std::vector<Trouble> now_wrong, std::uint64_t gen
     }
     forget(now_ms);
     retry_at_.reset();
-    if (any_unsolved()) {
+    if (unsolved() != 0) {
         retry_at_ = now_ms + patience(tries_++);
     } else {
         tries_ = 0;
@@ -67,8 +67,8 @@ void ErrorBook::forget(Ms now_ms) {
     }
 }
 
-bool ErrorBook::any_unsolved() const {
-    return std::any_of(entries_.begin(), entries_.end(), [](const Entry& entry) { return !entry.solved_ms; });
+std::size_t ErrorBook::unsolved() const {
+    return static_cast<std::size_t>(std::count_if(entries_.begin(), entries_.end(), [](const Entry& entry) { return !entry.solved_ms; }));
 }
 
 nlohmann::json ErrorBook::to_json(Ms now_ms) const {

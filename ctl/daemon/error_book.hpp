@@ -39,7 +39,7 @@ public:
     // A configuration changed: the next try comes soon again.
     void restart_backoff() { tries_ = 0; }
 
-    [[nodiscard]] bool any_unsolved() const;
+    [[nodiscard]] std::size_t unsolved() const;
     // When to try again; nothing if all is solved.
     [[nodiscard]] std::optional<Ms> retry_at() const { return retry_at_; }
     [[nodiscard]] nlohmann::json to_json(Ms now_ms) const;

@@ -155,6 +155,7 @@ compile::Options KernelMachine::compile_options() const {
     compile.xdp = edge_->has_datapath();
     compile.limits = edge_->limits();
     compile.session_keys = session_keys_;
+    compile.metrics = options_.metrics;
     return compile;
 }
 
@@ -273,6 +274,21 @@ json KernelMachine::addresses_json() const {
         list.push_back({{"address", address.address.text()}, {"interface", address.interface}, {"state", name_of(address.kind)}, {"detail", address.detail}});
     }
     return list;
+}
+
+void KernelMachine::tell_metrics(std::uint64_t not_good, std::uint64_t errors) {
+    DaemonStats* stats = keeper_->daemon_stats();
+    if (stats == nullptr) {
+        return;
+    }
+    stats->not_good.store(not_good, std::memory_order_relaxed);
+    stats->errors.store(errors, std::memory_order_relaxed);
+    if (edge_->datapath() != nullptr) {
+        const std::vector<apply::VerdictCount> verdicts = edge_->datapath()->verdicts();
+        for (std::size_t i = 0; i < std::min<std::size_t>(verdicts.size(), kStatsVerdictsMax); ++i) {
+            stats->verdicts[i].store(verdicts[i].packets, std::memory_order_relaxed);
+        }
+    }
 }
 
 MachineFacts KernelMachine::facts() {

@@ -65,6 +65,8 @@ public:
     // What is wrong with the processes as they run, whatever they serve.
     [[nodiscard]] virtual std::vector<Trouble> standing_troubles() const = 0;
 
+    // Puts what the worker cannot know into the stats page: these, and the packet core's verdicts.
+    virtual void tell_metrics(std::uint64_t not_good, std::uint64_t errors) = 0;
     [[nodiscard]] virtual MachineFacts facts() = 0;
     [[nodiscard]] virtual const StatsPage* stats() const = 0;
 };

@@ -72,6 +72,16 @@ void add_checked(CLI::App& app, Options& options) {
            },
            "Source ports of NAT, outside net.ipv4.ip_local_port_range (default: 61000-65535)")
         ->type_name("FIRST-LAST");
+    app.add_option_function<std::string>(
+           "--metrics-address",
+           [&options](const std::string& text) {
+               options.metrics = Endpoint::parse(text);
+               if (!options.metrics || options.metrics->port == 0) {
+                   throw CLI::ValidationError("--metrics-address", fmt::format("{} is not ADDRESS:PORT", text));
+               }
+           },
+           "Where the worker serves /metrics and /healthz, like 127.0.0.1:9650 (default: nowhere)")
+        ->type_name("ADDRESS:PORT");
 }
 
 void add_plain(CLI::App& app, Options& options) {

@@ -40,6 +40,7 @@ struct Options {
     std::uint32_t vips_max = 4096;
     std::uint32_t services_max = 16384;
     std::uint32_t backends_max = 65536;
+    std::optional<Endpoint> metrics;       // where the worker serves /metrics; nothing: nowhere
     log::Level log_level = log::Level::info;
     bool detach = false;                   // take the data path off this machine and leave
 };

@@ -43,6 +43,7 @@ struct Context {
 
     ring::Loop& loop;
     SlotStats& stats;
+    const StatsPage* stats_page = nullptr;  // of all threads; null: nobody may see it
     SharedPage& shared;
     Pool pool;
     H2Pool h2_pool;

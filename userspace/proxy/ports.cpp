@@ -6,6 +6,7 @@
 #include "userspace/proxy/backend_connect.hpp"
 #include "userspace/proxy/h1_body.hpp"
 #include "userspace/proxy/http_proxy.hpp"
+#include "userspace/proxy/metrics_page.hpp"
 #include "userspace/proxy/proxy_protocol.hpp"
 #include "userspace/proxy/tunnel.hpp"
 #include "userspace/tls/client_hello.hpp"
@@ -48,7 +49,7 @@ public:
             case fb::PortMode::Http: co_await serve_plain_http(); break;
             case fb::PortMode::Tls: co_await serve_tls(); break;
             case fb::PortMode::Tcp: co_await serve_tcp(); break;
-            case fb::PortMode::Metrics: break;
+            case fb::PortMode::Metrics: co_await serve_metrics(context_, std::move(stream_)); break;
             case fb::PortMode::Udp: break;  // not by connections
         }
     }

@@ -2,6 +2,7 @@
 #include "userspace/proxy/tables.hpp"
 
 #include <algorithm>
+#include <map>
 
 #include "schema/part_name.hpp"
 #include "userspace/base/maglev.hpp"
@@ -82,6 +83,7 @@ public:
             root_.access_log()->UnPackTo(&tables_->access_log.emplace());
         }
         make_parts();
+        list_counted();
         note_places();
         for (const fb::Listener* listener : *root_.listeners()) {
             add_listener(*listener);
@@ -258,6 +260,28 @@ private:
                 rule.mirrors.push_back({std::move(set), mirror.numerator, mirror.denominator});
             }
         }
+    }
+
+    void list_counted() {
+        std::map<std::string_view, std::vector<std::uint32_t>> services;
+        auto& rules = tables_->rules;
+        for (const fb::PartRef* ref : *root_.parts()) {
+            if (ref->kind() == fb::PartKind::Backends) {
+                if (const auto set = part<BackendSet>(ref->kind(), ref->key()->string_view())) {
+                    services[set->name].push_back(set->id);
+                }
+            } else if (ref->kind() == fb::PartKind::Host) {
+                if (const auto table = part<match::RouteTable>(ref->kind(), ref->key()->string_view())) {
+                    std::transform(table->rules().begin(), table->rules().end(), std::back_inserter(rules), [](const auto& rule) { return rule.get(); });
+                }
+            }
+        }
+        for (auto& [name, sets] : services) {
+            tables_->services.push_back({std::string(name), std::move(sets)});
+        }
+        const auto rank = [](const fb::RuleT* rule) { return rule->id - 1; };  // 0 comes last
+        std::sort(rules.begin(), rules.end(), [&](const auto* one, const auto* other) { return rank(one) < rank(other); });
+        rules.erase(std::unique(rules.begin(), rules.end(), [](const auto* one, const auto* other) { return one->id == other->id; }), rules.end());
     }
 
     void add_listener(const fb::Listener& in) {

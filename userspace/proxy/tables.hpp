@@ -106,6 +106,14 @@ struct Tables {
     fb::LimitsT limits;
     std::optional<fb::AccessLogT> access_log;
     std::vector<std::unique_ptr<Listener>> listeners;
+    // What is counted by itself. Rules: each id once; number 0, which is shared, comes last. Services by name: one that is spoken to in
+    // several ways has a set for each.
+    std::vector<const fb::RuleT*> rules;
+    struct Service {
+        std::string name;
+        std::vector<std::uint32_t> sets;  // ids
+    };
+    std::vector<Service> services;
     std::unordered_map<std::string, Port> ports;  // by socket
 
     std::unordered_set<BackendPlace, BackendPlaceHash> places;  // of all ready endpoints: connections to others are let go

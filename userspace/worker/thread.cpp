@@ -8,8 +8,9 @@
 
 namespace penstock::worker {
 
-Result<std::unique_ptr<Thread>> Thread::start(const ring::Options& options, SlotStats& stats, proxy::SharedPage& shared, proxy::LineWriter& log) {
-    std::unique_ptr<Thread> thread(new Thread(stats, shared, log));
+
+Result<std::unique_ptr<Thread>> Thread::start(const ring::Options& options, StatsPage& page, std::uint32_t slot, proxy::SharedPage& shared, proxy::LineWriter& log) {
+    std::unique_ptr<Thread> thread(new Thread(page, slot, shared, log));
     std::promise<Status> ready;
     auto waiting = ready.get_future();
     thread->thread_ = std::thread([&thread_ref = *thread, options, &ready] { thread_ref.run(options, [&ready](Status status) { ready.set_value(std::move(status)); }); });
@@ -26,6 +27,7 @@ void Thread::run(const ring::Options& options, std::function<void(Status)> ready
     }
     loop_ = std::move(*loop);
     context_ = std::make_unique<proxy::Context>(*loop_, stats_, shared_);
+    context_->stats_page = &page_;
     context_->access_log.write_to(&log_);
     ready(success());
     loop_->run();

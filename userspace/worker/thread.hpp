@@ -21,7 +21,8 @@ using SlotSockets = std::map<std::string, Fd>;
 class Thread {
 public:
     // Starts the thread and waits until its loop stands. The references outlive it.
-    static Result<std::unique_ptr<Thread>> start(const ring::Options& options, SlotStats& stats, proxy::SharedPage& shared, proxy::LineWriter& log);
+    static Result<std::unique_ptr<Thread>> start(const ring::Options& options, StatsPage& page, std::uint32_t slot, proxy::SharedPage& shared,
+                                                 proxy::LineWriter& log);
     Thread(const Thread&) = delete;
     ~Thread();  // stops and joins
 
@@ -47,7 +48,7 @@ private:
         std::unique_ptr<ring::Scope> scope;  // of a UDP port's tasks
     };
 
-    Thread(SlotStats& stats, proxy::SharedPage& shared, proxy::LineWriter& log) : stats_(stats), shared_(shared), log_(log) {}
+    Thread(StatsPage& page, std::uint32_t slot, proxy::SharedPage& shared, proxy::LineWriter& log) : page_(page), stats_(page.slot[slot]), shared_(shared), log_(log) {}
     void run(const ring::Options& options, std::function<void(Status)> ready);
     void take(std::shared_ptr<const proxy::Tables> tables, SlotSockets fresh, bool accept);
     void begin(const std::shared_ptr<Served>& served);
@@ -55,6 +56,7 @@ private:
     ring::Task<> accept_from(std::shared_ptr<Served> served);
     ring::Task<> serve_one(std::string name, ring::Socket client);
 
+    StatsPage& page_;
     SlotStats& stats_;
     proxy::SharedPage& shared_;
     proxy::LineWriter& log_;
