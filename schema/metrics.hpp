@@ -37,6 +37,8 @@ inline constexpr std::size_t kMetricsRowsMax = 1000;
     X(service_duration, "penstock_service_response_duration_seconds", histogram, "service", "From the choice of an endpoint to the head of its answer") \
     X(log_lines, "penstock_log_lines_total", counter, "", "Lines of the access log")                                                            \
     X(log_lines_lost, "penstock_log_lines_lost_total", counter, "", "Lines of the access log that nobody took")                                 \
+    X(spans_exported, "penstock_spans_exported_total", counter, "", "Spans that the collector took")                                            \
+    X(spans_lost, "penstock_spans_lost_total", counter, "", "Spans that were dropped: the collector was away or refused them")                  \
     X(packets, "penstock_packets_total", counter, "verdict,class", "Packets that the packet core saw, by what became of them")                  \
     X(not_good, "penstock_conditions_not_good", gauge, "", "Conditions of objects that are not good")                                           \
     X(errors, "penstock_errors", gauge, "", "Errors of the daemon that are not solved")

@@ -16,7 +16,7 @@
 namespace penstock {
 
 inline constexpr std::uint32_t kStatsMagic = 0x50535431;  // "PST1"
-inline constexpr std::uint32_t kStatsVersion = 4;
+inline constexpr std::uint32_t kStatsVersion = 5;
 inline constexpr std::uint32_t kStatsSlotsMax = 64;       // worker threads
 inline constexpr std::uint32_t kStatsReasonsMax = 128;    // so that a new reason moves nothing
 inline constexpr std::uint32_t kStatsVerdictsMax = 64;
@@ -104,6 +104,8 @@ struct alignas(64) SlotStats {
     Counter generation;                              // the snapshot that the thread serves
     Counter log_lines;                               // of the access log ...
     Counter log_lines_lost;                          // ... and of these lost, as nobody took them
+    Counter spans_exported;
+    Counter spans_lost;
     std::array<Counter, 8> status_class;             // by status / 100
     std::array<Counter, kStatsReasonsMax> reasons;
     std::array<ListenerStats, kStatsListenersMax> listeners;

@@ -114,6 +114,9 @@ void for_each_field(const Record& record, const String& string, const Number& nu
         number("resumed", record.client->tls_resumed ? 1U : 0U);
     }
     string("request_id", record.request_id);
+    if (record.trace) {
+        string("trace_id", record.trace->trace_id());
+    }
 }
 
 }  // namespace

@@ -16,6 +16,7 @@
 #include "userspace/proxy/retry_budget.hpp"
 #include "userspace/proxy/shared_page.hpp"
 #include "userspace/proxy/sources.hpp"
+#include "userspace/proxy/span_export.hpp"
 #include "userspace/proxy/tables.hpp"
 
 namespace penstock::proxy {
@@ -35,7 +36,7 @@ struct MirrorLoad {
 };
 
 struct Context {
-    Context(ring::Loop& on, SlotStats& counters, SharedPage& page) : loop(on), stats(counters), shared(page), pool(on), access_log(on, counters) {
+    Context(ring::Loop& on, SlotStats& counters, SharedPage& page) : loop(on), stats(counters), shared(page), pool(on), access_log(on, counters), spans(*this) {
         // Not a secret: only different from thread to thread and from start to start.
         static_cast<void>(::getrandom(&request_id_seed, sizeof request_id_seed, 0));
         random_state = request_id_seed;
@@ -60,6 +61,7 @@ struct Context {
     std::uint32_t request_ids = 0;
     std::uint64_t random_state = 0;
     AccessLog access_log;
+    SpanExport spans;
 
     // The next tables; connections to backends that are not in them are let go.
     void take(std::shared_ptr<const Tables> next) {

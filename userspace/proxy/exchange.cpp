@@ -101,6 +101,7 @@ ring::Task<> Exchange::run(const http::RequestHead& head) {
     route_ = find_route(*tables_, client_.facts(), head, path_);
     record_.listener = route_.listener;
     record_.rule = route_.rule;
+    record_.match = route_.match;
     if (route_.listener != nullptr) {
         count(listener_stats().requests);
     }
@@ -197,6 +198,9 @@ ring::Task<> Exchange::forward(const http::RequestHead& head) {
     prepare_request(request, head, path_, client_.facts(), treatment_, facts_.id);
     if (request.forwarded.believed) {
         record_.believed_client = request.forwarded.client;
+    }
+    if (record_.trace) {
+        record_.trace->put(request.headers);
     }
     // What has come of the body leaves with the head; if that is broken already, nothing leaves and no backend is asked.
     body_.look_ahead();

@@ -91,6 +91,8 @@ MetricsText::MetricsText(const StatsPage& page, std::shared_ptr<const Tables> ta
     add_services();
     add_total(Metric::log_lines, &SlotStats::log_lines);
     add_total(Metric::log_lines_lost, &SlotStats::log_lines_lost);
+    add_total(Metric::spans_exported, &SlotStats::spans_exported);
+    add_total(Metric::spans_lost, &SlotStats::spans_lost);
     add_daemon();
 }
 

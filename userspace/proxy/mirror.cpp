@@ -3,6 +3,7 @@
 
 #include "userspace/proxy/backend_connect.hpp"
 #include "userspace/proxy/backend_slot.hpp"
+#include "userspace/proxy/whole_answer.hpp"
 
 namespace penstock::proxy {
 
@@ -38,43 +39,6 @@ private:
     std::size_t bytes_;
 };
 
-// The final head. False: there is none.
-ring::Task<bool> read_answer_head(BackendSide& side, ring::Time deadline) {
-    for (;;) {
-        const http::Progress progress = side.read_head();
-        if (progress == http::Progress::rejected) {
-            co_return false;
-        }
-        if (progress == http::Progress::done && !side.head().interim()) {
-            co_return true;
-        }
-        if (progress == http::Progress::more) {
-            const int waited = co_await side.body().wait(deadline);
-            if (waited != 0) {
-                co_return false;
-            }
-        }
-    }
-}
-
-// Whether the connection may be used again.
-ring::Task<bool> read_answer_body(BodySource& body, ring::Time deadline) {
-    for (std::size_t bytes = 0; !body.complete();) {
-        const std::size_t size = body.next().size();
-        bytes += size;
-        if (bytes > kAnswerBytesMax || body.reject() != http::Reject::none) {
-            co_return false;
-        }
-        if (size == 0 && !body.complete()) {
-            const int waited = co_await body.wait(deadline);
-            if (waited != 0) {
-                co_return false;
-            }
-        }
-    }
-    co_return true;
-}
-
 enum class Outcome : std::uint8_t { answered, failed, again };
 
 ring::Task<Outcome> try_once(Context& context, const Copy& copy, const http::Limits& limits, Wish& wish, ring::Time deadline) {
@@ -100,7 +64,7 @@ ring::Task<Outcome> try_once(Context& context, const Copy& copy, const http::Lim
     }
     bool whole = false;
     if (side.head().status != 101) {
-        whole = co_await read_answer_body(side.body(), deadline);
+        whole = co_await read_answer_body(side.body(), kAnswerBytesMax, deadline);
     }
     if (side.head().status < 500) {
         claim.succeeded();  // that it fails here says nothing of those who wait for it

@@ -31,8 +31,12 @@ void begin(Context& context, Record& record, const Tables& tables, const ClientS
     record.version = client.version();
     record.request_id = request_id;
     record.began = context.loop.now();
-    if (tables.access_log) {
-        record.head.keep(head, tables.access_log->query);
+    if (tables.access_log || tables.tracing) {
+        record.head.keep(head, tables.access_log && tables.access_log->query);
+    }
+    if (tables.tracing) {
+        const std::uint32_t share = tables.tracing->sample_per_million;
+        record.trace.emplace().begin(traceparent_of(head.headers), [&] { return context.next_random(); }, [&] { return context.next_random() % 1'000'000 < share; });
     }
 }
 
@@ -82,6 +86,9 @@ void tell(Context& context, Record& record) {
     }
     if (record.tables->access_log) {
         context.access_log.write(record, *record.tables->access_log, context.next_random());
+    }
+    if (record.trace && record.trace->sampled()) {
+        context.spans.put(record);
     }
 }
 

@@ -13,6 +13,7 @@
 #include "userspace/base/ip.hpp"
 #include "userspace/proxy/client_side.hpp"
 #include "userspace/proxy/tables.hpp"
+#include "userspace/proxy/trace_context.hpp"
 #include "userspace/ring/loop.hpp"
 
 namespace penstock::proxy {
@@ -45,9 +46,11 @@ struct Record {
     HttpVersion version = HttpVersion::http11;
     HeadText head;                 // empty unless somebody wants it
     std::string_view request_id;
+    std::optional<Trace> trace;    // with tracing only
 
     const Listener* listener = nullptr;
     const Rule* rule = nullptr;
+    const fb::MatchT* match = nullptr;
     const BackendSet* set = nullptr;   // of the last attempt
     Endpoint endpoint;                 // of the last attempt; port 0: none was reached
     std::uint32_t attempts = 0;        // at a backend; those beyond the first are retries

@@ -83,6 +83,7 @@ public:
             root_.access_log()->UnPackTo(&tables_->access_log.emplace());
         }
         make_parts();
+        add_tracing();
         list_counted();
         note_places();
         for (const fb::Listener* listener : *root_.listeners()) {
@@ -282,6 +283,20 @@ private:
         const auto rank = [](const fb::RuleT* rule) { return rule->id - 1; };  // 0 comes last
         std::sort(rules.begin(), rules.end(), [&](const auto* one, const auto* other) { return rank(one) < rank(other); });
         rules.erase(std::unique(rules.begin(), rules.end(), [](const auto* one, const auto* other) { return one->id == other->id; }), rules.end());
+    }
+
+    // Without its backends nothing is traced: the part has failed, and was told.
+    void add_tracing() {
+        const fb::Tracing* in = root_.tracing();
+        auto set = in == nullptr ? nullptr : part<BackendSet>(fb::PartKind::Backends, in->backends()->string_view());
+        if (set != nullptr) {
+            auto tracing = std::make_shared<Tracing>();
+            tracing->set = std::move(set);
+            tracing->path = in->path() != nullptr ? in->path()->str() : "/v1/traces";
+            tracing->service_name = in->service_name() != nullptr ? in->service_name()->str() : "penstock";
+            tracing->sample_per_million = in->sample_per_million();
+            tables_->tracing = std::move(tracing);
+        }
     }
 
     void add_listener(const fb::Listener& in) {

@@ -101,10 +101,19 @@ struct Port {
     match::HostIndex<const Listener*> listeners;  // by hostname; Tcp and Udp: one under ""
 };
 
+// Where spans go.
+struct Tracing {
+    std::shared_ptr<const BackendSet> set;  // never null
+    std::string path;
+    std::string service_name;
+    std::uint32_t sample_per_million = 0;
+};
+
 struct Tables {
     std::uint64_t generation = 0;
     fb::LimitsT limits;
     std::optional<fb::AccessLogT> access_log;
+    std::shared_ptr<const Tracing> tracing;  // null: none
     std::vector<std::unique_ptr<Listener>> listeners;
     // What is counted by itself. Rules: each id once; number 0, which is shared, comes last. Services by name: one that is spoken to in
     // several ways has a set for each.

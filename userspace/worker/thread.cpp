@@ -8,7 +8,6 @@
 
 namespace penstock::worker {
 
-
 Result<std::unique_ptr<Thread>> Thread::start(const ring::Options& options, StatsPage& page, std::uint32_t slot, proxy::SharedPage& shared, proxy::LineWriter& log) {
     std::unique_ptr<Thread> thread(new Thread(page, slot, shared, log));
     std::promise<Status> ready;

@@ -33,8 +33,8 @@ public:
     void when_idle(std::function<void()> what) { loop_->post(std::move(what)); }
     // Accepts no more; connections end with their next answer, those that wait for a request at once.
     void drain();
-    // Connections and other tasks that run now; any thread.
-    [[nodiscard]] std::uint64_t open() const { return open_.load(std::memory_order_relaxed); }
+    // Connections that are open now, and one if spans wait; any thread.
+    [[nodiscard]] std::uint64_t open() const { return open_.load(std::memory_order_relaxed) + (context_->spans.busy() ? 1 : 0); }
 
     [[nodiscard]] ring::Kind kind() const { return loop_->kind(); }
     [[nodiscard]] const std::string& kind_reason() const { return loop_->reason(); }
