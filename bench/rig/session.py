@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -87,6 +88,7 @@ def take(args, measures, peers):
 def run(description, make_peers, measures):
     """`make_peers` are functions that make a proxy's adapter of a rig, by name."""
     args = arguments(description, list(make_peers), measures)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started goes with it
     with tempfile.TemporaryDirectory(prefix="penstock-bench-") as work:
         os.chmod(work, 0o755)
         rig = Rig(work)
@@ -97,10 +99,10 @@ def run(description, make_peers, measures):
         finally:
             rig.close()
     result = {**facts(), "peers": versions, "records": records}
-    print("\n".join(f"{key}: {result[key]}" for key in ("machine", "kernel", "commit")))
-    print(report.tables(records, measures, versions))
     if args.json:
         with open(args.json, "w", encoding="utf-8") as file:
             file.write(json.dumps(result) + "\n")
-    else:
+    print("\n".join(f"{key}: {result[key]}" for key in ("machine", "kernel", "commit")))
+    print(report.tables(records, measures, versions))
+    if not args.json:
         print("\n" + json.dumps(result))
