@@ -2,7 +2,7 @@
 // Names that keeper, daemon and worker agree on besides the messages of keeper.fbs.
 //
 // `penstockd ARGS` without a keeper (kKeeperFdEnv is not set) becomes
-//     penstock-keeper [kFlagWorkers N] [kFlagRing KIND] [kFlagWorkerUser NAME] [kFlagAccessLog FILE] -- /path/of/penstockd ARGS
+//     penstock-keeper [kFlagWorkers N] [kFlagRing KIND] [kFlagKtls WISH] [kFlagWorkerUser NAME] [kFlagAccessLog FILE] -- /path/of/penstockd ARGS
 // found beside its own binary; the keeper starts the daemon and the workers with kKeeperFdEnv set. A worker's command line is
 //     penstock-worker --slots N --ring KIND
 #pragma once
@@ -22,6 +22,7 @@ inline constexpr const char* kWorkerProgram = "penstock-worker";
 
 inline constexpr const char* kFlagWorkers = "--workers";          // threads of the worker = slots; 0: one per core
 inline constexpr const char* kFlagRing = "--ring";                // auto, io_uring, epoll
+inline constexpr const char* kFlagKtls = "--ktls";                // off, auto: whether the kernel may make TLS records
 inline constexpr const char* kFlagWorkerUser = "--worker-user";   // default: penstock if that user exists, else nobody
 inline constexpr const char* kFlagWorkerBinary = "--worker-binary";
 inline constexpr const char* kFlagAccessLog = "--access-log";     // file to append to; without it, standard output

@@ -16,7 +16,7 @@
 namespace penstock {
 
 inline constexpr std::uint32_t kStatsMagic = 0x50535431;  // "PST1"
-inline constexpr std::uint32_t kStatsVersion = 5;
+inline constexpr std::uint32_t kStatsVersion = 6;
 inline constexpr std::uint32_t kStatsSlotsMax = 64;       // worker threads
 inline constexpr std::uint32_t kStatsReasonsMax = 128;    // so that a new reason moves nothing
 inline constexpr std::uint32_t kStatsVerdictsMax = 64;
@@ -101,6 +101,11 @@ struct alignas(64) SlotStats {
     Counter backend_connections_total;
     Counter backend_reused_total;
     Counter tls_handshakes_total;
+    // Connections, of clients and to backends, by who makes their records after the handshake.
+    Counter tls_openssl_total;
+    Counter tls_own_total;
+    Counter ktls_write_total;                        // of these own: those that the kernel went on with
+    Counter ktls_read_total;
     Counter generation;                              // the snapshot that the thread serves
     Counter log_lines;                               // of the access log ...
     Counter log_lines_lost;                          // ... and of these lost, as nobody took them

@@ -161,6 +161,10 @@ json worker_json(const StatsPage* page) {
             {"backend_connections_total", total(&SlotStats::backend_connections_total)},
             {"backend_reused_total", total(&SlotStats::backend_reused_total)},
             {"tls_handshakes_total", total(&SlotStats::tls_handshakes_total)},
+            {"tls_openssl_total", total(&SlotStats::tls_openssl_total)},
+            {"tls_own_total", total(&SlotStats::tls_own_total)},
+            {"ktls_write_total", total(&SlotStats::ktls_write_total)},
+            {"ktls_read_total", total(&SlotStats::ktls_read_total)},
             {"log_lines", total(&SlotStats::log_lines)},
             {"log_lines_lost", total(&SlotStats::log_lines_lost)},
             {"status_class", classes}};

@@ -294,7 +294,7 @@ void KernelMachine::tell_metrics(std::uint64_t not_good, std::uint64_t errors) {
 MachineFacts KernelMachine::facts() {
     MachineFacts facts;
     facts.processes = processes_json();
-    facts.workers = {{"threads", keeper_->slots()}, {"ring", options_.ring}};
+    facts.workers = {{"threads", keeper_->slots()}, {"ring", options_.ring}, {"ktls", options_.ktls}};
     facts.datapath = datapath_json();
     facts.addresses = addresses_json();
     apply::Datapath* datapath = edge_->datapath();

@@ -36,7 +36,8 @@ Result<std::optional<Fd>> inherited_keeper() {
 
 std::vector<std::string> keeper_command(const std::string& self, const std::vector<std::string>& arguments, const Options& options) {
     const std::filesystem::path keeper = std::filesystem::path(self).replace_filename(keeper::kKeeperProgram);
-    std::vector<std::string> command = {keeper.string(), keeper::kFlagWorkers, std::to_string(options.workers), keeper::kFlagRing, options.ring};
+    std::vector<std::string> command = {keeper.string(), keeper::kFlagWorkers, std::to_string(options.workers), keeper::kFlagRing, options.ring,
+                                        keeper::kFlagKtls, options.ktls};
     if (!options.worker_user.empty()) {
         command.insert(command.end(), {keeper::kFlagWorkerUser, options.worker_user});
     }

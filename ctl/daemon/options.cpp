@@ -99,6 +99,10 @@ void add_plain(CLI::App& app, Options& options) {
         ->check(CLI::IsMember({"auto", "io_uring", "epoll"}))
         ->capture_default_str()
         ->type_name("KIND");
+    app.add_option("--ktls", options.ktls, "Whether the kernel makes and reads TLS records where it can")
+        ->check(CLI::IsMember({"off", "auto"}))
+        ->capture_default_str()
+        ->type_name("WISH");
     app.add_option("--worker-user", options.worker_user, "User that the worker runs as")->type_name("USER");
     app.add_option("--session-key", options.session_keys,
                    "File of 32 random bytes or more, the same on all nodes, for tokens of session persistence (repeatable: the first one seals, all open; "

@@ -32,6 +32,7 @@ struct Options {
     std::vector<IpAddress> addresses;      // for Gateways without spec.addresses; empty: the node's global addresses
     unsigned workers = 0;                  // threads of the worker; 0: one per core
     std::string ring = "auto";             // auto, io_uring, epoll: passed on to the worker
+    std::string ktls = "off";              // off, auto: passed on to the worker
     std::vector<std::string> session_keys; // files; empty: one of the daemon's own
     std::string worker_user;               // passed on to the keeper; empty: its default
     std::string access_log;                // passed on to the keeper; empty: standard output

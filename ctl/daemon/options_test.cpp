@@ -28,7 +28,7 @@ TEST_CASE("options: defaults") {
 
 TEST_CASE("options: all of them") {
     const auto parsed = parse({"--config", "/etc/m", "--state-dir", "/tmp/s", "--pin-dir", "/sys/fs/bpf/x", "--datapath", "userspace", "--interface",
-                               "eth0", "--interface", "eth1", "--workers", "3", "--ring", "epoll", "--address", "192.0.2.1", "--address",
+                               "eth0", "--interface", "eth1", "--workers", "3", "--ring", "epoll", "--ktls", "auto", "--address", "192.0.2.1", "--address",
                                "2001:db8::1", "--nat-ports", "20000-29999", "--flows-max", "1000", "--session-key", "/k/new", "--session-key", "/k/old", "--log-level", "debug",
                                "--access-log", "/var/log/access", "--metrics-address", "[::1]:9650", "--detach"});
     REQUIRE(std::holds_alternative<Options>(parsed));
@@ -39,6 +39,7 @@ TEST_CASE("options: all of them") {
     CHECK(options.interfaces == std::vector<std::string>{"eth0", "eth1"});
     CHECK(options.workers == 3);
     CHECK(options.ring == "epoll");
+    CHECK(options.ktls == "auto");
     CHECK(options.session_keys == std::vector<std::string>{"/k/new", "/k/old"});
     REQUIRE(options.addresses.size() == 2);
     CHECK(options.addresses[1].text() == "2001:db8::1");
@@ -67,7 +68,7 @@ TEST_CASE("options: help tells all of them, to the last") {
 TEST_CASE("options: what is wrong is named and ends with 2, help and version with 0") {
     const std::vector<std::vector<const char*>> wrong = {
         {"--nat-ports", "1-2"},   {"--nat-ports", "3000-2000"}, {"--nat-ports", "2000-3000x"}, {"--address", "host"},   {"--datapath", "fast"},
-        {"--ring", "uring"},      {"--workers", "65"},          {"--unknown"},                 {"stray"},              {"--vips-max", "0"},
+        {"--ring", "uring"},      {"--ktls", "on"},             {"--workers", "65"},          {"--unknown"},                 {"stray"},              {"--vips-max", "0"},
         {"--metrics-address", "9650"}, {"--metrics-address", "127.0.0.1:0"}};
     for (const auto& words : wrong) {
         INFO(words.front());

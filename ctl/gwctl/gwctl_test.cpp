@@ -294,6 +294,7 @@ TEST_CASE("gwctl status: processes, data path and why, generation, listeners, dr
       "addresses": [{"address": "192.0.2.10", "interface": "eth0", "state": "present", "detail": ""}],
       "listeners": [{"name": "Gateway/default/edge/http", "mode": "Http", "way": "worker", "connections": 900, "requests": 8000, "bytes_in": 1, "bytes_out": 2}],
       "counters": {"verdicts": [{"name": "DROP_NO_BACKEND", "count": 5, "text": "listener has no ready backend"}, {"name": "FORWARD", "count": 0, "text": "forwarded"}],
+                   "worker": {"tls_own_total": 52, "tls_openssl_total": 1, "ktls_write_total": 50, "ktls_read_total": 48},
                    "reasons": [{"name": "no_route", "status": 404, "count": 3, "text": "no rule of the host's routes matches"}]},
       "sources": [{"name": "folder /m", "kind": "folder", "state": "ok", "objects": 14, "diagnostics": []}], "not_good": [], "errors": []})");
     daemon.answer("/v1/status", status);
@@ -307,6 +308,7 @@ TEST_CASE("gwctl status: processes, data path and why, generation, listeners, dr
     CHECK(line_with(good.out, "ktls") == "ktls     5.15    no      TLS records in the kernel   no module");
     CHECK(line_with(good.out, "192.0.2.10") == "192.0.2.10   eth0        present");
     CHECK(line_with(good.out, "Gateway/default/edge/http") == "Gateway/default/edge/http   Http   worker   900           8000       1          2");
+    CHECK(has(good.out, "\nTLS records 52 connections by us (of these the kernel wrote for 50, read for 48), 1 by OpenSSL\n"));
     CHECK(line_with(good.out, "DROP_NO_BACKEND") == "DROP_NO_BACKEND   5       listener has no ready backend");
     CHECK_FALSE(has(good.out, "FORWARD"));  // has not happened
     CHECK(line_with(good.out, "no_route") == "no_route                3       no rule of the host's routes matches");

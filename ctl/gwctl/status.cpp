@@ -69,6 +69,16 @@ void print_listeners(const json& listeners) {
     }
 }
 
+// Who made the records of TLS connections so far, if there were any.
+void print_tls(const json& worker) {
+    const auto own = count_at(worker, {"tls_own_total"});
+    const auto openssl = count_at(worker, {"tls_openssl_total"});
+    if (own + openssl != 0) {
+        std::printf("\nTLS records %s connections by us (of these the kernel wrote for %s, read for %s), %s by OpenSSL\n", number(worker, "tls_own_total").c_str(),
+                    number(worker, "ktls_write_total").c_str(), number(worker, "ktls_read_total").c_str(), number(worker, "tls_openssl_total").c_str());
+    }
+}
+
 // Those that have happened.
 void print_counts(const char* heading, const json& list) {
     TextTable table({heading, "COUNT", "MEANS"});
@@ -119,6 +129,7 @@ Result<int> run_status(const Arguments& arguments) {
     print_kernel(list_at(status, {"kernel", "rungs"}));
     print_addresses(list_at(status, {"addresses"}));
     print_listeners(list_at(status, {"listeners"}));
+    print_tls(at(status, {"counters", "worker"}));
     print_counts("PACKETS", list_at(status, {"counters", "verdicts"}));
     print_counts("REFUSED BY THE WORKER", list_at(status, {"counters", "reasons"}));
     for (const json& source : list_at(status, {"sources"})) {

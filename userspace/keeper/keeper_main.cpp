@@ -19,14 +19,15 @@ namespace {
 using namespace penstock;
 
 constexpr std::string_view kUsage =
-    "usage: penstock-keeper [--workers N] [--ring auto|io_uring|epoll] [--worker-user NAME] [--worker-binary PATH]\n"
-    "                       [--access-log FILE] [--drain-ms N] -- DAEMON [ARGUMENTS]\n"
+    "usage: penstock-keeper [--workers N] [--ring auto|io_uring|epoll] [--ktls off|auto] [--worker-user NAME]\n"
+    "                       [--worker-binary PATH] [--access-log FILE] [--drain-ms N] -- DAEMON [ARGUMENTS]\n"
     "Keeps the listening sockets and the configuration; starts the daemon and the workers, and starts them again.\n"
     "SIGHUP replaces the worker without losing a connection; SIGUSR1 opens the access log anew; SIGTERM drains and ends.\n";
 
 struct Flags {
     std::uint32_t workers = 0;
     std::string ring = "auto";
+    std::string ktls = "off";
     std::string user;
     std::string binary;
     std::string access_log;
@@ -61,6 +62,8 @@ bool parse(int argc, char** argv, Flags& flags) {
             }
         } else if (flag == keeper::kFlagRing) {
             flags.ring = value;
+        } else if (flag == keeper::kFlagKtls) {
+            flags.ktls = value;
         } else if (flag == keeper::kFlagWorkerUser) {
             flags.user = value;
         } else if (flag == keeper::kFlagWorkerBinary) {
@@ -85,7 +88,7 @@ Result<keeper::Config> configure(const Flags& flags) {
     config.slots = flags.workers != 0 ? flags.workers : std::clamp(std::thread::hardware_concurrency(), 1U, kStatsSlotsMax);
     config.drain_ms = flags.drain_ms;
     config.access_log = flags.access_log;
-    config.worker = {flags.binary.empty() ? beside_us(keeper::kWorkerProgram) : flags.binary, "--slots", std::to_string(config.slots), "--ring", flags.ring};
+    config.worker = {flags.binary.empty() ? beside_us(keeper::kWorkerProgram) : flags.binary, "--slots", std::to_string(config.slots), "--ring", flags.ring, "--ktls", flags.ktls};
     if (::geteuid() == 0) {
         PST_TRY_ASSIGN(auto user, keeper::worker_user(flags.user));
         config.worker_as = std::move(user);

@@ -50,6 +50,7 @@ ring::Task<BackendConnection> dial(Context& context, BackendPlace place, SetStat
         co_return result;
     }
     if (place.tls != nullptr) {
+        result.stream.climb(context.ladder);
         const int shaken = co_await result.stream.connect_tls(place.tls, place.endpoint, by);
         if (shaken != 0 || (http2 && result.stream.tls()->alpn() != "h2")) {
             count(stats.connect_failures, shaken != ECANCELED ? 1 : 0);

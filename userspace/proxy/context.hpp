@@ -18,6 +18,7 @@
 #include "userspace/proxy/sources.hpp"
 #include "userspace/proxy/span_export.hpp"
 #include "userspace/proxy/tables.hpp"
+#include "userspace/proxy/tls_ladder.hpp"
 
 namespace penstock::proxy {
 
@@ -36,7 +37,7 @@ struct MirrorLoad {
 };
 
 struct Context {
-    Context(ring::Loop& on, SlotStats& counters, SharedPage& page) : loop(on), stats(counters), shared(page), pool(on), access_log(on, counters), spans(*this) {
+    Context(ring::Loop& on, SlotStats& counters, SharedPage& page) : loop(on), stats(counters), shared(page), ladder{counters}, pool(on), access_log(on, counters), spans(*this) {
         // Not a secret: only different from thread to thread and from start to start.
         static_cast<void>(::getrandom(&request_id_seed, sizeof request_id_seed, 0));
         random_state = request_id_seed;
@@ -46,6 +47,7 @@ struct Context {
     SlotStats& stats;
     const StatsPage* stats_page = nullptr;  // of all threads; null: nobody may see it
     SharedPage& shared;
+    TlsLadder ladder;
     Pool pool;
     H2Pool h2_pool;
     std::unordered_map<std::uint32_t, RetryBudget> retry_budgets;  // by id of a backend set

@@ -197,6 +197,7 @@ private:
             count(context_.listener(listener.id).tls_failed);
             co_return co_await refuse_hello(fault);
         }
+        stream_.climb(context_.ladder);
         const int shaken = co_await stream_.handshake(listener.certificates->choose(hello), std::move(first), context_.in_ms(listener.limits.request_header_ms));
         if (shaken != 0) {
             context_.count_reason(shaken == EPROTO ? reason_of(stream_.tls()->fault()) : Reason::tls_handshake);

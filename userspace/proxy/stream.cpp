@@ -3,13 +3,20 @@
 
 #include <cerrno>
 
+#include "userspace/base/log.hpp"
+#include "userspace/tls/kernel_keys.hpp"
+
 namespace penstock::proxy {
 
 namespace {
 constexpr std::size_t kHeldMax = 8;
+constexpr std::uint32_t kAnySize = 1 << 16;  // one receive at a time, of whatever is there
 }  // namespace
 
 ring::Task<int> Stream::flush(ring::Time deadline) {
+    if (const auto control = session_->take_control()) {
+        co_return co_await send_control(*control, deadline);
+    }
     if (session_->output().empty()) {
         co_return 0;
     }
@@ -34,6 +41,7 @@ ring::Task<int> Stream::connect_tls(std::shared_ptr<const tls::BackendContext> c
 
 // The peer cannot be through before it has heard us, so that what is fed first is used up by the first step.
 ring::Task<int> Stream::shake(ring::Time deadline) {
+    begin_to_climb();
     for (;;) {
         decrypt();
         const int sent = co_await flush(deadline);
@@ -50,7 +58,11 @@ ring::Task<int> Stream::shake(ring::Time deadline) {
         buffer_ = std::move(received.buffer);
         session_->feed(buffer_.bytes());
     }
-    co_return session_->state() == tls::SessionState::failed ? EPROTO : 0;
+    if (session_->state() == tls::SessionState::failed) {
+        co_return EPROTO;
+    }
+    climb_writing();
+    co_return 0;
 }
 
 // The next piece of plaintext out of what was fed.
@@ -60,6 +72,62 @@ bool Stream::decrypt() {
     return !view_.empty();
 }
 
+// ---- kTLS -----------------------------------------------------------------------------------------------------------------------
+void Stream::begin_to_climb() {
+    climbing_ = ladder_ != nullptr && ladder_->kernel;
+    if (climbing_) {
+        socket_.limit_receives(kAnySize);
+    }
+}
+
+// After the handshake, when all that it had to say was sent.
+void Stream::climb_writing() {
+    if (ladder_ != nullptr) {
+        count(session_->own_records() ? ladder_->stats.tls_own_total : ladder_->stats.tls_openssl_total);
+    }
+    if (!std::exchange(climbing_, false)) {
+        return;
+    }
+    if (session_->own_records()) {
+        const int why = tls::attach_kernel(socket_.fd());
+        if (why == 0 && session_->give_writing(socket_.fd())) {
+            socket_.sends_records();
+            count(ladder_->stats.ktls_write_total);
+            climbing_ = true;
+            return;
+        }
+        if (why == ENOENT || why == ENOPROTOOPT || why == EPERM) {  // not for this connection alone
+            ladder_->kernel = false;
+            log::info("kTLS cannot be had ({}): records are made in user space", std::strerror(why));
+        }
+    }
+    socket_.limit_receives(0);
+}
+
+// Before a receive. What was received must be used up, and end where a record ends.
+void Stream::climb_reading() {
+    const auto missing = static_cast<std::uint32_t>(session_->missing());
+    if (!session_->between_records() || !socket_.untouched()) {
+        socket_.limit_receives(missing != 0 ? missing : kAnySize);
+        return;
+    }
+    climbing_ = false;
+    if (session_->give_reading(socket_.fd())) {
+        socket_.receives_records();
+        count(ladder_->stats.ktls_read_total);
+    } else {
+        socket_.limit_receives(0);
+    }
+}
+
+// What is in buffer_, which the kernel has decrypted.
+bool Stream::take_record(std::uint8_t type) {
+    const auto data = session_->take(type, buffer_.bytes(), socket_.fd());
+    view_ = {reinterpret_cast<const char*>(data.data()), data.size()};
+    return !view_.empty();
+}
+
+// ---- receiving ------------------------------------------------------------------------------------------------------------------
 // The next buffer that has arrived, without waiting; the one before is held.
 bool Stream::take_more() {
     if (!socket_.open() || held_.size() >= kHeldMax) {
@@ -81,6 +149,9 @@ bool Stream::gather() {
         }
         view_ = buffer_.view();
         return true;
+    }
+    if (session_->kernel_reads()) {
+        return session_->state() == tls::SessionState::established && take_more() && take_record(tls::application_data);
     }
     while (!decrypt()) {
         if (session_->state() != tls::SessionState::established || !take_more()) {
@@ -110,7 +181,7 @@ ring::Task<int> Stream::fill(ring::Time deadline) {
             co_return ECANCELED;
         }
         if (session_ != nullptr) {
-            if (decrypt()) {
+            if (!session_->kernel_reads() && decrypt()) {
                 co_return 0;
             }
             if (session_->state() != tls::SessionState::established) {
@@ -120,9 +191,16 @@ ring::Task<int> Stream::fill(ring::Time deadline) {
                 }
                 co_return co_await tell_failure();
             }
+            if (climbing_) {
+                climb_reading();
+            }
         }
         buffer_.reset();
         ring::Received received = co_await socket_.receive(deadline);
+        const bool by_kernel = session_ != nullptr && session_->kernel_reads();
+        if (by_kernel && socket_.open() && session_->take_error(received.error, socket_.fd())) {
+            continue;
+        }
         if (received.error != 0) {
             co_return received.error;
         }
@@ -135,8 +213,41 @@ ring::Task<int> Stream::fill(ring::Time deadline) {
             view_ = buffer_.view();
             co_return 0;
         }
-        session_->feed(buffer_.bytes());
+        if (!by_kernel) {
+            session_->feed(buffer_.bytes());
+        } else if (take_record(received.record)) {
+            co_return 0;
+        }
     }
+}
+
+// ---- sending --------------------------------------------------------------------------------------------------------------------
+ring::Task<int> Stream::send_control(tls::Records::Control control, ring::Time deadline) {
+    sending_ = true;
+    const int sent = co_await socket_.send_record(control.type, std::span(control.bytes).first(control.size), deadline);
+    sending_ = false;
+    co_return sent;
+}
+
+// The parts as data, whose records the kernel makes.
+ring::Task<int> Stream::send_to_kernel(std::span<iovec> parts, ring::Time deadline) {
+    std::size_t size = 0;
+    for (const iovec& part : parts) {
+        size += part.iov_len;
+    }
+    if (session_->update_due(size)) {
+        const int said = co_await flush(deadline);
+        if (said != 0) {
+            co_return said;
+        }
+        if (!socket_.open() || !session_->renew_writing(socket_.fd())) {
+            co_return EPROTO;
+        }
+    }
+    sending_ = true;
+    const int sent = co_await socket_.send(parts, deadline);
+    sending_ = false;
+    co_return sent;
 }
 
 ring::Task<int> Stream::send(std::span<iovec> parts, ring::Time deadline) {
@@ -146,7 +257,10 @@ ring::Task<int> Stream::send(std::span<iovec> parts, ring::Time deadline) {
     if (session_ == nullptr) {
         co_return co_await socket_.send(parts, deadline);
     }
-    if (!session_->write(parts)) {
+    if (session_->kernel_writes() && session_->may_write()) {
+        co_return co_await send_to_kernel(parts, deadline);
+    }
+    if (session_->kernel_writes() || !session_->write(parts)) {
         co_return EPROTO;
     }
     co_return co_await flush(deadline);

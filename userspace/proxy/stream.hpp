@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "userspace/proxy/tls_ladder.hpp"
 #include "userspace/ring/loop.hpp"
 #include "userspace/tls/session.hpp"
 
@@ -20,6 +21,9 @@ class Stream {
 public:
     Stream() = default;
     explicit Stream(ring::Socket socket) : socket_(std::move(socket)) {}
+
+    // Before the handshake: where its records may go afterwards. It must outlive the stream.
+    void climb(TlsLadder& ladder) { ladder_ = &ladder; }
 
     // Terminates TLS with this context. `first` are the bytes that were received already. 0, or an errno (EPROTO: see tls()->detail()).
     ring::Task<int> handshake(ssl_ctx_st* context, std::string first, ring::Time deadline);
@@ -50,16 +54,24 @@ public:
 private:
     ring::Task<int> shake(ring::Time deadline);
     ring::Task<int> flush(ring::Time deadline);
+    ring::Task<int> send_control(tls::Records::Control control, ring::Time deadline);
+    ring::Task<int> send_to_kernel(std::span<iovec> parts, ring::Time deadline);
     ring::Task<int> tell_failure();
+    void begin_to_climb();
+    void climb_writing();
+    void climb_reading();
     bool decrypt();
     bool take_more();
+    bool take_record(std::uint8_t type);
 
     ring::Socket socket_;
     ring::Buffer buffer_;
     std::vector<ring::Buffer> held_;  // before buffer_, since the last fill
     std::string_view view_;
     std::unique_ptr<tls::Session> session_;
+    TlsLadder* ladder_ = nullptr;
     bool sending_ = false;            // what the session has to send is on its way
+    bool climbing_ = false;           // the kernel may read some day: until then bytes are left with it
 };
 
 }  // namespace penstock::proxy

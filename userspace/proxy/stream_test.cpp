@@ -55,11 +55,14 @@ TEST_CASE("stream: TLS to a backend, bytes of all sizes both ways, resumed the s
     const std::uint16_t version = GENERATE(tls::kTls12, tls::kTls13);
     Backend backend([](Peer& peer) { TlsServer(peer, *trusted().set).echo(); });
     const auto context = trusted().context("shop.example", version);
+    const auto stats = std::make_unique<SlotStats>();
+    TlsLadder ladder{*stats, true};
     on_loop([&](ring::Loop& loop) -> ring::Task<> {
         bool resumed = false;
         for (const std::size_t size : {10U, 1000U, 20'000U, 1'000'000U}) {
             ring::Opened opened = co_await loop.connect(backend.at());
             Stream stream(std::move(opened.socket));
+            stream.climb(ladder);
             const int connected = co_await stream.connect_tls(context, backend.at(), loop.now() + 5s);
             REQUIRE(connected == 0);
             CHECK(stream.tls()->alpn() == "http/1.1");
@@ -71,6 +74,9 @@ TEST_CASE("stream: TLS to a backend, bytes of all sizes both ways, resumed the s
             CHECK(got == text);
         }
     });
+    CHECK(stats->tls_own_total == 4);
+    CHECK(stats->ktls_write_total.load() == (ladder.kernel ? 4U : 0U));
+    CHECK(stats->ktls_read_total.load() <= stats->ktls_write_total.load());  // what ends with the first records is not worth it
 }
 
 TEST_CASE("stream: a backend that cannot be believed, or speaks no TLS, gets nothing in the clear") {

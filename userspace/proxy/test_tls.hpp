@@ -89,6 +89,7 @@ public:
     void end() { SSL_shutdown(ssl_); }
     [[nodiscard]] const char* version() const { return SSL_get_version(ssl_); }
     [[nodiscard]] Peer& peer() { return peer_; }
+    [[nodiscard]] SSL* ssl() { return ssl_; }
     bool connected = false;
 
 private:

@@ -571,6 +571,7 @@ private:
         loop_ = std::move(*loop);
         context_ = std::make_unique<Context>(*loop_, *stats_, *shared_);
         context_->tables = tables_;
+        context_->ladder.kernel = std::getenv("PST_TEST_KTLS") != nullptr;
         if (tables_->ports.at("edge").mode == fb::PortMode::Udp) {
             auto port = loop_->bind(std::move(listener_));
             loop_->spawn(serve_datagrams(*context_, "edge", std::move(*port)));

@@ -92,6 +92,7 @@ private:
     void socket_event(SocketState& socket, std::uint32_t events);
     void forget_dead();
     ssize_t read_into(ReceiveState& from, std::uint8_t* data, std::size_t size);
+    static ssize_t read_record(int fd, std::uint8_t* data, std::size_t size);
 
     Fd epoll_;
     bool precise_ = true;  // epoll_pwait2 is there
@@ -99,7 +100,27 @@ private:
     std::vector<PortState*> dead_ports_;
 };
 
+// As multishot recvmsg lays it out.
+ssize_t EpollEngine::read_record(int fd, std::uint8_t* data, std::size_t size) {
+    msghdr message{};
+    iovec part{data + kRecordHead, size - kRecordHead};
+    message.msg_control = data + sizeof(DatagramHeader);
+    message.msg_controllen = kRecordControlBytes;
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    const ssize_t n = ::recvmsg(fd, &message, MSG_DONTWAIT);
+    if (n < 0) {
+        return n;
+    }
+    const DatagramHeader header{0, static_cast<std::uint32_t>(message.msg_controllen), static_cast<std::uint32_t>(n), static_cast<std::uint32_t>(message.msg_flags)};
+    std::memcpy(data, &header, sizeof header);
+    return n + static_cast<ssize_t>(kRecordHead);
+}
+
 ssize_t EpollEngine::read_into(ReceiveState& from, std::uint8_t* data, std::size_t size) {
+    if (from.records) {
+        return read_record(from.fd, data, size);
+    }
     if (!from.port) {
         const std::size_t head = from.datagram ? sizeof(DatagramHeader) : 0;
         const ssize_t n = ::recv(from.fd, data + head, size - head, MSG_DONTWAIT);
@@ -135,7 +156,7 @@ void EpollEngine::receive(ReceiveState& from) {
         }
         return;
     }
-    const std::size_t size = from.pool.buffer_bytes();
+    const std::size_t size = from.most != 0 ? std::min<std::size_t>(from.most, from.pool.buffer_bytes()) : from.pool.buffer_bytes();
     ssize_t n = 0;
     do {
         n = read_into(from, from.pool.data(*id), size);
@@ -143,7 +164,7 @@ void EpollEngine::receive(ReceiveState& from) {
     const int why = n < 0 ? errno : 0;
     if (n > 0) {
         // A short read of a stream means empty, unless its end was announced with the bytes.
-        if (!from.datagram && static_cast<std::size_t>(n) < size && !from.hangup) {
+        if (!from.datagram && !from.records && static_cast<std::size_t>(n) < size && !from.hangup) {
             from.readable = false;
         }
         from.arrived(*id, static_cast<std::size_t>(n));

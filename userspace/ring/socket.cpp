@@ -2,16 +2,37 @@
 // Streams and connected datagram sockets: inbox, waiters, deadlines, lifetime.
 #include "userspace/ring/socket.hpp"
 
+#include <linux/tls.h>
+
+#include <cstring>
+
 #include "userspace/base/assert.hpp"
 #include "userspace/ring/state.hpp"
 
 namespace penstock::ring {
+
+namespace {
+
+constexpr std::uint8_t kRecordOfData = 23;
+
+DatagramHeader header_of(const BufferPool& pool, std::uint16_t id) {
+    DatagramHeader header;
+    std::memcpy(&header, pool.data(id), sizeof header);
+    return header;
+}
+
+}  // namespace
 
 // ---- what both engines report --------------------------------------------------------------------------------------------
 
 void ReceiveState::arrived(std::uint16_t id, std::size_t size) {
     if (closed) {
         pool.give(id);
+        return;
+    }
+    if (records && size == kRecordHead && header_of(pool, id).control_size == 0) {
+        pool.give(id);
+        end(0);
         return;
     }
     inbox.push(pool, id, size);
@@ -82,7 +103,8 @@ Received SocketState::pop() {
         return {std::move(unread), 0};
     }
     if (!inbox.empty()) {
-        return {pop_inbox(), 0};
+        const std::uint8_t record = next_record();
+        return {pop_inbox(), 0, record};
     }
     return {Buffer(), ended ? error : std::exchange(error, 0)};
 }
@@ -91,8 +113,17 @@ Buffer SocketState::pop_inbox() {
     Buffer buffer = inbox.pop(pool);
     if (datagram) {
         buffer.remove_prefix(sizeof(DatagramHeader));
+    } else if (records) {
+        buffer.remove_prefix(kRecordHead);
     }
     return buffer;
+}
+
+std::uint8_t SocketState::next_record() {
+    if (!records || header_of(pool, inbox.front()).control_size < CMSG_LEN(1)) {
+        return 0;
+    }
+    return *CMSG_DATA(reinterpret_cast<cmsghdr*>(pool.data(inbox.front()) + sizeof(DatagramHeader)));
 }
 
 void SocketState::expire() {
@@ -157,7 +188,28 @@ Buffer Socket::take() {
     if (!state_->unread.empty()) {
         return std::move(state_->unread);
     }
-    return state_->inbox.empty() ? Buffer() : state_->pop_inbox();
+    const bool fit = !state_->inbox.empty() && (!state_->records || state_->next_record() == kRecordOfData);
+    return fit ? state_->pop_inbox() : Buffer();
+}
+
+void Socket::limit_receives(std::uint32_t most) {
+    state_->most = most;
+    if (most != 0 && state_->armed && !state_->pausing) {
+        Internals::engine(state_->loop).pause(*state_);
+    }
+}
+
+bool Socket::untouched() const { return !state_->armed && !state_->has_input() && state_->unread.empty(); }
+
+void Socket::receives_records() {
+    PST_ASSERT(untouched());
+    state_->records = true;
+    state_->most = 0;
+}
+
+void Socket::sends_records() {
+    PST_ASSERT(state_->writer == nullptr);
+    state_->seals = true;
 }
 
 void Socket::unread(Buffer buffer) {
@@ -285,6 +337,17 @@ Received ReceiveWait::await_resume() {
         return {Buffer(), error_};
     }
     return std::exchange(socket_, nullptr)->pop();
+}
+
+SendWait::SendWait(SocketState& socket, std::uint8_t record, std::span<const std::uint8_t> bytes, Time deadline) : SendWait(socket, bytes, deadline) {
+    PST_ASSERT(socket.seals);
+    message.msg_control = control_.data();
+    message.msg_controllen = control_.size();
+    cmsghdr* head = CMSG_FIRSTHDR(&message);
+    head->cmsg_level = SOL_TLS;
+    head->cmsg_type = TLS_SET_RECORD_TYPE;
+    head->cmsg_len = CMSG_LEN(1);
+    *CMSG_DATA(head) = record;
 }
 
 SendWait::~SendWait() { PST_ASSERT(!waiting()); }

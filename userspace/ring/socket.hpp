@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -31,6 +32,7 @@ struct PortState;      // of an unconnected datagram socket
 struct Received {
     Buffer buffer;
     int error = 0;
+    std::uint8_t record = 0;  // the type of the TLS record that the bytes are (a part) of, once the kernel reads records
     explicit operator bool() const { return error == 0 && !buffer.empty(); }
     [[nodiscard]] bool ended() const { return error == 0 && buffer.empty(); }
 };
@@ -71,6 +73,8 @@ public:
         : socket_(&socket), deadline_(deadline), one_{const_cast<std::uint8_t*>(bytes.data()), bytes.size()}, parts_(&one_, 1) {}
     SendWait(SocketState& socket, std::span<iovec> parts, Time deadline)
         : socket_(&socket), deadline_(deadline), parts_(parts) {}
+    // One record of that type.
+    SendWait(SocketState& socket, std::uint8_t record, std::span<const std::uint8_t> bytes, Time deadline);
     SendWait(const SendWait&) = delete;
     ~SendWait();
     int await_resume() const { return error_; }
@@ -87,6 +91,7 @@ private:
     Time deadline_;
     iovec one_ = {};
     std::span<iovec> parts_;
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(1)> control_;  // in use if `message` says so
 };
 
 // Told once when a parked socket is not quiet any more: bytes, the end, an error (`error` 0 for the first two) or ETIMEDOUT.
@@ -114,7 +119,8 @@ public:
 
     // co_await: Received. At once if bytes wait here.
     [[nodiscard]] ReceiveWait receive(Time deadline = kNever) { return {*state_, deadline}; }
-    // What has arrived already, without waiting: bytes, or nothing at all (not even the end). For gathering several buffers.
+    // What has arrived already, without waiting: bytes, or nothing at all (not even the end). For gathering several buffers. Of
+    // records, data only.
     [[nodiscard]] Buffer take();
     // Puts bytes back in front: the next receive gives them first. At most one buffer.
     void unread(Buffer buffer);
@@ -128,6 +134,21 @@ public:
     }
     // Several pieces in order. The array is used up: it and what it names must stay until the end of the send.
     [[nodiscard]] SendWait send(std::span<iovec> parts, Time deadline = kNever) { return {*state_, parts, deadline}; }
+
+    // ---- kTLS: the kernel makes the records, or reads them ---------------------------------------------------------------------
+    // From now on one receive at a time, only for a reader, of at most `most` bytes: what is not asked for stays with the kernel.
+    // 0: as many bytes as come, ahead of the reader.
+    void limit_receives(std::uint32_t most);
+    // No byte was received that nobody took, and no receive is with the kernel.
+    [[nodiscard]] bool untouched() const;
+    // The keys for reading are with the kernel. Only while untouched().
+    void receives_records();
+    // The keys for writing are. Only while nothing is being sent.
+    void sends_records();
+    // A record that is no data, after sends_records().
+    [[nodiscard]] SendWait send_record(std::uint8_t type, std::span<const std::uint8_t> bytes, Time deadline = kNever) {
+        return {*state_, type, bytes, deadline};
+    }
 
     // Hands a datagram to the kernel and forgets it (connected datagram sockets). False: too many are on their way; dropped.
     bool post(Buffer datagram);

@@ -26,6 +26,7 @@ public:
         }
         last_ = id;
     }
+    [[nodiscard]] std::uint16_t front() const { return first_; }
     Buffer pop(BufferPool& pool) {
         const std::uint16_t id = first_;
         count_--;
@@ -63,7 +64,9 @@ struct ReceiveState : Starved {
     int fd;
     unsigned ops = 0;         // io_uring: operations with the kernel that name this object
     int error = 0;            // to be told by the next receive
+    std::uint32_t most = 0;   // of bytes in a receive, of which there is one at a time; 0: as many as come, ahead of the reader
     Inbox inbox;
+    bool records = false;     // buffers begin with kRecordHead bytes
     bool datagram = false;
     bool port = false;
     bool ended = false;       // after the inbox comes `error` or the end
@@ -87,6 +90,7 @@ struct SocketState final : ReceiveState {
     void connected(int why);  // the connector's
     Received pop();
     Buffer pop_inbox();
+    [[nodiscard]] std::uint8_t next_record();  // the type of what lies first in the inbox; 0: bytes of no record
     // Makes the timer fire by `when`; it never needs to be moved later.
     void watch(Time when) {
         if (when < deadline.when()) {
@@ -109,6 +113,7 @@ struct SocketState final : ReceiveState {
     int write_error = 0;               // why the writer was cancelled
     bool accepted = false;
     bool connecting = false;
+    bool seals = false;                // what is sent becomes records in the kernel
     bool writable = false;             // epoll
     Time receive_until = kNever, send_until = kNever;
     Deadline deadline;
@@ -169,6 +174,10 @@ struct DatagramHeader {
 inline constexpr std::size_t kNameBytes = 32;  // of 28: the control after it stays aligned
 inline constexpr std::size_t kControlBytes = CMSG_SPACE(sizeof(in6_pktinfo));
 inline constexpr std::size_t kDatagramHead = sizeof(DatagramHeader) + kNameBytes + kControlBytes;
+
+// A part of a TLS record that the kernel has decrypted: the same without a name. The control tells the record's type; none: the end.
+inline constexpr std::size_t kRecordControlBytes = CMSG_SPACE(1);
+inline constexpr std::size_t kRecordHead = sizeof(DatagramHeader) + kRecordControlBytes;
 
 // A datagram on its way out.
 struct Posting {

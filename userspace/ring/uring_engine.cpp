@@ -36,6 +36,7 @@ public:
     Status start() {
         port_shape_.msg_namelen = kNameBytes;
         port_shape_.msg_controllen = kControlBytes;
+        record_shape_.msg_controllen = kRecordControlBytes;
         PST_TRY(ring_.open(kEntries));
         PST_TRY_ASSIGN(io_uring_buf_ring* const buffers, ring_.buffer_ring(loop_.options().buffers, kStreamGroup));
         stream_pool().attach(buffers);
@@ -90,7 +91,7 @@ private:
     Uring ring_;
     io_uring_buf_ring* datagram_ring_ = nullptr;
     unsigned wait_ = 1;
-    msghdr port_shape_ = {}, connected_shape_ = {};  // room for name and control
+    msghdr port_shape_ = {}, connected_shape_ = {}, record_shape_ = {};  // room for name and control
     std::size_t closing_ = 0;  // closed objects that the kernel still refers to
     std::uint64_t wake_count_ = 0;
 };
@@ -124,13 +125,15 @@ void UringEngine::receive(ReceiveState& from) {
     sqe.flags = IOSQE_BUFFER_SELECT;
     // A multishot receive may fill the whole hot set before we can pause it. When buffers are short, one at a time.
     // recvmsg has no other form that tells the sizes in the buffer.
-    sqe.ioprio = from.datagram || !from.pool.pressed() ? IORING_RECV_MULTISHOT : 0;
+    const bool with_head = from.datagram || from.records;
+    sqe.ioprio = with_head || (from.most == 0 && !from.pool.pressed()) ? IORING_RECV_MULTISHOT : 0;
     sqe.buf_group = from.datagram ? kDatagramGroup : kStreamGroup;
     sqe.user_data = name(from, from.port ? kPortReceive : kReceive);
     sqe.opcode = IORING_OP_RECV;
-    if (from.datagram) {
+    sqe.len = from.most;
+    if (with_head) {
         sqe.opcode = IORING_OP_RECVMSG;
-        sqe.addr = reinterpret_cast<std::uint64_t>(from.port ? &port_shape_ : &connected_shape_);
+        sqe.addr = reinterpret_cast<std::uint64_t>(from.port ? &port_shape_ : from.records ? &record_shape_ : &connected_shape_);
         sqe.len = 1;
     }
 }
@@ -153,7 +156,8 @@ void UringEngine::take_input(ReceiveState& from, const io_uring_cqe& completion)
     }
     if (result == 0 && !from.datagram) {
         from.end(0);
-    } else if (result < 0 && result != -ENOBUFS && result != -ECANCELED && result != -EINTR && result != -EAGAIN) {
+    } else if (result < 0 && result != -ENOBUFS && result != -ECANCELED && result != -EINTR && result != -EAGAIN && result != -EKEYEXPIRED) {
+        // The last of these: behind a KeyUpdate the kernel reads nothing until whoever read that has brought the next key.
         from.datagram ? from.fail(-result) : from.end(-result);
     }
 }
@@ -193,10 +197,13 @@ void UringEngine::submit_send(SocketState& socket) {
     SendWait& what = *socket.writer;
     io_uring_sqe& sqe = ring_.entry();
     sqe.fd = socket.fd;
-    sqe.msg_flags = MSG_NOSIGNAL | MSG_WAITALL;
+    sqe.msg_flags = MSG_NOSIGNAL;
+    if (!socket.seals) {
+        sqe.msg_flags |= MSG_WAITALL;  // which kTLS refuses
+    }
     sqe.user_data = name(socket, kSend);
     const auto parts = what.parts();
-    if (parts.size() == 1) {
+    if (parts.size() == 1 && what.message.msg_control == nullptr) {
         sqe.opcode = IORING_OP_SEND;
         sqe.addr = reinterpret_cast<std::uint64_t>(parts.front().iov_base);
         sqe.len = static_cast<std::uint32_t>(std::min<std::size_t>(parts.front().iov_len, 1U << 30));

@@ -20,6 +20,13 @@ Framer::Found fault_of(const std::uint8_t* head) {
 
 }  // namespace
 
+std::size_t Framer::missing() const {
+    if (partial_.empty()) {
+        return 0;
+    }
+    return (partial_.size() < kRecordHead ? kRecordHead : size_of(partial_.data())) - partial_.size();
+}
+
 Framer::Next Framer::next() {
     // The head of a record that came in pieces, then its body.
     while (!partial_.empty() && !input_.empty()) {

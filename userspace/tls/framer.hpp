@@ -25,8 +25,8 @@ public:
 
     // Records given so far are void.
     void release() { whole_.clear(); }
-    // Inside a record.
-    [[nodiscard]] bool cut() const { return !partial_.empty() || !input_.empty(); }
+    // How many more bytes are certain to belong to the record (or its head) that has begun; 0: none has. Only when next() said none.
+    [[nodiscard]] std::size_t missing() const;
 
 private:
     std::span<std::uint8_t> input_;

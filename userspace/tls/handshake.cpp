@@ -226,9 +226,11 @@ bool Handshake::take_ticket(std::span<std::uint8_t> record) {
     ERR_clear_error();
     input_ = record;
     std::uint8_t byte = 0;
+    const std::size_t before = output_.size();
     const int result = SSL_read(ssl_, &byte, 1);
     const bool fine = result <= 0 && SSL_get_error(ssl_, result) == SSL_ERROR_WANT_READ;
     input_ = {};
+    output_.resize(before);  // an alert about a bad ticket would have the number of a record of ours
     ERR_clear_error();
     return fine;
 }

@@ -32,6 +32,8 @@ public:
     [[nodiscard]] const char* detail() const { return detail_; }
     // The alert that is due: level and description; {0, 0}: none.
     [[nodiscard]] std::array<std::uint8_t, 2> answer() const { return answer_; }
+    // A handshake message has begun and is not whole yet.
+    [[nodiscard]] bool amid_message() const { return head_bytes_ != 0; }
     // What is wrong was found elsewhere.
     Means fail(Fault fault, const char* detail, std::uint8_t description);
 

@@ -44,14 +44,15 @@ RecordCipher::~RecordCipher() = default;
 
 void RecordCipher::set_key() {
     PST_ASSERT(EVP_CipherInit_ex(context_.get(), nullptr, nullptr, direction_.key.key.bytes().data(), nullptr, -1) == 1);
-    direction_.key.key = Secret();  // the context has it
 }
 
 void RecordCipher::rekey() {
     direction_.secret = next_secret(direction_.suite, direction_.secret);
     direction_.key = record_key(direction_.suite, direction_.secret);
     direction_.sequence = 0;
-    set_key();
+    if (context_ != nullptr) {
+        set_key();
+    }
 }
 
 // The sequence number into the last eight bytes of the IV; TLS 1.2 with GCM has them empty and sends them along.

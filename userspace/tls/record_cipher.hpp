@@ -25,7 +25,7 @@ struct Direction {
     bool tls13 = true;
     Suite suite;
     Secret secret;      // TLS 1.3: the traffic secret, for KeyUpdate
-    RecordKey key;
+    RecordKey key;              // kept for the kernel, should it take over
     std::uint64_t sequence = 0;
 };
 
@@ -51,6 +51,10 @@ public:
     // Goes on with the next traffic secret. TLS 1.3 only.
     void rekey();
     [[nodiscard]] const Direction& direction() const { return direction_; }
+
+    // Another one goes on with the direction: nothing is sealed or opened here any more, but records are counted and keys are derived.
+    void retire() { context_.reset(); }
+    void count(std::uint64_t records) { direction_.sequence += records; }
 
 private:
     void set_key();

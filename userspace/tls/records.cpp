@@ -10,9 +10,22 @@ using Means = PostHandshake::Means;
 Records::Records(HandOver&& from)
     : rules_(from.role, from.read.tls13), read_(std::move(from.read), false), write_(std::move(from.write), true), fragment_max_(from.fragment_max) {}
 
+void Records::queue(ContentType type, std::span<const std::uint8_t> bytes) {
+    control_.emplace(Control{.type = type, .size = static_cast<std::uint8_t>(bytes.size())});
+    std::copy(bytes.begin(), bytes.end(), control_->bytes.begin());
+}
+
+void Records::say(ContentType type, std::span<const std::uint8_t> bytes, Bytes& out) {
+    if (kernel_writes_) {
+        queue(type, bytes);
+    } else {
+        write_.seal(type, bytes, out);
+    }
+}
+
 void Records::send_alert(Bytes& out) {
     if (rules_.answer()[0] != 0) {
-        write_.seal(alert, rules_.answer(), out);
+        say(alert, rules_.answer(), out);
     }
 }
 
@@ -61,8 +74,7 @@ Records::Next Records::next(Bytes& out, Bytes* copy) {
 
 // RFC 8446 4.6.3: under the old key, and the next record has the new one.
 void Records::update_key(Bytes& out) {
-    static constexpr std::uint8_t kNotRequested[] = {24, 0, 0, 1, 0};
-    write_.seal(handshake, kNotRequested, out);
+    write_.seal(handshake, kKeyUpdate, out);
     write_.rekey();
     answer_due_ = false;
 }
@@ -100,7 +112,7 @@ bool Records::write(std::span<iovec> parts, Bytes& out) {
 
 void Records::close(Bytes& out) {
     static constexpr std::uint8_t kCloseNotify[] = {1, SSL_AD_CLOSE_NOTIFY};
-    write_.seal(alert, kCloseNotify, out);
+    say(alert, kCloseNotify, out);
 }
 
 }  // namespace penstock::tls

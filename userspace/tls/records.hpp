@@ -3,6 +3,9 @@
 // ciphertext was received; what leaves is encrypted where it is sent from.
 #pragma once
 
+#include <optional>
+#include <utility>
+
 #include "userspace/tls/framer.hpp"
 #include "userspace/tls/post_handshake.hpp"
 #include "userspace/tls/record_cipher.hpp"
@@ -11,6 +14,9 @@ namespace penstock::tls {
 
 // Of one key: RFC 8446 5.5 allows AES-GCM 2^24.5 full records.
 inline constexpr std::uint64_t kRecordsPerKeyMax = 1ULL << 24;
+
+// A KeyUpdate that asks for none back.
+inline constexpr std::uint8_t kKeyUpdate[] = {24, 0, 0, 1, 0};
 
 // What a handshake leaves behind.
 struct HandOver {
@@ -41,12 +47,38 @@ public:
 
     [[nodiscard]] Fault fault() const { return rules_.fault(); }
     [[nodiscard]] const char* detail() const { return rules_.detail(); }
-    // The bytes so far end inside a record.
-    [[nodiscard]] bool cut() const { return framer_.cut(); }
+    // As Framer::missing.
+    [[nodiscard]] std::size_t missing() const { return framer_.missing(); }
+
+    // ---- kTLS: the kernel goes on with a direction, on a socket that attach_kernel() has prepared -----------------------------------
+    // False: it will not; all stays as it is. Writing: nothing that was sealed here is unsent. Reading: between records.
+    bool give_writing(int fd);
+    bool give_reading(int fd);
+    [[nodiscard]] bool between() const { return missing() == 0 && !rules_.amid_message(); }
+    [[nodiscard]] bool kernel_writes() const { return kernel_writes_; }
+    [[nodiscard]] bool kernel_reads() const { return kernel_reads_; }
+    // What a record means that the kernel has read, or a part of one. The key that a KeyUpdate asks for goes to the kernel.
+    PostHandshake::Means take(std::uint8_t type, std::span<const std::uint8_t> bytes, int fd);
+    // The kernel gave `error` instead of a record. False: that is no matter of records.
+    bool take_error(int error, int fd);
+    // Of a record that the kernel has to send, since it writes; once.
+    struct Control {
+        ContentType type = alert;
+        std::array<std::uint8_t, 5> bytes = {};
+        std::uint8_t size = 0;
+    };
+    [[nodiscard]] std::optional<Control> take_control() { return std::exchange(control_, std::nullopt); }
+    // Before so many bytes of data leave through the kernel: whether what take_control() has (a KeyUpdate, or an alert) and renew_writing()
+    // come first.
+    bool update_due(std::size_t bytes);
+    // The kernel's next record has the next key. False: it cannot, and the peer understands nothing more.
+    bool renew_writing(int fd);
 
 private:
     PostHandshake::Means opened(const RecordCipher::Opened& record);
+    void say(ContentType type, std::span<const std::uint8_t> bytes, Bytes& out);
     void send_alert(Bytes& out);
+    void queue(ContentType type, std::span<const std::uint8_t> bytes);
     bool renew_key(Bytes& out);
     void update_key(Bytes& out);
 
@@ -55,6 +87,8 @@ private:
     RecordCipher read_, write_;
     std::size_t fragment_max_;
     bool answer_due_ = false;  // a KeyUpdate of ours, before our next data
+    bool kernel_writes_ = false, kernel_reads_ = false;
+    std::optional<Control> control_;
 };
 
 }  // namespace penstock::tls

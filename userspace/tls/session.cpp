@@ -73,12 +73,21 @@ std::span<const std::uint8_t> Session::next_record() {
         if (handshake_ != nullptr && (got.means != Means::ticket || !handshake_->take_ticket(copy))) {
             handshake_.reset();
         }
-        switch (got.means) {
-            case Means::data: return got.data;
-            case Means::closed: state_ = SessionState::closed; return {};
-            case Means::failed: fail(records_->fault(), records_->detail()); return {};
-            default: break;
+        heed(got.means);
+        if (got.means == Means::data) {
+            return got.data;
         }
+        if (state_ != SessionState::established) {
+            return {};
+        }
+    }
+}
+
+void Session::heed(PostHandshake::Means means) {
+    if (means == PostHandshake::Means::closed) {
+        state_ = SessionState::closed;
+    } else if (means == PostHandshake::Means::failed) {
+        fail(records_->fault(), records_->detail());
     }
 }
 
@@ -93,8 +102,10 @@ std::span<const std::uint8_t> Session::next_of_openssl() {
     return {};
 }
 
+bool Session::may_write() const { return state_ != SessionState::failed && state_ != SessionState::handshake && !close_said_; }
+
 bool Session::write(std::span<iovec> parts) {
-    if (state_ == SessionState::failed || state_ == SessionState::handshake || close_said_) {
+    if (!may_write()) {
         return false;
     }
     if (records_ ? records_->write(parts, output_) : handshake_->write(parts)) {
@@ -107,6 +118,38 @@ bool Session::write(std::span<iovec> parts) {
 bool Session::write(std::span<const std::uint8_t> bytes) {
     iovec part = {const_cast<std::uint8_t*>(bytes.data()), bytes.size()};
     return write(std::span(&part, 1));
+}
+
+// ---- kTLS ---------------------------------------------------------------------------------------------------------------------
+bool Session::give_writing(int fd) {
+    return state_ == SessionState::established && records_ && output_.empty() && !close_said_ && records_->give_writing(fd);
+}
+
+// As long as a ticket is waited for, its record must come as it is.
+bool Session::between_records() const { return state_ == SessionState::established && records_ && handshake_ == nullptr && records_->between(); }
+
+bool Session::give_reading(int fd) { return between_records() && records_->give_reading(fd); }
+
+std::span<const std::uint8_t> Session::take(std::uint8_t type, std::span<const std::uint8_t> bytes, int fd) {
+    const PostHandshake::Means means = records_->take(type, bytes, fd);
+    heed(means);
+    return means == PostHandshake::Means::data ? bytes : std::span<const std::uint8_t>();
+}
+
+bool Session::take_error(int error, int fd) {
+    if (!records_->take_error(error, fd)) {
+        return false;
+    }
+    fail(records_->fault(), records_->detail());
+    return true;
+}
+
+bool Session::renew_writing(int fd) {
+    if (!records_->renew_writing(fd)) {
+        fail(records_->fault(), records_->detail());
+        return false;
+    }
+    return true;
 }
 
 void Session::close() {

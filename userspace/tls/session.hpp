@@ -44,7 +44,8 @@ public:
     // Encrypts into output(); the parts are used up. Only when established. False: failed.
     bool write(std::span<iovec> parts);
     bool write(std::span<const std::uint8_t> bytes);
-    // Says close_notify into output(), once.
+    [[nodiscard]] bool may_write() const;
+    // Says close_notify into output(), once; if the kernel writes, take_control() has it.
     void close();
 
     [[nodiscard]] Bytes& output() { return output_; }  // take or clear it after sending
@@ -60,10 +61,29 @@ public:
     // OpenSSL's object is gone, or there for a ticket only.
     [[nodiscard]] bool own_records() const { return records_.has_value(); }
 
+    // ---- kTLS: see Records ------------------------------------------------------------------------------------------------------
+    // False: the kernel does not take it. Reading: only if between_records().
+    bool give_writing(int fd);
+    bool give_reading(int fd);
+    [[nodiscard]] bool kernel_writes() const { return records_ && records_->kernel_writes(); }
+    [[nodiscard]] bool kernel_reads() const { return records_ && records_->kernel_reads(); }
+    // How many bytes end the record that has begun; 0: none has.
+    [[nodiscard]] std::size_t missing() const { return records_ ? records_->missing() : 0; }
+    // All that was fed is used up, and another one could go on from here.
+    [[nodiscard]] bool between_records() const;
+    // What the kernel read, instead of feed() and next(); its data comes back.
+    std::span<const std::uint8_t> take(std::uint8_t type, std::span<const std::uint8_t> bytes, int fd);
+    // Why it reads no more. False: that is no matter of TLS.
+    bool take_error(int error, int fd);
+    [[nodiscard]] std::optional<Records::Control> take_control() { return records_ ? records_->take_control() : std::nullopt; }
+    [[nodiscard]] bool update_due(std::size_t bytes) { return records_->update_due(bytes); }
+    bool renew_writing(int fd);
+
 private:
     void shake();
     std::span<const std::uint8_t> next_of_openssl();
     std::span<const std::uint8_t> next_record();
+    void heed(PostHandshake::Means means);
     void fail(Fault fault, std::string detail);
 
     Bytes output_;

@@ -8,17 +8,17 @@
 
 namespace penstock::worker {
 
-Result<std::unique_ptr<Thread>> Thread::start(const ring::Options& options, StatsPage& page, std::uint32_t slot, proxy::SharedPage& shared, proxy::LineWriter& log) {
+Result<std::unique_ptr<Thread>> Thread::start(const ring::Options& options, bool kernel_tls, StatsPage& page, std::uint32_t slot, proxy::SharedPage& shared, proxy::LineWriter& log) {
     std::unique_ptr<Thread> thread(new Thread(page, slot, shared, log));
     std::promise<Status> ready;
     auto waiting = ready.get_future();
-    thread->thread_ = std::thread([&thread_ref = *thread, options, &ready] { thread_ref.run(options, [&ready](Status status) { ready.set_value(std::move(status)); }); });
+    thread->thread_ = std::thread([&thread_ref = *thread, options, kernel_tls, &ready] { thread_ref.run(options, kernel_tls, [&ready](Status status) { ready.set_value(std::move(status)); }); });
     PST_TRY(waiting.get());
     thread->started_ = true;
     return thread;
 }
 
-void Thread::run(const ring::Options& options, std::function<void(Status)> ready) {
+void Thread::run(const ring::Options& options, bool kernel_tls, std::function<void(Status)> ready) {
     auto loop = ring::Loop::create(options);
     if (!loop.ok()) {
         ready(std::move(loop).error());
@@ -28,6 +28,7 @@ void Thread::run(const ring::Options& options, std::function<void(Status)> ready
     context_ = std::make_unique<proxy::Context>(*loop_, stats_, shared_);
     context_->stats_page = &page_;
     context_->access_log.write_to(&log_);
+    context_->ladder.kernel = kernel_tls;
     ready(success());
     loop_->run();
     // All of it dies on the thread that the ring belongs to.

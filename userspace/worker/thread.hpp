@@ -20,8 +20,8 @@ using SlotSockets = std::map<std::string, Fd>;
 
 class Thread {
 public:
-    // Starts the thread and waits until its loop stands. The references outlive it.
-    static Result<std::unique_ptr<Thread>> start(const ring::Options& options, StatsPage& page, std::uint32_t slot, proxy::SharedPage& shared,
+    // Starts the thread and waits until its loop stands. `kernel_tls`: kTLS may be tried. The references outlive it.
+    static Result<std::unique_ptr<Thread>> start(const ring::Options& options, bool kernel_tls, StatsPage& page, std::uint32_t slot, proxy::SharedPage& shared,
                                                  proxy::LineWriter& log);
     Thread(const Thread&) = delete;
     ~Thread();  // stops and joins
@@ -49,7 +49,7 @@ private:
     };
 
     Thread(StatsPage& page, std::uint32_t slot, proxy::SharedPage& shared, proxy::LineWriter& log) : page_(page), stats_(page.slot[slot]), shared_(shared), log_(log) {}
-    void run(const ring::Options& options, std::function<void(Status)> ready);
+    void run(const ring::Options& options, bool kernel_tls, std::function<void(Status)> ready);
     void take(std::shared_ptr<const proxy::Tables> tables, SlotSockets fresh, bool accept);
     void begin(const std::shared_ptr<Served>& served);
     void stop(Served& served);

@@ -155,7 +155,7 @@ Status Worker::start_threads() {
     ring::Options options;
     options.kind = config_.ring;
     for (std::uint32_t slot = 0; slot < config_.slots; ++slot) {
-        PST_TRY_ASSIGN(auto thread, Thread::start(options, *stats_, slot, *shared_, *log_));
+        PST_TRY_ASSIGN(auto thread, Thread::start(options, config_.kernel_tls, *stats_, slot, *shared_, *log_));
         threads_.push_back(std::move(thread));
     }
     log::info("{} threads on {}: {}", threads_.size(), ring::to_string(threads_[0]->kind()), threads_[0]->kind_reason());

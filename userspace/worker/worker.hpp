@@ -18,6 +18,7 @@ namespace penstock::worker {
 struct Config {
     std::uint32_t slots = 1;
     ring::Kind ring = ring::Kind::automatic;
+    bool kernel_tls = false;
     std::function<Status()> confine = [] { return success(); };  // called when the threads stand, before a snapshot is read
 };
 

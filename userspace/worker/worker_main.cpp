@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// penstock-worker --slots N --ring KIND: started by the keeper, which gives it a channel (schema/keeper.hpp).
+// penstock-worker --slots N --ring KIND --ktls WISH: started by the keeper, which gives it a channel (schema/keeper.hpp).
 #include <charconv>
 #include <csignal>
 #include <cstdio>
@@ -38,6 +38,8 @@ bool parse(int argc, char** argv, worker::Config& config) {
             }
         } else if (flag == "--ring" && (value == "auto" || value == "io_uring" || value == "epoll")) {
             config.ring = value == "auto" ? ring::Kind::automatic : value == "epoll" ? ring::Kind::epoll : ring::Kind::io_uring;
+        } else if (flag == "--ktls" && (value == "off" || value == "auto")) {
+            config.kernel_tls = value == "auto";
         } else {
             return false;
         }
@@ -53,7 +55,7 @@ int main(int argc, char** argv) {
     worker::Config config;
     const char* channel = std::getenv(keeper::kKeeperFdEnv);
     if (!parse(argc, argv, config) || channel == nullptr) {
-        std::fputs("usage: penstock-worker [--slots N] [--ring auto|io_uring|epoll]\nIt is started by penstock-keeper.\n", stderr);
+        std::fputs("usage: penstock-worker [--slots N] [--ring auto|io_uring|epoll] [--ktls off|auto]\nIt is started by penstock-keeper.\n", stderr);
         return keeper::kExitUsage;
     }
     tls::load_library();
