@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // TLS with kTLS allowed, through real sockets on both rings. Where this kernel has none the same traffic goes over the lower rungs, and the
-// counters must say so.
+// counters must say so; hwtests/test_ktls.py runs these tests on a kernel that has it.
 #include <sys/utsname.h>
 
 #include <cstdio>
