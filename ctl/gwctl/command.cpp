@@ -46,6 +46,10 @@ void seconds(CLI::App& app, const Option& option, Arguments& arguments) {
     app.add_flag(std::string(option.flags) + "{10}", arguments.wait_s, std::string(option.help))->check(CLI::Range(0, 60).description(""))->type_name(std::string(option.value));
 }
 
+void interval(CLI::App& app, const Option& option, Arguments& arguments) {
+    add_value<&Arguments::interval_s>(app, option, arguments)->check(CLI::Range(1, 60).description(""))->capture_default_str();
+}
+
 constexpr std::size_t kMany = 1000;
 
 constexpr Takes kLooks = Takes::namespace_ | Takes::all_namespaces;
@@ -88,6 +92,7 @@ const std::vector<Option>& options() {
         {Takes::changes, "--dry-run", "", "Says what would change, changes nothing", flag<&Arguments::dry_run>},
         {Takes::changes, "--wait", "[=SECONDS]", "Waits until it is served, at most that long (10 if nothing is said, 60 at most)", seconds},
         {Takes::node, "--datapath", "xdp|userspace", "Which data path to compile for (default: xdp)", one_of_datapaths},
+        {Takes::interval, "--interval", "SECONDS", "Between two looks (default: 1, at most 60)", interval},
         {Takes::node, "--address", "IP", "An address of the node, for Gateways that name none (repeatable)", node_addresses},
     };
     return table;
@@ -102,6 +107,8 @@ const std::vector<Command>& commands() {
          "Compiles files to tables and conditions, offline: needs no daemon and no privileges.", "gwctl compile -f configs/quickstart.yaml", run_compile},
         {"status", "", 0, 0, false, Takes::nothing, "Shows processes, the data path in use and why, generation, addresses, what was dropped or refused and why.", "gwctl status",
          run_status},
+        {"top", "", 0, 0, false, Takes::interval,
+         "Shows what happens now: rates, errors and durations by listener, rule and Service. On a terminal it goes on until it is interrupted.", "gwctl top", run_top},
         {"version", "", 0, 0, false, Takes::nothing, "Shows the version of gwctl and of the daemon.", "gwctl version", run_version},
         {"load", "", 0, 0, true, Takes::files | Takes::changes | Takes::replace, "Gives manifests to the daemon, beside its folder; they outlive it.",
          "gwctl load -f manifests/ --wait", run_load},

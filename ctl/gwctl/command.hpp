@@ -35,10 +35,11 @@ struct Arguments {
     int wait_s = 0;                  // --wait
     std::string datapath = "xdp";         // compile: what to compile for
     std::vector<std::string> addresses;  // compile: the node's; valid
+    int interval_s = 1;                   // top: between two looks
 };
 
 // Which of the options a command knows, besides those of `nothing`, which all know.
-enum class Takes : unsigned { nothing = 0, namespace_ = 1, all_namespaces = 2, files = 4, changes = 8, replace = 16, node = 32 };
+enum class Takes : unsigned { nothing = 0, namespace_ = 1, all_namespaces = 2, files = 4, changes = 8, replace = 16, node = 32, interval = 64 };
 constexpr Takes operator|(Takes a, Takes b) { return static_cast<Takes>(static_cast<unsigned>(a) | static_cast<unsigned>(b)); }
 constexpr bool has(Takes all, Takes one) { return (static_cast<unsigned>(all) & static_cast<unsigned>(one)) == static_cast<unsigned>(one); }
 
@@ -74,6 +75,7 @@ Status check(const Command& command, const Arguments& arguments);
 Result<int> run_get(const Arguments& arguments);
 Result<int> run_describe(const Arguments& arguments);
 Result<int> run_compile(const Arguments& arguments);
+Result<int> run_top(const Arguments& arguments);
 Result<int> run_status(const Arguments& arguments);
 Result<int> run_version(const Arguments& arguments);
 Result<int> run_load(const Arguments& arguments);
