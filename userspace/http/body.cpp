@@ -11,11 +11,12 @@ namespace {
 
 // Fields that decide where a message goes, how long it is, who sent it or what it is: not from behind the body
 // (RFC 9110 6.5.1), where a filter has not seen them.
-constexpr std::array<std::string_view, 20> kNotInTrailers = {
+constexpr std::array<std::string_view, 25> kNotInTrailers = {
     "authorization", "cache-control",       "connection",    "content-encoding", "content-length",
     "content-range", "content-type",        "cookie",        "expect",           "forwarded",
     "host",          "keep-alive",          "max-forwards",  "proxy-authorization", "set-cookie",
-    "te",            "trailer",             "transfer-encoding", "upgrade",      "x-forwarded-for"};
+    "te",            "trailer",             "transfer-encoding", "upgrade",      "x-forwarded-for",
+    "x-forwarded-host", "x-forwarded-port", "x-forwarded-proto", "x-real-ip",    "x-request-id"};
 
 int hex_value(char c) {
     if (c >= '0' && c <= '9') {

@@ -149,15 +149,21 @@ int H2Callbacks::head_received(H2Session& session, H2Stream& stream, bool ended)
 int H2Callbacks::request_received(H2Session& session, H2Stream& stream, bool ended) {
     H2Request request;
     H2Priority priority;
-    const Reject why = session.reader_.finish(ended, session.settings_.connect_protocol, request, priority);
+    Reject why = session.reader_.finish(ended, session.settings_.connect_protocol, request, priority);
     stream.head_taken_ = true;
     stream.released_ = false;
     session.kept_++;
+    // A head that HPACK packed into a few bytes is held as a whole: all of a connection's together are bounded, too.
+    if (why == Reject::none && session.heads_ + request.size > session.settings_.heads_max) {
+        why = Reject::head_too_large;
+    }
     if (why != Reject::none) {
         stream.discard_ = true;
         session.events_.on_refused(stream, why);
         return session.meter_.take(H2Allowance::errors, session.now_ms_) ? 0 : fail(session, session.meter_.fault());
     }
+    stream.head_size_ = request.size;
+    session.heads_ += request.size;
     const nghttp2_extpri wanted{priority.urgency, priority.incremental ? 1 : 0};
     nghttp2_session_change_extpri_stream_priority(session.session_, stream.id_, &wanted, 0);
     stream.bounded_ = request.head.framing == Framing::length || request.head.framing == Framing::none;

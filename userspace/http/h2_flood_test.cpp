@@ -206,6 +206,40 @@ TEST_CASE("h2 flood: a window that stays closed shows, with the time since when"
     CHECK(stream.stream->stalled_since() == 7000);
 }
 
+TEST_CASE("h2 flood: a stream that its owner has let go still shows that it waits") {
+    Side server;
+    server.feed(kMagic + frame(kSettings, 0, 0, number(4, 2) + number(0, 4)) + headers(1, get()) + headers(3, get()));
+    server.now = 5000;
+    Listener& stream = server.stream(1);
+    stream.stream->respond(200, {}, false);
+    stream.stream->send_own(std::string(5000, 'x'), 5000);
+    stream.stream->end();
+    server.output();
+    CHECK(server.session.stalled_since() == 0);  // its owner sees to it
+    stream.stream->release();
+    stream.stream = nullptr;
+    CHECK(server.session.stalled_since() == 5000);
+    server.now = 6000;
+    server.feed(frame(kWindow, 0, 1, number(5000, 4)));
+    server.output();
+    CHECK(server.session.stalled_since() == 0);
+}
+
+TEST_CASE("h2 flood: the heads of a connection's streams are bounded together") {
+    H2Settings settings;
+    settings.heads_max = 1000;
+    Side server(H2Role::server, settings);
+    server.feed(preface());
+    for (int i = 0; i < 30; i++) {
+        server.feed(headers(odd(i), get()));
+    }
+    CHECK(server.stream(odd(0)).refused == Reject::none);
+    CHECK(server.stream(odd(29)).refused == Reject::head_too_large);
+    server.owner.release_all();
+    server.feed(headers(odd(40), get()));
+    CHECK(server.stream(odd(40)).refused == Reject::none);
+}
+
 TEST_CASE("h2 flood: a head that does not come to its end shows, with the time since when") {
     Side server;
     CHECK(server.session.head_since() == 0);

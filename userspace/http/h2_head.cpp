@@ -250,7 +250,8 @@ Reject H2HeadReader::check_request(bool ended, bool connect_protocol) const {
         return Reject::bad_method;
     }
     const bool connect = method == "CONNECT", extended = has(kProtocol);
-    if (extended && (!connect || !connect_protocol || !is_token(view(kProtocol)))) {
+    // Nor "h2c": as HTTP/1's Upgrade, which it would become, it is not passed on.
+    if (extended && (!connect || !connect_protocol || !is_token(view(kProtocol)) || equals_ignoring_case(view(kProtocol), "h2c"))) {
         return Reject::bad_pseudo_header;
     }
     if (connect && !extended) {

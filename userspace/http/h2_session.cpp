@@ -148,6 +148,16 @@ bool H2Session::closed() const {
     return given_up_ ? !goaway_due_ : nghttp2_session_want_read(session_) == 0 && nghttp2_session_want_write(session_) == 0;
 }
 
+std::uint64_t H2Session::stalled_since() const {
+    std::uint64_t since = 0;
+    for (const H2Stream* stream = open_ > kept_ ? streams_ : nullptr; stream != nullptr; stream = stream->next_) {
+        if (stream->released_ && stream->window_closed() && (since == 0 || stream->stalled_since() < since)) {
+            since = stream->stalled_since();
+        }
+    }
+    return since;
+}
+
 void H2Session::give_up(H2Fault fault) {
     if (!given_up_) {
         fault_ = fault;

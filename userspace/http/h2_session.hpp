@@ -29,6 +29,7 @@ struct H2Settings {
     std::uint32_t stream_window = 65535;             // bytes of a body that may wait to be consumed,
     std::uint32_t connection_window = 1024 * 1024;   // and of all bodies of a connection
     std::uint32_t header_table = 4096;               // HPACK's memory, each way
+    std::size_t heads_max = 1024 * 1024;             // bytes of the heads of all streams that are not released; unpacked
     bool connect_protocol = true;                    // RFC 8441
     Limits limits = {};                              // of heads and trailers; unpacked
 };
@@ -89,6 +90,9 @@ public:
 
     [[nodiscard]] std::size_t streams() const { return open_; }          // not over yet
     [[nodiscard]] std::size_t unreleased() const { return kept_; }       // that the owner still has
+    // Since when the stream that waits longest has moved less than 1 KiB, among those that are released and still have bytes to go: nobody
+    // else watches them. 0: there is none.
+    [[nodiscard]] std::uint64_t stalled_since() const;
     // Since when a header block or the preface is incomplete; 0: none is. For a deadline.
     [[nodiscard]] std::uint64_t head_since() const { return meter_.head_since(); }
 
@@ -120,6 +124,7 @@ private:
     std::uint64_t now_ms_;
     std::size_t cap_ = 0;
     std::size_t open_ = 0, kept_ = 0;
+    std::size_t heads_ = 0;               // bytes, as heads_max counts them
     H2Code goaway_code_ = H2Code::no_error;
     H2Fault fault_ = H2Fault::none;
     bool running_ = false;                // inside feed() or output()

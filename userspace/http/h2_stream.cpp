@@ -192,6 +192,8 @@ void H2Stream::release() {
     released_ = true;
     events_ = nullptr;
     session_.kept_--;
+    session_.heads_ -= head_size_;
+    head_size_ = 0;
     // The peer gets the connection's window back, but no more room in this stream.
     if (unconsumed_ != 0 && session_.alive()) {
         nghttp2_session_consume_connection(session_.session_, unconsumed_);

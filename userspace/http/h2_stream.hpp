@@ -99,6 +99,7 @@ private:
     std::string own_;
     std::unique_ptr<H2Trailers> trailers_;  // wait for the body before them
     std::uint64_t stalled_since_ = 0;
+    std::size_t head_size_ = 0;          // of the request, unpacked
     std::uint64_t expected_ = 0, received_ = 0;
     std::int32_t id_ = 0;
     bool bounded_ = false;               // `expected_` bytes of body must come

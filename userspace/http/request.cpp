@@ -107,7 +107,8 @@ Progress RequestParser::finish(std::string_view bytes) {
     const Headers& fields = head_.headers;
     head_.keep_alive = !connection_has(fields, "close") && (head_.minor == 1 || connection_has(fields, "keep-alive"));
     head_.expect_continue = head_.minor == 1 && count(Known::expect) == 1 && equals_ignoring_case(last(fields, Known::expect), "100-continue");
-    head_.upgrade = head_.minor == 1 && count(Known::upgrade) != 0 && connection_has(fields, "upgrade");
+    // "h2c" is not passed on (RFC 9113 3.1 has done away with it): what followed would be requests that no route has seen.
+    head_.upgrade = head_.minor == 1 && count(Known::upgrade) != 0 && connection_has(fields, "upgrade") && !fields.has_token("upgrade", "h2c");
     return Progress::done;
 }
 

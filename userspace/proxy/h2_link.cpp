@@ -26,9 +26,12 @@ ring::Task<> H2Link::run(std::string first) {
 }
 
 ring::Time H2Link::patience_ends() const {
-    ring::Time until = ring::kNever;
-    if (session_.streams() == 0) {
-        until = quiet_since_ + std::chrono::milliseconds(patience_.idle_ms);
+    // With streams, too, it is looked at now and then: the writer ends the last one, and windows close, while the reader waits.
+    ring::Time until = session_.streams() == 0 ? quiet_since_ + std::chrono::milliseconds(patience_.idle_ms)
+                                               : context_.loop.now() + std::chrono::milliseconds(std::min(patience_.idle_ms, patience_.send_ms));
+    if (const std::uint64_t since = session_.stalled_since(); since != 0) {
+        const auto left = std::chrono::milliseconds(patience_.send_ms) - std::chrono::milliseconds(now_ms() - since);
+        until = std::min(until, context_.loop.now() + std::max(left, std::chrono::milliseconds(0)));
     }
     if (const std::uint64_t since = session_.head_since(); since != 0) {
         const auto left = std::chrono::milliseconds(patience_.head_ms) - std::chrono::milliseconds(now_ms() - since);
@@ -54,8 +57,13 @@ bool H2Link::out_of_patience() {
     if (session_.head_since() != 0) {
         context_.count_reason(Reason::header_timeout);
         session_.close(http::H2Code::enhance_your_calm);
-    } else {
+    } else if (session_.stalled_since() != 0) {
+        context_.count_reason(Reason::idle_timeout);
+        session_.close(http::H2Code::enhance_your_calm);
+    } else if (session_.streams() == 0) {
         session_.drain_now();
+    } else {
+        return false;
     }
     return true;
 }

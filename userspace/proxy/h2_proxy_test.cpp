@@ -275,6 +275,11 @@ TEST_CASE("h2_proxy: heads and streams without end are bounded in time") {
     half.send(h2::preface() + h2::frame(h2::kHeaders, 0, 1, h2::block(h2::get())));  // no CONTINUATION follows
     half.rest();
     CHECK(edge.counted(Reason::header_timeout, 1));
+    Http2Peer served(edge.client());  // and one that has had what it wanted
+    h2::Listener& only = served.get("/only");
+    REQUIRE(served.done(only));
+    CHECK_FALSE(served.until([] { return false; }));
+    CHECK(served.side().owner.goaways == std::vector<std::uint32_t>{0});
     Http2Peer idle(edge.client());
     int pings = 0;
     CHECK_FALSE(idle.until([&] {  // PINGs do not prolong its life
@@ -284,4 +289,37 @@ TEST_CASE("h2_proxy: heads and streams without end are bounded in time") {
     }));
     CHECK(pings < 150);
     CHECK(idle.side().owner.goaways == std::vector<std::uint32_t>{0});
+}
+
+TEST_CASE("h2_proxy: answers that nobody lets in end the connection, though their exchanges are over") {
+    Backend backend(echo);
+    Snapshot snapshot = http_snapshot({backend.at()});
+    snapshot.root.limits->idle_ms = 60'000;
+    snapshot.root.limits->body_stall_ms = 200;
+    Edge edge(ring_kind(), snapshot);
+    Peer client = edge.client();
+    client.send(h2::kMagic + h2::frame(h2::kSettings, 0, 0, h2::number(4, 2) + h2::number(0, 4)) + h2::headers(1, h2::get()));
+    client.rest();
+    CHECK(edge.counted(Reason::idle_timeout, 1));
+}
+
+TEST_CASE("h2_proxy: what became of HTTP/1's h2c is not asked of a backend") {
+    std::mutex mutex;
+    std::string asked;
+    Backend backend([&](Peer& peer) {
+        const std::lock_guard lock(mutex);
+        asked = peer.take_until("\r\n\r\n");
+        peer.send("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n");
+        peer.rest();
+    });
+    Edge edge(ring_kind(), http_snapshot({backend.at()}));
+    CHECK(edge.client().ask("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n").status() == 502);
+    {
+        const std::lock_guard lock(mutex);
+        CHECK(asked.find("pgrade") == std::string::npos);
+        CHECK(asked.find("HTTP2-Settings") == std::string::npos);
+    }
+    Http2Peer client(edge.client());
+    h2::Listener& tunnel = client.open({.method = "CONNECT", .scheme = "http", .authority = "a", .path = "/", .protocol = "h2c"}, {}, false);
+    CHECK_FALSE(client.until([&] { return status_of(tunnel) == 200; }));
 }

@@ -86,6 +86,7 @@ void prepare_request(Outgoing& out, const http::RequestHead& head, std::string_v
 
     headers.remove_hop_by_hop();
     headers.remove("content-length");
+    headers.remove("http2-settings");  // of an upgrade that is not passed on
     if (head.minor == 0) {
         headers.remove("expect");  // means nothing there, but would to the backend
     }
