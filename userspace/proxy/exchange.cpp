@@ -208,9 +208,11 @@ ring::Task<> Exchange::forward(const http::RequestHead& head) {
         co_return co_await refuse(reason_of(body_.reject()), http::sentence_of(body_.reject()));
     }
     mirroring_.prepare(due_mirrors(context_, *route_.rule), head, path_, client_.facts(), treatment_, facts_.id);
-    if (facts_.has_body && (idempotent(facts_.method) || route_.rule->spec->retry != nullptr || mirroring_.waiting())) {
-        body_.keep(limits().retry_body_bytes_max);
-        request.own();
+    if (facts_.has_body) {
+        request.own();  // the body comes into the buffer that the head is in, and any method is asked again where nobody looked at it
+        if (idempotent(facts_.method) || route_.rule->spec->retry != nullptr || mirroring_.waiting()) {
+            body_.keep(limits().retry_body_bytes_max);
+        }
     }
     if (route_.rule->spec->retry != nullptr) {
         context_.retry_budgets[set->id].earn(limits().retry_budget_percent);

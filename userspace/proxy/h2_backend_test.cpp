@@ -112,6 +112,55 @@ TEST_CASE("h2_backend: a request that the backend has not looked at is sent agai
     CHECK(asked == 2);
 }
 
+TEST_CASE("h2_backend: a request whose body is still to come is sent again as it was") {
+    constexpr int kOthers = 100;
+    std::atomic<bool> asked = false, refused = false;
+    std::mutex mutex;
+    std::string mine;
+    Backend backend([&](Peer& peer) {
+        Http2Peer server(std::move(peer), http::H2Role::server);
+        int others = 0;
+        server.until([&] {
+            for (auto& [id, stream] : server.side().owner.streams) {
+                if (stream->stream == nullptr || stream->answered) {
+                    continue;
+                }
+                if (stream->request.head.method == "GET") {
+                    stream->answered = true;
+                    ++others;
+                    stream->stream->respond(204, {}, true);
+                } else if (!refused) {
+                    asked = true;
+                    if (others >= kOthers) {
+                        stream->answered = refused = true;
+                        stream->stream->reset(http::H2Code::refused_stream);
+                    }
+                } else if (stream->ended) {
+                    stream->answered = true;
+                    const std::lock_guard lock(mutex);
+                    mine = std::string(stream->request.head.headers.find("x-mine").value_or(""));
+                    stream->stream->respond(204, {}, true);
+                }
+            }
+            return false;
+        });
+    });
+    Edge edge(ring_kind(), http2_snapshot(backend.at()));
+    const std::string value(3000, 'a');
+    Peer client = edge.client();
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nX-Mine: " + value + "\r\nContent-Length: 10\r\n\r\n");
+    REQUIRE(Edge::eventually([&] { return asked.load(); }));
+    // The buffers that were given back go to others, who fill them.
+    for (int i = 0; i <= kOthers; ++i) {
+        CHECK(edge.client().ask("GET /" + std::string(3500, 'b') + " HTTP/1.1\r\nHost: b\r\n\r\n").status() == 204);
+    }
+    REQUIRE(Edge::eventually([&] { return refused.load(); }));
+    client.send("0123456789");
+    CHECK(client.message().status() == 204);
+    const std::lock_guard lock(mutex);
+    CHECK(mine == value);
+}
+
 TEST_CASE("h2_backend: one that goes away is left, and one that breaks off half an answer breaks the client's") {
     std::atomic<int> connections = 0;
     Backend backend([&](Peer& peer) {
