@@ -55,7 +55,7 @@ ring::Task<Outcome> try_once(Context& context, const Copy& copy, const http::Lim
         side.add(*copy.body);
     }
     side.end({});
-    static_cast<void>(co_await side.flush(deadline));  // what it has said all the same counts
+    const int sent = co_await side.flush(deadline);  // what it has said all the same counts
     const bool has_head = co_await read_answer_head(side, deadline);
     if (!has_head) {
         side.close();
@@ -69,7 +69,7 @@ ring::Task<Outcome> try_once(Context& context, const Copy& copy, const http::Lim
     if (side.head().status < 500) {
         claim.succeeded();  // that it fails here says nothing of those who wait for it
     }
-    side.finish(whole);
+    side.finish(whole && sent == 0);
     co_return Outcome::answered;
 }
 

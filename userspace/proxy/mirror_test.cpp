@@ -91,6 +91,31 @@ TEST_CASE("mirror: shares are exact over each period, of each mirror of a rule")
     CHECK(none.count() == 0);
 }
 
+TEST_CASE("mirror: a connection that has not taken the whole copy is used by nobody again") {
+    Backend backend(echo);
+    // Answers before the copy is there and reads nothing more for a while; whatever it reads at last is the copy's, or a new connection's.
+    std::atomic<int> connections = 0;
+    Backend early([&](Peer& peer) {
+        ++connections;
+        const std::string head = peer.take_until("\r\n\r\n");
+        peer.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+        if (head.starts_with("POST")) {
+            peer.rest();
+        }
+    });
+    RuleSpec rule;
+    add_mirror(rule, "early");
+    Snapshot snapshot = mirrored(backend.at(), {{"early", early.at()}}, rule);
+    snapshot.root.limits->retry_body_bytes_max = 16U << 20;
+    Edge edge(ring_kind(), snapshot);
+    const std::string body = pattern(12'000'000);
+    Peer client = edge.client();
+    CHECK(client.ask("POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 12000000\r\n\r\n" + body).status() == 200);
+    REQUIRE(Edge::eventually([&] { return connections == 1; }));
+    CHECK(client.ask("GET /b HTTP/1.1\r\nHost: a\r\n\r\n").status() == 200);
+    CHECK(Edge::eventually([&] { return connections == 2; }));
+}
+
 TEST_CASE("mirror: a mirror that is dead, slow, silent or too eager changes nothing for the client") {
     Backend backend(echo);
     Backend silent([](Peer& peer) { peer.rest(); });
