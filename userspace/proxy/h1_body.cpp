@@ -19,7 +19,8 @@ std::string_view H1Source::next() {
 
 ring::Task<int> H1Source::wait(ring::Time deadline) {
     const int filled = co_await stream_.fill(deadline);
-    if (filled == kEnded && !reader_.complete() && reader_.end() == http::Progress::done) {  // of until_close only
+    // TLS tells a truncation from an end (RFC 9112 9.8).
+    if (filled == kEnded && !stream_.truncated() && !reader_.complete() && reader_.end() == http::Progress::done) {  // of until_close only
         co_return 0;
     }
     co_return filled;

@@ -205,7 +205,7 @@ ring::Task<int> Stream::fill(ring::Time deadline) {
             co_return received.error;
         }
         if (received.ended()) {
-            // Without close_notify the end may be a truncation; HTTP framing tells whether that matters.
+            truncated_ = session_ != nullptr;
             co_return kEnded;
         }
         buffer_ = std::move(received.buffer);

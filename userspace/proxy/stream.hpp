@@ -33,6 +33,8 @@ public:
     ring::Task<int> connect_tls(std::shared_ptr<const tls::BackendContext> context, const Endpoint& to, ring::Time deadline);
 
     [[nodiscard]] std::string_view data() const { return view_; }
+    // The peer ended the connection without TLS's word for it: what had no other end may have been cut short.
+    [[nodiscard]] bool truncated() const { return truncated_; }
     void consume(std::size_t count) { view_.remove_prefix(count); }
     // Only when data() is empty. 0: there is data; kEnded; or an errno. Views into data() from before are void.
     ring::Task<int> fill(ring::Time deadline);
@@ -68,6 +70,7 @@ private:
     ring::Buffer buffer_;
     std::vector<ring::Buffer> held_;  // before buffer_, since the last fill
     std::string_view view_;
+    bool truncated_ = false;
     std::unique_ptr<tls::Session> session_;
     TlsLadder* ladder_ = nullptr;
     bool sending_ = false;            // what the session has to send is on its way
