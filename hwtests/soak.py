@@ -135,9 +135,9 @@ class Soak:
         self.sample()
         return self
 
-    def growth(self, name):
-        """How many KiB a process has grown between the second quarter of the run and the last, by their medians."""
-        figures = [processes[name][0] for _, processes in self.samples if name in processes]
+    def growth(self, name, what=0):
+        """How many KiB (1: descriptors) a process has grown between the second quarter of the run and the last, by their medians."""
+        figures = [processes[name][what] for _, processes in self.samples if name in processes]
         quarter = max(1, len(figures) // 4)
         middle = [sorted(part)[len(part) // 2] for part in (figures[quarter:2 * quarter], figures[-quarter:])]
         return middle[1] - middle[0]
@@ -149,7 +149,7 @@ class Soak:
         for name in self.samples[-1][1]:
             whole = [processes[name] for _, processes in self.samples if name in processes]
             lines.append(f"{name}: {whole[0][0]} KiB at first, {max(kib for kib, _ in whole)} at most, {whole[-1][0]} at last, grown by {self.growth(name)}; "
-                         f"descriptors {whole[0][1]}, {max(fds for _, fds in whole)}, {whole[-1][1]}")
+                         f"descriptors {whole[0][1]}, {max(fds for _, fds in whole)}, {whole[-1][1]}, grown by {self.growth(name, 1)}")
         lines += [str(fault) for fault in self.faults[:20]]
         return "\n".join(lines)
 
