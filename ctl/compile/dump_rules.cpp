@@ -107,6 +107,12 @@ void add_persistence(std::string& out, const fb::Persistence* persistence) {
 
 }  // namespace
 
+std::string filters_text(const fb::Filters* filters) {
+    std::string out;
+    add_filters(out, filters);
+    return out.substr(out.empty() ? 0 : 1);
+}
+
 std::string rule_text(const fb::Rule& rule) {
     std::string out = rule.object()->kind()->str() + " " + rule.object()->namespace_()->str() + "/" + rule.object()->name()->str() + "#" +
                       std::to_string(rule.index());

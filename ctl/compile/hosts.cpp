@@ -46,7 +46,7 @@ std::vector<Candidate> sorted_matches(const Host& host) {
 
 using Builder = flatbuffers::FlatBufferBuilder;
 
-flatbuffers::Offset<fb::Match> pack(Builder& builder, const fb::MatchT& match, std::uint32_t rule) {
+flatbuffers::Offset<fb::Match> pack(Builder& builder, const fb::MatchT& match, std::uint32_t rule, std::uint32_t own) {
     const auto named = [&](const auto& list) {
         std::vector<flatbuffers::Offset<fb::NamedMatch>> out;
         for (const auto& entry : list) {
@@ -58,7 +58,7 @@ flatbuffers::Offset<fb::Match> pack(Builder& builder, const fb::MatchT& match, s
     const auto method = match.method.empty() ? flatbuffers::Offset<flatbuffers::String>() : builder.CreateString(match.method);
     const auto headers = named(match.headers);
     const auto query = named(match.query);
-    return fb::CreateMatch(builder, match.path_match, path, method, headers, query, rule);
+    return fb::CreateMatch(builder, match.path_match, path, method, headers, query, rule, own);
 }
 
 // Puts what the listener gets at in place of the key of a set; "" if it must not get at it.
@@ -110,9 +110,14 @@ std::string pack_http(const Host& host, const Listener& listener, const HostCont
         }
     }
     std::vector<flatbuffers::Offset<fb::Match>> matches;
+    const std::string* own = nullptr;  // of the match before
+    std::uint32_t place = 0;
     for (const Candidate& candidate : sorted_matches(host)) {
+        const std::string& name_in_route = host.members[candidate.member].own;
+        place += own != nullptr && *own != name_in_route ? 1 : 0;
+        own = &name_in_route;
         const auto rule = static_cast<std::uint32_t>(first_rule[candidate.member]) + candidate.match->match.rule;
-        matches.push_back(pack(builder, candidate.match->match, rule));
+        matches.push_back(pack(builder, candidate.match->match, rule, place));
     }
     const auto name = builder.CreateString(host.hostname);
     const auto match_list = builder.CreateVector(matches);

@@ -98,6 +98,8 @@ ApiReply get_tables(ApiBackend& backend, const ApiRequest& request) {
 
 ApiReply get_counters(ApiBackend& backend, const ApiRequest&) { return reply(backend.counters()); }
 
+ApiReply get_snapshot(ApiBackend& backend, const ApiRequest&) { return reply(backend.snapshot()); }
+
 // ---- changes ----------------------------------------------------------------------------------------------------------
 Error wrong(const char* what) { return Error{.code = Errc::invalid, .what = what, .hint = "see docs/reference/control-api.md"}; }
 
@@ -216,6 +218,7 @@ struct Route {
 constexpr std::array kRoutes = {
     Route{"GET", "/v1/version", get_version}, Route{"GET", "/v1/generation", get_generation}, Route{"GET", "/v1/status", get_status},
     Route{"GET", "/v1/objects", get_objects}, Route{"GET", "/v1/tables", get_tables},         Route{"GET", "/v1/counters", get_counters},
+    Route{"GET", "/v1/snapshot", get_snapshot},
     Route{"POST", "/v1/load", post_load},     Route{"POST", "/v1/delete", post_delete},
 };
 

@@ -62,6 +62,7 @@ public:
     virtual Result<nlohmann::json> objects(const ObjectFilter& filter) = 0;  // the list's items
     virtual Result<std::string> tables() = 0;                                // as text
     virtual Result<nlohmann::json> counters() = 0;
+    virtual Result<nlohmann::json> snapshot() = 0;
     virtual Result<ApiChanged> change(const ApiChange& change) = 0;
     // Conditions that are not good, and the errors of one generation.
     virtual Result<nlohmann::json> not_good() = 0;

@@ -24,6 +24,7 @@ public:
     }
     Result<std::string> tables() override { return std::string("vips\n"); }
     Result<json> counters() override { return json{{"time_ms", 1}}; }
+    Result<json> snapshot() override { return json{{"root", ""}}; }
     Result<ApiChanged> change(const ApiChange& change) override {
         asked_change = change;
         ApiChanged changed{.generation = 5, .changed = json::array(), .diagnostics = json::array(), .not_good = nullptr};
@@ -52,7 +53,7 @@ ApiReply post(FakeBackend& backend, const char* path, const std::string& body) {
 
 TEST_CASE("api: every path answers its own method and no other") {
     FakeBackend backend;
-    for (const char* path : {"/v1/version", "/v1/generation", "/v1/status", "/v1/objects", "/v1/tables", "/v1/counters"}) {
+    for (const char* path : {"/v1/version", "/v1/generation", "/v1/status", "/v1/objects", "/v1/tables", "/v1/counters", "/v1/snapshot"}) {
         INFO(path);
         CHECK(serve_api(backend, {.method = "GET", .path = path, .query = {}, .body = ""}).status == 200);
         CHECK(serve_api(backend, {.method = "POST", .path = path, .query = {}, .body = "{}"}).status == 400);

@@ -50,6 +50,7 @@ public:
     Result<nlohmann::json> objects(const ObjectFilter& filter) override;
     Result<std::string> tables() override;
     Result<nlohmann::json> counters() override;
+    Result<nlohmann::json> snapshot() override;
     Result<ApiChanged> change(const ApiChange& change) override;
     Result<nlohmann::json> not_good() override;
     Result<nlohmann::json> unsolved() override;

@@ -12,6 +12,7 @@
 #include "ctl/compile/dangling.hpp"
 #include "ctl/compile/dump.hpp"
 #include "ctl/daemon/daemon.hpp"
+#include "ctl/model/formats.hpp"
 #include "ctl/model/value_text.hpp"
 #include "ctl/source/folder_files.hpp"
 #include "ctl/status/conditions_json.hpp"
@@ -226,6 +227,20 @@ Result<json> Daemon::counters() {
     json out = counters_json(machine_.stats(), now->snapshot);
     out["time_ms"] = now_ms();
     return out;
+}
+
+// For who wants to ask the tables what the worker asks them. Neither keys nor certificates are in it.
+Result<json> Daemon::snapshot() {
+    using Compiled = std::shared_ptr<const compile::Compiled>;
+    PST_TRY_ASSIGN(const Compiled now, on_loop<Compiled>([this]() -> Result<Compiled> { return compiled_; }));
+    json parts = json::object();
+    for (const auto& [name, bytes] : now->snapshot.parts) {
+        if (name.starts_with("host/") || name.starts_with("backends/")) {
+            parts[name] = model::base64_of(*bytes);
+        }
+    }
+    const compile::Bytes& root = now->snapshot.root;
+    return json{{"generation", board_.get().applied}, {"root", root == nullptr ? "" : model::base64_of(*root)}, {"parts", std::move(parts)}};
 }
 
 Result<json> Daemon::not_good() {

@@ -109,6 +109,10 @@ const std::vector<Command>& commands() {
          run_status},
         {"top", "", 0, 0, false, Takes::interval,
          "Shows what happens now: rates, errors and durations by listener, rule and Service. On a terminal it goes on until it is interrupted.", "gwctl top", run_top},
+        {"trace", "[METHOD] URL ['NAME: VALUE'...]", 1, kMany, false, Takes::files | Takes::node,
+         "Shows where a request goes and why: listener, each match that its path fits, the step of precedence that decided, filters, backends. By the tables that are "
+         "served, or with -f by those that the files come to.",
+         "gwctl trace POST https://shop.example/cart?page=1 'X-Version: two'", run_trace},
         {"version", "", 0, 0, false, Takes::nothing, "Shows the version of gwctl and of the daemon.", "gwctl version", run_version},
         {"load", "", 0, 0, true, Takes::files | Takes::changes | Takes::replace, "Gives manifests to the daemon, beside its folder; they outlive it.",
          "gwctl load -f manifests/ --wait", run_load},

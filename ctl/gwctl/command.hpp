@@ -33,8 +33,8 @@ struct Arguments {
     bool replace = false;
     bool dry_run = false;
     int wait_s = 0;                  // --wait
-    std::string datapath = "xdp";         // compile: what to compile for
-    std::vector<std::string> addresses;  // compile: the node's; valid
+    std::string datapath = "xdp";         // compile, trace: what to compile for
+    std::vector<std::string> addresses;  // compile, trace: the node's; valid
     int interval_s = 1;                   // top: between two looks
 };
 
@@ -76,6 +76,7 @@ Result<int> run_get(const Arguments& arguments);
 Result<int> run_describe(const Arguments& arguments);
 Result<int> run_compile(const Arguments& arguments);
 Result<int> run_top(const Arguments& arguments);
+Result<int> run_trace(const Arguments& arguments);
 Result<int> run_status(const Arguments& arguments);
 Result<int> run_version(const Arguments& arguments);
 Result<int> run_load(const Arguments& arguments);

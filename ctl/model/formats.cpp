@@ -260,8 +260,11 @@ std::string time_text(std::int64_t unix_s) {
            padded(second % 60, 2) + "Z";
 }
 
+namespace {
+constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+}
+
 std::optional<std::string> base64_decoded(std::string_view text) {
-    constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     std::string out;
     std::uint32_t bits = 0;
     int count = 0;  // of characters in `bits`
@@ -288,6 +291,22 @@ std::optional<std::string> base64_decoded(std::string_view text) {
         }
     }
     return count == 0 && padding <= 2 ? std::optional(std::move(out)) : std::nullopt;
+}
+
+std::string base64_of(std::string_view bytes) {
+    std::string out;
+    out.reserve((bytes.size() + 2) / 3 * 4);
+    for (std::size_t at = 0; at < bytes.size(); at += 3) {
+        const std::string_view three = bytes.substr(at, 3);
+        std::uint32_t bits = 0;
+        for (std::size_t i = 0; i < 3; ++i) {
+            bits = bits << 8U | (i < three.size() ? static_cast<unsigned char>(three[i]) : 0U);
+        }
+        for (std::size_t i = 0; i < 4; ++i) {
+            out.push_back(i <= three.size() ? kAlphabet[bits >> (18U - 6U * static_cast<unsigned>(i)) & 63U] : '=');
+        }
+    }
+    return out;
 }
 
 }  // namespace penstock::model

@@ -34,5 +34,6 @@ namespace penstock::model {
 [[nodiscard]] std::string time_text(std::int64_t unix_s);  // "2026-01-02T03:04:05Z"
 // Standard alphabet, padding required, white space skipped.
 [[nodiscard]] std::optional<std::string> base64_decoded(std::string_view text);
+[[nodiscard]] std::string base64_of(std::string_view bytes);
 
 }  // namespace penstock::model
