@@ -15,6 +15,7 @@ namespace {
 template <auto Member>
 CLI::Option* add_value(CLI::App& app, const Option& option, Arguments& arguments) {
     CLI::Option* added = app.add_option(std::string(option.flags), arguments.*Member, std::string(option.help));
+    added->allow_extra_args(false);  // -f FILE URL: one word, however often the option stands there
     return added->type_name(std::string(option.value));
 }
 

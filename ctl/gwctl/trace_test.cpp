@@ -129,7 +129,7 @@ TEST_CASE("gwctl trace: which rule serves, and by which step of precedence") {
         {{"http://b.example/x"}, "second#0", "it is the only one that holds", "", 0},
         {{"http://a.example/old/1"}, "first#6", "the longer path", "redirected by the rule's filter", 0},
         {{"http://cors.example/"}, "second#0", "it is the only one that holds", "", 0},
-        {{"PUT", "http://cors.example/"}, "answering#0", "its route's own host name is more specific", "", 0},
+        {{"PUT", "http://cors.example/"}, "answering#0", "the more specific host name", "", 0},
         {{"OPTIONS", "http://other/", "Origin: https://a.example"}, "", "", "no_host", 1},
         {{"http://x.shop.example/"}, "", "", "no_host", 1},
         {{"https://vault.example/"}, "vault#0", "the server name: the listener looks into no request", "", 0},
@@ -185,7 +185,7 @@ TEST_CASE("gwctl trace: text names listener, filters, shares, endpoints and what
     const Ran served = testing::gwctl({"trace", "http://a.example/x?y=1", "-f", file});
     CHECK(served.code == 0);
     for (const char* part : {"GET http://a.example:80/x?y=1\n", "address     tcp/192.0.2.10:80\n", "listener    Gateway/default/edge/http\n", "->", "prefix /",
-                             "decided by  the older route", "rule        HTTPRoute default/first#5\n", "filters     request(set X-By=us)\n", "Service default/web:80", "100%",
+                             "decided by  the older route", "rule        HTTPRoute default/first#5\n", "filters     request(set x-by=us)\n", "Service default/web:80", "100%",
                              "198.51.100.1:8080"}) {
         INFO(served.out << part);
         CHECK(served.out.find(part) != std::string::npos);
