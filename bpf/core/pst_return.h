@@ -91,7 +91,19 @@ pst_inline void pst_return_relive(struct pst_return *r, __u64 tag_age, __u32 lif
 	(void)__sync_val_compare_and_swap(&r->tag_age, tag_age, (tag_age & ~0xffffULL) | life);
 }
 
-/* An idle flow that had this very port: its replies would hide those of the flow that gets the port now. */
+/* An idle flow that had this very port is taken away: its replies would hide those of the flow that gets the port now. 0: the flow lives. */
+pst_inline int pst_return_give_way(struct pst_env *env, __u64 hash)
+{
+	__u64 tag_age = 0;
+	struct pst_return *r = pst_return_find(env, hash, &tag_age);
+
+	if (!r)
+		return 1;
+	return pst_life_expired(env, (__u32)tag_age & 0xffff) &&
+	       __sync_val_compare_and_swap(&r->tag_age, tag_age, PST_TAG_FREE) == tag_age;
+}
+
+/* Takes the return away, whatever its age. */
 pst_inline void pst_return_evict(struct pst_env *env, __u64 hash)
 {
 	__u64 tag_age = 0;

@@ -115,6 +115,11 @@ pst_inline int pst_trial_put(struct pst_env *env, __u64 flow_hash, __u64 back, c
 
 	if (!t || !ref || !pst_return_claim(&t->back))
 		return 0;
+	/* Another CPU may have proven the flow whose trial had this port. */
+	if (!pst_return_give_way(env, back)) {
+		PST_WRITE(t->back.tag_age, PST_TAG_FREE);
+		return 0;
+	}
 	t->flow_tag = flow_hash;
 	t->used = pst_trial_now(env);
 	t->backend_isn = 0;
@@ -128,7 +133,6 @@ pst_inline int pst_trial_put(struct pst_env *env, __u64 flow_hash, __u64 back, c
 	t->back.backend = backend;
 	t->back.nat_port = nat_port;
 	t->back.proto = p->tuple.proto;
-	pst_return_evict(env, back);
 	pst_return_publish(&t->back, back, 0);
 	PST_WRITE(ref->flow_tag, PST_TAG_FREE);
 	pst_compiler_barrier();
@@ -164,7 +168,10 @@ pst_inline int pst_trial_promote(struct pst_env *env, __u64 flow_hash, __u32 kin
 	word = pst_flow_word(t->back.backend, t->back.nat_port, life);
 	if (!pst_return_put(env, back, life, &t->back))
 		return 0;
-	if (pst_flow_put(env, flow_hash, word)) {
+	/* Meanwhile a newer trial may have taken the place, and what was copied may be half of it. */
+	pst_compiler_barrier();
+	if (PST_READ(t->flow_tag) == flow_hash && PST_RETURN_TAG(PST_READ(t->back.tag_age)) == PST_RETURN_TAG(back) &&
+	    pst_flow_put(env, flow_hash, word)) {
 		pst_trial_drop(env, t, flow_hash);
 		return 1;
 	}
