@@ -333,7 +333,8 @@ def test_testssl_finds_nothing_wrong(edge):
 
 
 # ---- slow clients -----------------------------------------------------------------------------------------------------------
-ATTACKS = {"headers": (["-H"], "/any"), "read": (["-X", "-w", "512", "-y", "1024", "-n", "3", "-z", "32"], "/bytes/3000000")}
+ATTACKS = {"headers": (["-H"], "/any"), "body": (["-B", "-s", "100000"], "/any"),
+           "read": (["-X", "-w", "512", "-y", "1024", "-n", "3", "-z", "32"], "/bytes/3000000")}
 
 
 def test_slowhttptest_takes_the_edge_from_nobody_and_is_shown_the_door(edge):
