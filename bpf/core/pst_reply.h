@@ -30,14 +30,13 @@ pst_inline int pst_reply_trial(struct pst_env *env, struct pst_packet *p, struct
 
 	if (verdict != PST_GO_ON)
 		return verdict;
-	if (PST_READ(t->state) == PST_TRIAL_SENT) {
-		if (!p->is_tcp) {
-			PST_WRITE(t->state, PST_TRIAL_REPLIED);
-		} else if ((p->tcp_flags & (PST_TCP_SYN | PST_TCP_ACK)) == (PST_TCP_SYN | PST_TCP_ACK)) {
+	/* The last SYN-ACK counts: the first may be one to an earlier flow that lost the port, which the backend has not forgotten yet. */
+	if (PST_READ(t->state) != PST_TRIAL_CROWDED &&
+	    (!p->is_tcp || (p->tcp_flags & (PST_TCP_SYN | PST_TCP_ACK)) == (PST_TCP_SYN | PST_TCP_ACK))) {
+		if (p->is_tcp)
 			PST_WRITE(t->backend_isn, PST_BE32(pst_tcp_of(p)->seq));
-			pst_compiler_barrier();
-			PST_WRITE(t->state, PST_TRIAL_REPLIED);
-		}
+		pst_compiler_barrier();
+		PST_WRITE(t->state, PST_TRIAL_REPLIED);
 	}
 	return PST_REPLY_TRIAL;
 }

@@ -128,6 +128,23 @@ void closing_rows(std::vector<Row>& rows, bool v6) {
                         back(PST_REPLY, reply(v6, kAck)), forward(PST_FORWARD, request(v6, 80, kAck))}));
     rows.push_back(row("tcp: a forged SYN does not end a flow", handshake(v6),
                        {forward(PST_FORWARD, request(v6, 80, kSyn)), forward(PST_FORWARD, request(v6, 80, kAck))}));
+    // The backend still has the half of an earlier flow that lost this port to a newer trial: its SYN-ACK comes first, and the client refuses it.
+    Frame stale = reply(v6, kSyn | kAck);
+    stale.seq -= 5000;
+    stale.ack -= 700;
+    rows.push_back(row("tcp: a SYN-ACK to another SYN does not hide the one to this",
+                       {forward(PST_FORWARD_NEW, request(v6, 80, kSyn)), back(PST_REPLY_TRIAL, stale), back(PST_REPLY_TRIAL, reply(v6, kSyn | kAck))},
+                       {forward(PST_FORWARD_PROVEN, request(v6, 80, kAck))}));
+    Frame again_syn = request(v6, 80, kSyn), again_ack = request(v6, 80, kAck);
+    Frame again_syn_ack = reply(v6, kSyn | kAck);
+    again_syn.seq += 9000;
+    again_syn_ack.ack += 9000;
+    again_syn_ack.seq += 300;
+    again_ack.seq += 9000;
+    again_ack.ack += 300;
+    rows.push_back(row("tcp: a client that begins again is answered as it began last",
+                       {forward(PST_FORWARD_NEW, request(v6, 80, kSyn)), back(PST_REPLY_TRIAL, reply(v6, kSyn | kAck))},
+                       {forward(PST_FORWARD_TRIAL, again_syn), back(PST_REPLY_TRIAL, again_syn_ack), forward(PST_FORWARD_PROVEN, again_ack)}));
     rows.push_back(row("tcp: the backend's RST ends it, the next SYN opens another",
                        {forward(PST_FORWARD_NEW, request(v6, 80, kSyn)), back(PST_REPLY_TRIAL, reply(v6, kRst | kAck))},
                        {forward(PST_FORWARD_TRIAL, request(v6, 80, kSyn)), back(PST_REPLY_TRIAL, reply(v6, kSyn | kAck)),
