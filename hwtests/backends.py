@@ -19,6 +19,7 @@ import time
 class Web(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
+    wbufsize = -1  # head and body leave together: one that is killed has answered whole, or not at all
 
     def answer(self):
         length = int(self.headers.get("Content-Length") or 0)
@@ -39,6 +40,11 @@ class Web(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(text)
+
+    def handle_expect_100(self):
+        goes_on = super().handle_expect_100()
+        self.wfile.flush()
+        return goes_on
 
     def read_chunks(self):
         if "chunked" not in self.headers.get("Transfer-Encoding", ""):

@@ -19,6 +19,8 @@ def test_no_request_is_lost_and_nothing_grows(ring):
     assert done.faults == []
     assert done.steady["errors"] == {} and done.steady["closed"] == 0 and list(done.steady["status"]) == ["200"]
     assert done.changes > SECONDS / 3 and done.deaths > 0 and done.restarts == 0
-    if SECONDS >= 600:  # caches and pools fill first
-        for name in done.samples[-1][1]:
+    first, last = done.samples[0][1], done.samples[-1][1]
+    for name in last:
+        assert last[name][1] <= first[name][1] + 8, name  # descriptors: what was there before the load
+        if SECONDS >= 600:  # caches fill first
             assert done.growth(name) < 2048 and done.growth(name, 1) <= 16, name
