@@ -27,6 +27,12 @@ public:
 
     // Replaces what is there under that name.
     void put(ItemKind kind, const std::string& name, Descriptors descriptors) { items_[{kind, name}] = std::move(descriptors); }
+    // The only one of its kind.
+    void put_one(ItemKind kind, Fd fd) {
+        auto descriptors = std::make_shared<std::vector<Fd>>();
+        descriptors->push_back(std::move(fd));
+        put(kind, "", std::move(descriptors));
+    }
     void drop(ItemKind kind, const std::string& name) { items_.erase({kind, name}); }
     [[nodiscard]] bool has(ItemKind kind, const std::string& name) const { return items_.contains({kind, name}); }
     [[nodiscard]] const std::map<Name, Descriptors>& all() const { return items_; }

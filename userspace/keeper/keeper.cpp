@@ -1,53 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "userspace/keeper/keeper.hpp"
 
-#include <fcntl.h>
 #include <poll.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 
 #include <algorithm>
-#include <chrono>
 #include <csignal>
-#include <new>
 
 #include "schema/keeper.hpp"
-#include "schema/stats_page.hpp"
 #include "userspace/base/log.hpp"
+#include "userspace/keeper/messages.hpp"
+#include "userspace/keeper/own_items.hpp"
 
 namespace penstock::keeper {
 
 namespace {
 
 constexpr std::uint32_t kSaidMax = 64;  // a worker says Hello, About, and a Taken for what is published
-
-std::int64_t now_ms() {
-    return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-HelloT hello() {
-    HelloT message;
-    message.version = kProtocolVersion;
-    message.role = "keeper";
-    message.pid = ::getpid();
-    return message;
-}
-
-PutT put_message(const Items::Name& name) {
-    PutT message;
-    message.kind = name.first;
-    message.name = name.second;
-    return message;
-}
-
-PublishT publish_message(const Published& published) {
-    PublishT message;
-    message.generation = published.generation;
-    message.root = published.root;
-    return message;
-}
 
 const char* state_name(WorkerState state) { return EnumNameWorkerState(state); }
 
@@ -91,41 +62,18 @@ Status Keeper::prepare() {
     }
     // Orphans of the daemon (exec plugins) become our children, as they would be PID 1's.
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
-    make_stats_page();
-    return config_.access_log.empty() ? success() : open_access_log();
+    if (auto page = make_stats_page(config_.slots); page.ok()) {
+        items_.put_one(ItemKind::StatsPage, std::move(page).value());
+    } else {
+        log::warn("no stats page: {}", page.error().report());
+    }
+    return config_.access_log.empty() ? success() : open_log();
 }
 
-// The workers may open nothing, and run as somebody who could not. Without a reader a FIFO is refused rather than waited for.
-Status Keeper::open_access_log() {
-    Fd file(::open(config_.access_log.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640));
-    if (!file.valid()) {
-        return sys_error("open the access log " + config_.access_log, "--access-log wants a file in a folder that exists and that " + std::string(kKeeperProgram) + " may write to");
-    }
-    auto descriptors = std::make_shared<std::vector<Fd>>();
-    descriptors->push_back(std::move(file));
-    items_.put(ItemKind::AccessLog, "", std::move(descriptors));
+Status Keeper::open_log() {
+    PST_TRY_ASSIGN(Fd file, open_access_log(config_.access_log));
+    items_.put_one(ItemKind::AccessLog, std::move(file));
     return success();
-}
-
-void Keeper::make_stats_page() {
-    Fd page(::memfd_create("penstock-stats", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-    void* memory = MAP_FAILED;
-    if (page.valid() && ::ftruncate(page.get(), sizeof(StatsPage)) == 0) {
-        memory = ::mmap(nullptr, sizeof(StatsPage), PROT_READ | PROT_WRITE, MAP_SHARED, page.get(), 0);
-    }
-    if (memory == MAP_FAILED) {
-        log::warn("no stats page: {}", sys_error("create it").report());
-        return;
-    }
-    auto* stats = static_cast<StatsPage*>(memory);  // zero from ftruncate, which is every counter's beginning
-    stats->magic = kStatsMagic;
-    stats->version = kStatsVersion;
-    stats->slots = config_.slots;
-    ::munmap(memory, sizeof(StatsPage));
-    ::fcntl(page.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
-    auto descriptors = std::make_shared<std::vector<Fd>>();
-    descriptors->push_back(std::move(page));
-    items_.put(ItemKind::StatsPage, "", std::move(descriptors));
 }
 
 // ---- the loop -----------------------------------------------------------------------------------------------------------
@@ -181,10 +129,10 @@ void Keeper::on_signals() {
     while (::read(signals_.get(), &info, sizeof info) == sizeof info) {
         switch (info.ssi_signo) {
             case SIGHUP:
-                reopen_access_log();
+                reopen_log();
                 replace_worker();
                 break;
-            case SIGUSR1: reopen_access_log(); break;
+            case SIGUSR1: reopen_log(); break;
             case SIGTERM:
             case SIGINT: stop(); break;
             default: break;  // SIGCHLD: ours are asked one by one
@@ -236,11 +184,11 @@ void Keeper::replace_worker() {
 }
 
 // Those that drain write to it, too.
-void Keeper::reopen_access_log() {
+void Keeper::reopen_log() {
     if (config_.access_log.empty()) {
         return;
     }
-    if (const Status opened = open_access_log(); !opened.ok()) {
+    if (const Status opened = open_log(); !opened.ok()) {
         log::error("the old one stays in use: {}", opened.error().report());
         return;
     }
@@ -249,139 +197,6 @@ void Keeper::reopen_access_log() {
         worker.peer.send(encode(put_message(name)), items_.all().at(name));
     }
     log::info("opened {} anew", config_.access_log);
-}
-
-// ---- the daemon -----------------------------------------------------------------------------------------------------------
-void Keeper::start_daemon() {
-    auto started = start(Command{.argv = config_.daemon, .user = std::nullopt, .files_max = 1U << 20});
-    daemon_backoff_.started(now_ms());
-    if (!started.ok()) {
-        log::error("{}", started.error().report());
-        daemon_start_ms_ = daemon_backoff_.ended(now_ms());
-        return;
-    }
-    daemon_ = std::move(started).value();
-    daemon_peer_.emplace(std::move(daemon_->channel));
-    daemon_greeted_ = false;
-    log::info("{} started, pid {}", kDaemonProgram, daemon_->pid);
-}
-
-void Keeper::daemon_ended(const Ended& ended) {
-    if (!stopping_) {
-        log::warn("{} {} ended: {}", kDaemonProgram, daemon_->pid, ended.text);
-    }
-    daemon_.reset();
-    daemon_peer_.reset();
-    daemon_start_ms_ = daemon_backoff_.ended(now_ms());
-    ++daemon_restarts_;
-    const bool hopeless = ended.exit_code == 0 || ended.exit_code == kExitUsage || ended.exit_code == kExitFailed || ended.exit_code == 127;
-    if (!daemon_was_greeted_ && hopeless && !stopping_) {
-        exit_code_ = ended.exit_code;
-    }
-}
-
-void Keeper::on_daemon_message() {
-    daemon_peer_->flush();
-    while (daemon_peer_ && daemon_peer_->fault().empty()) {
-        Peer::Received received = daemon_peer_->receive();
-        if (received.message == nullptr) {
-            break;
-        }
-        take(std::move(received));
-    }
-    if (daemon_peer_ && !daemon_peer_->fault().empty()) {
-        log::warn("{}: {}", kDaemonProgram, daemon_peer_->fault());
-        daemon_peer_.reset();
-        if (daemon_) {
-            ::kill(daemon_->pid, SIGTERM);
-        }
-    }
-}
-
-bool Keeper::tell_daemon(std::vector<std::uint8_t> bytes, Descriptors descriptors) {
-    if (!daemon_peer_ || !daemon_greeted_) {
-        return false;
-    }
-    daemon_peer_->send(std::move(bytes), std::move(descriptors));
-    return true;
-}
-
-void Keeper::greet_daemon() {
-    daemon_greeted_ = daemon_was_greeted_ = true;
-    tell_daemon(encode(hello()));
-    WelcomeT welcome;
-    welcome.slots = config_.slots;
-    tell_daemon(encode(welcome));
-    for (const auto& [name, descriptors] : items_.all()) {
-        if (name.first == ItemKind::StatsPage) {
-            tell_daemon(encode(put_message(name)), descriptors);
-            continue;
-        }
-        if (name.first == ItemKind::AccessLog) {
-            continue;  // none of its business
-        }
-        ItemT item;
-        item.kind = name.first;
-        item.name = name.second;
-        tell_daemon(encode(item));
-    }
-    for (Worker& worker : workers_) {
-        set_state(worker, worker.state, "");
-        if (worker.about) {
-            tell_daemon(encode(*worker.about));
-        }
-    }
-    SyncedT synced;
-    synced.generation = items_.published.generation;
-    synced.root = items_.published.root;
-    tell_daemon(encode(synced));
-    // Said last, so that the daemon knows what the numbers refer to.
-    for (Worker& worker : workers_) {
-        if (worker.ready) {
-            TakenT taken;
-            taken.generation = items_.published.generation;
-            taken.pid = worker.process.pid;
-            taken.standby = worker.state != WorkerState::Active;
-            tell_daemon(encode(taken));
-        }
-    }
-}
-
-void Keeper::take(Peer::Received received) {
-    if (const HelloT* said = received.message->body.AsHello()) {
-        if (said->version != kProtocolVersion) {
-            RefusedT refused;
-            refused.reason = "the keeper speaks version " + std::to_string(kProtocolVersion) + ", not " + std::to_string(said->version);
-            daemon_peer_->send(encode(refused));
-            log::error("{} speaks version {} of the keeper's protocol, we speak {}", kDaemonProgram, said->version, kProtocolVersion);
-            return;
-        }
-        greet_daemon();
-        return;
-    }
-    if (!daemon_greeted_) {
-        return;  // nothing counts before a Hello
-    }
-    if (const PutT* put = received.message->body.AsPut()) {
-        const bool whole = put->kind == ItemKind::Socket ? received.fds.size() == config_.slots : received.fds.size() == 1;
-        if (!whole || put->kind == ItemKind::StatsPage || put->kind == ItemKind::AccessLog) {
-            log::error("{} put {} \"{}\" with {} descriptors: refused", kDaemonProgram, EnumNameItemKind(put->kind), put->name, received.fds.size());
-            return;
-        }
-        Descriptors descriptors = std::make_shared<const std::vector<Fd>>(std::move(received.fds));
-        items_.put(put->kind, put->name, descriptors);
-        to_workers(encode(*put), descriptors);
-    } else if (const DropT* drop = received.message->body.AsDrop(); drop != nullptr && drop->kind != ItemKind::StatsPage && drop->kind != ItemKind::AccessLog) {
-        items_.drop(drop->kind, drop->name);
-        to_workers(encode(*drop));
-    } else if (const PublishT* publish = received.message->body.AsPublish()) {
-        items_.published = {publish->generation, publish->root};
-        for (Worker& worker : workers_) {
-            worker.ready = false;
-            worker.said = 0;
-        }
-        to_workers(encode(*publish));
-    }
 }
 
 // ---- workers ---------------------------------------------------------------------------------------------------------------

@@ -48,17 +48,16 @@ private:
     using WorkerIt = std::list<Worker>::iterator;
 
     Status prepare();
-    void make_stats_page();
-    Status open_access_log();
+    Status open_log();
     int poll_once();
 
     // ---- signals
     void on_signals();
     void stop();
     void replace_worker();
-    void reopen_access_log();
+    void reopen_log();
 
-    // ---- the daemon
+    // ---- the daemon (keeper_daemon.cpp)
     void start_daemon();
     void on_daemon_message();
     void daemon_ended(const Ended& ended);

@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include <chrono>
 #include <csignal>
 #include <cstring>
 
@@ -126,6 +127,10 @@ Ended reap(const Process& process) {
         return {true, -1, "signal " + std::to_string(number) + " (" + strsignal(number) + ")"};
     }
     return {true, WEXITSTATUS(status), "exit " + std::to_string(WEXITSTATUS(status))};
+}
+
+std::int64_t now_ms() {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
 }  // namespace penstock::keeper

@@ -47,4 +47,7 @@ struct Ended {
 };
 Ended reap(const Process& process);
 
+// Of the monotonic clock, by which processes are started, awaited and killed.
+std::int64_t now_ms();
+
 }  // namespace penstock::keeper

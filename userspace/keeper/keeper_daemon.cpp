@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+// The keeper's dealings with the daemon: starting it again, and what the two tell each other.
+#include <csignal>
+
+#include "schema/keeper.hpp"
+#include "userspace/base/log.hpp"
+#include "userspace/keeper/keeper.hpp"
+#include "userspace/keeper/messages.hpp"
+#include "userspace/keeper/own_items.hpp"
+
+namespace penstock::keeper {
+
+void Keeper::start_daemon() {
+    auto started = start(Command{.argv = config_.daemon, .user = std::nullopt, .files_max = 1U << 20});
+    daemon_backoff_.started(now_ms());
+    if (!started.ok()) {
+        log::error("{}", started.error().report());
+        daemon_start_ms_ = daemon_backoff_.ended(now_ms());
+        return;
+    }
+    daemon_ = std::move(started).value();
+    daemon_peer_.emplace(std::move(daemon_->channel));
+    daemon_greeted_ = false;
+    log::info("{} started, pid {}", kDaemonProgram, daemon_->pid);
+}
+
+void Keeper::daemon_ended(const Ended& ended) {
+    if (!stopping_) {
+        log::warn("{} {} ended: {}", kDaemonProgram, daemon_->pid, ended.text);
+    }
+    daemon_.reset();
+    daemon_peer_.reset();
+    daemon_start_ms_ = daemon_backoff_.ended(now_ms());
+    ++daemon_restarts_;
+    const bool hopeless = ended.exit_code == 0 || ended.exit_code == kExitUsage || ended.exit_code == kExitFailed || ended.exit_code == 127;
+    if (!daemon_was_greeted_ && hopeless && !stopping_) {
+        exit_code_ = ended.exit_code;
+    }
+}
+
+void Keeper::on_daemon_message() {
+    daemon_peer_->flush();
+    while (daemon_peer_ && daemon_peer_->fault().empty()) {
+        Peer::Received received = daemon_peer_->receive();
+        if (received.message == nullptr) {
+            break;
+        }
+        take(std::move(received));
+    }
+    if (daemon_peer_ && !daemon_peer_->fault().empty()) {
+        log::warn("{}: {}", kDaemonProgram, daemon_peer_->fault());
+        daemon_peer_.reset();
+        if (daemon_) {
+            ::kill(daemon_->pid, SIGTERM);
+        }
+    }
+}
+
+bool Keeper::tell_daemon(std::vector<std::uint8_t> bytes, Descriptors descriptors) {
+    if (!daemon_peer_ || !daemon_greeted_) {
+        return false;
+    }
+    daemon_peer_->send(std::move(bytes), std::move(descriptors));
+    return true;
+}
+
+void Keeper::greet_daemon() {
+    daemon_greeted_ = daemon_was_greeted_ = true;
+    tell_daemon(encode(hello()));
+    WelcomeT welcome;
+    welcome.slots = config_.slots;
+    tell_daemon(encode(welcome));
+    for (const auto& [name, descriptors] : items_.all()) {
+        if (name.first == ItemKind::StatsPage) {
+            tell_daemon(encode(put_message(name)), descriptors);
+            continue;
+        }
+        if (name.first == ItemKind::AccessLog) {
+            continue;  // none of its business
+        }
+        ItemT item;
+        item.kind = name.first;
+        item.name = name.second;
+        tell_daemon(encode(item));
+    }
+    for (Worker& worker : workers_) {
+        set_state(worker, worker.state, "");
+        if (worker.about) {
+            tell_daemon(encode(*worker.about));
+        }
+    }
+    SyncedT synced;
+    synced.generation = items_.published.generation;
+    synced.root = items_.published.root;
+    tell_daemon(encode(synced));
+    // Said last, so that the daemon knows what the numbers refer to.
+    for (Worker& worker : workers_) {
+        if (worker.ready) {
+            TakenT taken;
+            taken.generation = items_.published.generation;
+            taken.pid = worker.process.pid;
+            taken.standby = worker.state != WorkerState::Active;
+            tell_daemon(encode(taken));
+        }
+    }
+}
+
+void Keeper::take(Peer::Received received) {
+    if (const HelloT* said = received.message->body.AsHello()) {
+        if (said->version != kProtocolVersion) {
+            RefusedT refused;
+            refused.reason = "the keeper speaks version " + std::to_string(kProtocolVersion) + ", not " + std::to_string(said->version);
+            daemon_peer_->send(encode(refused));
+            log::error("{} speaks version {} of the keeper's protocol, we speak {}", kDaemonProgram, said->version, kProtocolVersion);
+            return;
+        }
+        greet_daemon();
+        return;
+    }
+    if (!daemon_greeted_) {
+        return;  // nothing counts before a Hello
+    }
+    if (const PutT* put = received.message->body.AsPut()) {
+        const bool whole = put->kind == ItemKind::Socket ? received.fds.size() == config_.slots : received.fds.size() == 1;
+        if (!whole || is_own(put->kind)) {
+            log::error("{} put {} \"{}\" with {} descriptors: refused", kDaemonProgram, EnumNameItemKind(put->kind), put->name, received.fds.size());
+            return;
+        }
+        Descriptors descriptors = std::make_shared<const std::vector<Fd>>(std::move(received.fds));
+        items_.put(put->kind, put->name, descriptors);
+        to_workers(encode(*put), descriptors);
+    } else if (const DropT* drop = received.message->body.AsDrop(); drop != nullptr && !is_own(drop->kind)) {
+        items_.drop(drop->kind, drop->name);
+        to_workers(encode(*drop));
+    } else if (const PublishT* publish = received.message->body.AsPublish()) {
+        items_.published = {publish->generation, publish->root};
+        for (Worker& worker : workers_) {
+            worker.ready = false;
+            worker.said = 0;
+        }
+        to_workers(encode(*publish));
+    }
+}
+
+}  // namespace penstock::keeper

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "userspace/keeper/messages.hpp"
+
+#include <unistd.h>
+
+#include "schema/keeper.hpp"
+
+namespace penstock::keeper {
+
+HelloT hello() {
+    HelloT message;
+    message.version = kProtocolVersion;
+    message.role = "keeper";
+    message.pid = ::getpid();
+    return message;
+}
+
+PutT put_message(const Items::Name& name) {
+    PutT message;
+    message.kind = name.first;
+    message.name = name.second;
+    return message;
+}
+
+PublishT publish_message(const Published& published) {
+    PublishT message;
+    message.generation = published.generation;
+    message.root = published.root;
+    return message;
+}
+
+}  // namespace penstock::keeper
