@@ -7,8 +7,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "ctl/source/test_folder.hpp"
 #include "tools/test/catch.hpp"
+#include "tools/test/folder.hpp"
 
 using namespace penstock;
 using namespace penstock::daemon;
@@ -35,7 +35,7 @@ httplib::Client client_of(const std::string& path) {
 }  // namespace
 
 TEST_CASE("control: requests arrive whole, with the peer's process id, and the socket is 0660") {
-    const source::TestFolder folder;
+    const test::TestFolder folder;
     const std::string path = folder.text() + "/control.sock";
     folder.write("control.sock", "left by a dead daemon");
     {
@@ -57,7 +57,7 @@ TEST_CASE("control: requests arrive whole, with the peer's process id, and the s
 }
 
 TEST_CASE("control: errors have one form, also those of the HTTP library") {
-    const source::TestFolder folder;
+    const test::TestFolder folder;
     const std::string path = folder.text() + "/control.sock";
     auto server = ControlServer::start(path, echo);
     REQUIRE(server.ok());

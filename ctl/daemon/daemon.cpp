@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "ctl/compile/dangling.hpp"
-#include "ctl/source/folder_files.hpp"
+#include "userspace/base/files.hpp"
 #include "userspace/base/log.hpp"
 
 namespace penstock::daemon {
@@ -33,7 +33,7 @@ constexpr const char* kFileStatus = "status.json";
 
 // The text of a state file; nothing if there is none or it cannot be read, which is logged.
 std::optional<std::string> kept(const StateDir& state, const char* name) {
-    auto text = source::read_file(state.file(name), kStateFileMax);
+    auto text = read_file(state.file(name), kStateFileMax);
     if (text.ok()) {
         return std::move(text).value();
     }
@@ -136,7 +136,7 @@ void Daemon::restore() {
 }
 
 void Daemon::keep(const char* name, const std::string& text) {
-    auto done = source::write_file(state_.file(name), text, 0600);
+    auto done = write_file(state_.file(name), text, 0600);
     if (done.ok()) {
         unkept_.erase(name);
     } else {

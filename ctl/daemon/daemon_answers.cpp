@@ -14,8 +14,8 @@
 #include "ctl/daemon/daemon.hpp"
 #include "ctl/model/formats.hpp"
 #include "ctl/model/value_text.hpp"
-#include "ctl/source/folder_files.hpp"
 #include "ctl/status/conditions_json.hpp"
+#include "userspace/base/files.hpp"
 #include "userspace/base/log.hpp"
 #include "userspace/base/time.hpp"
 #include "userspace/base/version.hpp"
@@ -331,7 +331,7 @@ Result<ApiChanged> Daemon::change_now(const ApiChange& change) {
         return out;
     }
     // Kept first: what is served must be there after a restart.
-    PST_TRY(source::write_file(state_.file("loaded.json"), next.encode(), 0600));
+    PST_TRY(write_file(state_.file("loaded.json"), next.encode(), 0600));
     log::info("process {} changed {} objects by the control socket", change.peer, result.changes.size());
     loaded_ = std::move(next);
     sources_changed();

@@ -7,8 +7,8 @@
 #include <mutex>
 #include <thread>
 
-#include "ctl/source/test_folder.hpp"
 #include "tools/test/catch.hpp"
+#include "tools/test/folder.hpp"
 
 using namespace penstock;
 using namespace penstock::daemon;
@@ -196,8 +196,8 @@ private:
 };
 
 struct Folders {
-    source::TestFolder state;
-    source::TestFolder config;
+    test::TestFolder state;
+    test::TestFolder config;
 };
 
 }  // namespace

@@ -14,8 +14,8 @@
 #include <cstdint>
 #include <cstring>
 
-#include "ctl/source/folder_files.hpp"
 #include "userspace/base/fd.hpp"
+#include "userspace/base/files.hpp"
 
 namespace penstock::daemon {
 
@@ -51,7 +51,7 @@ void probe_ktls(std::vector<Rung>& rungs) {
 }
 
 void probe_functions(std::vector<Rung>& rungs) {
-    const auto btf = source::read_file("/sys/kernel/btf/vmlinux", kBtfMax);
+    const auto btf = read_file("/sys/kernel/btf/vmlinux", kBtfMax);
     const auto add = [&](const char* name, const char* since, const char* what, const char* function) {
         const bool works = btf.ok() && btf_has_name(*btf, function);
         rungs.push_back({name, since, what, works,

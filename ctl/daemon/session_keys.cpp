@@ -8,7 +8,7 @@
 #include <cerrno>
 
 #include "ctl/check/fingerprint.hpp"
-#include "ctl/source/folder_files.hpp"
+#include "userspace/base/files.hpp"
 
 namespace penstock::daemon {
 
@@ -18,7 +18,7 @@ constexpr std::size_t kBytesMin = 32;
 constexpr std::size_t kBytesMax = 4096;
 
 Result<compile::OwnKey> read_key(const std::string& path) {
-    PST_TRY_ASSIGN(std::string bytes, source::read_file(path, kBytesMax));
+    PST_TRY_ASSIGN(std::string bytes, read_file(path, kBytesMax));
     if (bytes.size() < kBytesMin) {
         return Error{.code = Errc::invalid, .what = fmt::format("{} has {} bytes, less than {}", path, bytes.size(), kBytesMin),
                      .hint = fmt::format("make one with: head -c {} /dev/urandom > {}", kBytesMin, path)};
@@ -32,7 +32,7 @@ Status make_key(const std::string& path) {
     if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
         return sys_error("make a session key");
     }
-    return source::write_file(path, {bytes.data(), bytes.size()}, 0600);
+    return write_file(path, {bytes.data(), bytes.size()}, 0600);
 }
 
 }  // namespace

@@ -4,15 +4,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "ctl/source/test_folder.hpp"
 #include "tools/test/catch.hpp"
+#include "tools/test/folder.hpp"
 
 using namespace penstock;
 using namespace penstock::daemon;
 
 TEST_CASE("session_keys: without any a daemon makes its own, which only it may read, and finds it again") {
-    const source::TestFolder folder;
-    const source::TestFolder other;
+    const test::TestFolder folder;
+    const test::TestFolder other;
     std::string id;
     for (int start = 0; start < 2; ++start) {
         const auto state = StateDir::open(folder.text());
@@ -36,7 +36,7 @@ TEST_CASE("session_keys: without any a daemon makes its own, which only it may r
 }
 
 TEST_CASE("session_keys: files that are named, in their order") {
-    const source::TestFolder folder;
+    const test::TestFolder folder;
     const auto state = StateDir::open(folder.text() + "/state");
     REQUIRE(state.ok());
     folder.write("new", std::string(32, 'n'));

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ctl/daemon/state_dir.hpp"
 
-#include "ctl/source/test_folder.hpp"
 #include "tools/test/catch.hpp"
+#include "tools/test/folder.hpp"
 
 using namespace penstock;
 using namespace penstock::daemon;
 
 TEST_CASE("state: one daemon per folder, which is made with its parents") {
-    const source::TestFolder folder;
+    const test::TestFolder folder;
     const std::string path = folder.text() + "/a/b/";
     {
         const auto first = StateDir::open(path);
@@ -22,7 +22,7 @@ TEST_CASE("state: one daemon per folder, which is made with its parents") {
 }
 
 TEST_CASE("state: a folder that cannot be made is told with a hint") {
-    const source::TestFolder folder;
+    const test::TestFolder folder;
     folder.write("file", "x");
     const auto state = StateDir::open(folder.text() + "/file/under");
     REQUIRE_FALSE(state.ok());

@@ -33,10 +33,4 @@ bool is_manifest_name(std::string_view name);
 // Fails only if the folder itself cannot be listed. A file over a limit is an entry with an error.
 Result<std::vector<FolderFile>> read_folder(const std::string& folder, const FolderLimits& limits = {});
 
-// The whole of one file. Errc::limit past `bytes_max`; a name that is no regular file (after symlinks) is Errc::invalid.
-Result<std::string> read_file(const std::string& path, std::size_t bytes_max);
-
-// Writes a file whole or not at all: a temporary beside it, fsync, rename. `mode` as for open(2).
-Status write_file(const std::string& path, std::string_view text, unsigned mode);
-
 }  // namespace penstock::source

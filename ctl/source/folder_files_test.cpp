@@ -6,14 +6,14 @@
 #include <filesystem>
 #include <fstream>
 
-#include "ctl/source/test_folder.hpp"
 #include "tools/test/catch.hpp"
+#include "tools/test/folder.hpp"
 
 using namespace penstock;
 using namespace penstock::source;
 
 TEST_CASE("folder: only visible manifests count, sorted by name") {
-    const TestFolder folder;
+    const test::TestFolder folder;
     for (const char* name : {"b.yaml", "a.yml", "c.json", ".hidden.yaml", "d.txt", "e.yaml~", "README.md"}) {
         folder.write(name, name);
     }
@@ -31,7 +31,7 @@ TEST_CASE("folder: only visible manifests count, sorted by name") {
 }
 
 TEST_CASE("folder: what cannot be read is named and does not hide its neighbours") {
-    const TestFolder folder;
+    const test::TestFolder folder;
     folder.write("good.yaml", "x");
     folder.write("large.yaml", std::string(100, 'x'));
     std::filesystem::create_directory(folder.path() / "folder.yaml");
@@ -49,7 +49,7 @@ TEST_CASE("folder: what cannot be read is named and does not hide its neighbours
 }
 
 TEST_CASE("folder: limits on files and on their sum") {
-    const TestFolder folder;
+    const test::TestFolder folder;
     folder.write("a.yaml", "1234");
     folder.write("b.yaml", "1234");
     folder.write("c.yaml", "1");
@@ -61,15 +61,4 @@ TEST_CASE("folder: limits on files and on their sum") {
     files = read_folder(folder.text(), {.files_max = 2});
     REQUIRE(files.ok());
     CHECK(files->at(2).error->code == Errc::limit);
-}
-
-TEST_CASE("folder: a file is written whole, with the mode asked for") {
-    const TestFolder folder;
-    const std::string path = folder.text() + "/state";
-    REQUIRE(write_file(path, "first", 0600).ok());
-    REQUIRE(write_file(path, "second", 0600).ok());
-    CHECK(read_file(path, 100).value() == "second");
-    CHECK((std::filesystem::status(path).permissions() & std::filesystem::perms::all) ==
-          (std::filesystem::perms::owner_read | std::filesystem::perms::owner_write));
-    CHECK_FALSE(write_file(folder.text() + "/no/such/folder", "x", 0600).ok());
 }

@@ -3,8 +3,8 @@
 
 #include <fmt/format.h>
 
-#include "ctl/source/test_folder.hpp"
 #include "tools/test/catch.hpp"
+#include "tools/test/folder.hpp"
 
 using namespace penstock;
 using namespace penstock::source;
@@ -28,7 +28,7 @@ std::size_t errors(const Given& given) { return given.diagnostics.size(); }
 }  // namespace
 
 TEST_CASE("folder source: files in order of name, documents in order of text") {
-    const TestFolder folder;
+    const test::TestFolder folder;
     folder.write("b.yaml", service("b1") + "---\n" + service("a2"));
     folder.write("a.yaml", service("z"));
     Folder source(folder.text());
@@ -56,7 +56,7 @@ TEST_CASE("folder source: what breaks keeps what it gave last, its neighbours ar
     };
     for (const Row& row : rows) {
         INFO(row.name);
-        const TestFolder folder;
+        const test::TestFolder folder;
         folder.write("a.yaml", service("one") + "---\n" + service("two"));
         folder.write("b.yaml", service("other"));
         Folder source(folder.text());
@@ -73,7 +73,7 @@ TEST_CASE("folder source: what breaks keeps what it gave last, its neighbours ar
 }
 
 TEST_CASE("folder source: a bad file among good ones is told with file and line") {
-    const TestFolder folder;
+    const test::TestFolder folder;
     folder.write("a.yaml", service("good"));
     folder.write("b.yaml", service("bad", "70000"));
     Folder source(folder.text());
@@ -86,7 +86,7 @@ TEST_CASE("folder source: a bad file among good ones is told with file and line"
 }
 
 TEST_CASE("folder source: an unreadable file and an unreadable folder keep what they gave") {
-    const TestFolder folder;
+    const test::TestFolder folder;
     std::filesystem::create_directory(folder.path() / "m");
     folder.write("m/a.yaml", service("one"));
     Folder source(folder.text() + "/m");
@@ -109,7 +109,7 @@ TEST_CASE("folder source: an unreadable file and an unreadable folder keep what 
 }
 
 TEST_CASE("folder source: a file with thousands of faults is told in a hundred lines, errors first, and keeps what it gave") {
-    const TestFolder folder;
+    const test::TestFolder folder;
     folder.write("a.yaml", service("one"));
     Folder source(folder.text());
     source.refresh();
@@ -130,7 +130,7 @@ TEST_CASE("folder source: a file with thousands of faults is told in a hundred l
 }
 
 TEST_CASE("folder source: a folder that is not there yet gives nothing and says so") {
-    const TestFolder folder;
+    const test::TestFolder folder;
     Folder source(folder.text() + "/m");
     CHECK(source.refresh());
     CHECK(source.given().objects.empty());
@@ -141,7 +141,7 @@ TEST_CASE("folder source: a folder that is not there yet gives nothing and says 
 }
 
 TEST_CASE("folder source: a file that is being written is read when it is whole") {
-    const TestFolder folder;
+    const test::TestFolder folder;
     folder.write("a.yaml", service("one"));
     Folder source(folder.text());
     source.refresh();

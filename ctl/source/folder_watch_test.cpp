@@ -6,8 +6,8 @@
 
 #include <functional>
 
-#include "ctl/source/test_folder.hpp"
 #include "tools/test/catch.hpp"
+#include "tools/test/folder.hpp"
 
 using namespace penstock;
 using namespace penstock::source;
@@ -18,7 +18,7 @@ const FolderWatch::Time kStart = FolderWatch::Time() + std::chrono::hours(1);
 }
 
 TEST_CASE("watch: every way to change a manifest is seen, and nothing else") {
-    const TestFolder folder;
+    const test::TestFolder folder;
     folder.write("a.yaml", "1");
     struct Row {
         const char* name;
@@ -45,7 +45,7 @@ TEST_CASE("watch: every way to change a manifest is seen, and nothing else") {
 }
 
 TEST_CASE("watch: a ConfigMap volume swaps its ..data symlink") {
-    const TestFolder folder;
+    const test::TestFolder folder;
     fs::create_directory(folder.path() / "..v1");
     fs::create_directory(folder.path() / "..v2");
     folder.write("..v1/a.yaml", "1");
@@ -64,7 +64,7 @@ TEST_CASE("watch: a ConfigMap volume swaps its ..data symlink") {
 }
 
 TEST_CASE("watch: the folder may come later, go and be a symlink that is swapped") {
-    const TestFolder above;
+    const test::TestFolder above;
     const std::string path = above.text() + "/manifests/";
     auto watch = FolderWatch::open(path);
     REQUIRE(watch.ok());
@@ -89,7 +89,7 @@ TEST_CASE("watch: the folder may come later, go and be a symlink that is swapped
 }
 
 TEST_CASE("watch: the folder above may go and come back, which nobody tells: it is said that one must look") {
-    const TestFolder top;
+    const test::TestFolder top;
     fs::create_directories(top.path() / "above/manifests");
     auto watch = FolderWatch::open(top.text() + "/above/manifests");
     REQUIRE(watch.ok());
@@ -112,7 +112,7 @@ TEST_CASE("watch: the folder above may go and come back, which nobody tells: it 
 }
 
 TEST_CASE("watch: a file that is being written is named until it is closed or its writer is given up") {
-    const TestFolder folder;
+    const test::TestFolder folder;
     folder.write("a.yaml", "1");
     auto watch = FolderWatch::open(folder.text());
     REQUIRE(watch.ok());

@@ -9,7 +9,7 @@
 
 #include "userspace/base/assert.hpp"
 
-namespace penstock::source {
+namespace penstock::test {
 
 class TestFolder {
 public:
@@ -39,4 +39,4 @@ private:
     std::filesystem::path path_;
 };
 
-}  // namespace penstock::source
+}  // namespace penstock::test
