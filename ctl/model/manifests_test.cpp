@@ -48,6 +48,14 @@ TEST_CASE("manifests: faults are told with file, line and path") {
         {kRoute + "  rules:\n  - timeouts: {request: 1x}\n", "is not a duration"},
         {kRoute + "  rules:\n  - timeouts: {request: 1s, backendRequest: 2s}\n", "backendRequest is longer than request"},
         {kRoute + "  rules: [{name: one}, {name: one}]\n", "spec.rules: two rules have the name one"},
+        {kRoute + "  rules:\n  - filters: [{type: RequestRedirect, requestRedirect: {}}, {type: URLRewrite, urlRewrite: {hostname: a.b}}]\n",
+         "spec.rules[0].filters: RequestRedirect and URLRewrite exclude each other"},
+        {kRoute + "  rules:\n  - filters: [{type: RequestRedirect, requestRedirect: {}}]\n    backendRefs: [{name: s, port: 80}]\n",
+         "spec.rules[0].backendRefs: must be empty with a RequestRedirect"},
+        {kRoute + "  rules:\n  - filters: [{type: RequestRedirect, requestRedirect: {statusCode: 304}}]\n", "spec.rules[0].filters[0].requestRedirect.statusCode"},
+        {kRoute + "  rules:\n  - matches: [{path: {value: /a}}, {path: {value: /b}}]\n    filters: [{type: RequestRedirect, requestRedirect: {path: {type: ReplacePrefixMatch, replacePrefixMatch: /c}}}]\n",
+         "ReplacePrefixMatch needs exactly one match"},
+        {"apiVersion: gateway.networking.k8s.io/v1\nkind: TLSRoute\nmetadata: {name: r}\nspec: {rules: [{backendRefs: [{name: s, port: 443}]}]}\n", "spec.hostnames: is missing"},
         {kRoute + "  rules:\n  - matches: [{path: {type: Exact, value: /a}}]\n    backendRefs: [{name: s, port: 80, filters: [{type: URLRewrite, urlRewrite: {path: {type: ReplacePrefixMatch, replacePrefixMatch: /b}}}]}]\n",
          "ReplacePrefixMatch needs exactly one match"},
         {"apiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\nmetadata: {name: r}\nspec: {rules: [{filters: [{type: URLRewrite, urlRewrite: {hostname: a.b}}]}]}\n",
@@ -121,6 +129,27 @@ TEST_CASE("manifests: defaults are filled as the CRDs do") {
     REQUIRE(gateway.objects.size() == 1);
     CHECK(body_of<Gateway>(*gateway.objects[0])->allowed_listeners.from == "None");
     CHECK(body_of<Gateway>(*gateway.objects[0])->listeners[0].allowed_routes.namespaces.from == "Same");
+}
+
+TEST_CASE("manifests: durations are up to four numbers with their units, each once (GEP-2257)") {
+    struct Row {
+        const char* text;
+        std::optional<std::uint32_t> ms;
+    };
+    for (const Row& row : std::initializer_list<Row>{
+             {"0s", 0},        {"0h", 0},        {"500ms", 500},    {"1m", 60'000},        {"1h", 3'600'000},   {"1h30m", 5'400'000},
+             {"10s5ms", 10'005}, {"1h2m3s4ms", 3'723'004}, {"4ms3s2m1h", 3'723'004}, {"99999ms", 99'999}, {"99999s", 99'999'000},
+             {"", {}},         {"1", {}},        {"s", {}},         {"-1s", {}},           {"+1s", {}},         {"1.5s", {}},
+             {"1s ", {}},      {"1s1s", {}},     {"1h1m1s1ms1h", {}}, {"100000s", {}},     {"1us", {}},         {"1S", {}},
+             {"1d", {}},
+         }) {
+        INFO("\"" << row.text << "\"");
+        const ParseResult result = parse_manifests(kRoute + "  rules: [{timeouts: {request: \"" + row.text + "\"}}]\n", "f.yaml");
+        CHECK(result.has_errors() == !row.ms.has_value());
+        if (row.ms && result.objects.size() == 1) {
+            CHECK(body_of<HttpRoute>(*result.objects[0])->rules[0].timeouts.request_ms == row.ms);
+        }
+    }
 }
 
 TEST_CASE("manifests: all served versions decode into one struct, JSON too") {
