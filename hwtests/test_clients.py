@@ -4,6 +4,7 @@ import json
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -44,6 +45,14 @@ spec:
     backendRefs: [{name: chat, port: 80}]
   - matches: [{path: {value: /nobody}}]
     backendRefs: [{name: nobody, port: 80}]
+  - matches: [{path: {value: /cart}}]
+    sessionPersistence: {cookie: {name: cart}}
+    backendRefs: [{name: shop, port: 80}]
+  - matches: [{path: {value: /desk}}]
+    sessionPersistence: {type: Header, header: {name: X-Desk}}
+    backendRefs: [{name: shop, port: 80}]
+  - matches: [{path: {value: /frail}}]
+    backendRefs: [{name: frail, port: 80}]
   - backendRefs: [{name: shop, port: 80}]
 ---
 apiVersion: gateway.networking.k8s.io/v1
@@ -69,6 +78,9 @@ spec:
   - matches: [{method: {service: pst.Nobody}}]
     backendRefs: [{name: nobody, port: 80}]
 """
+FRAIL = "metadata: {name: frail, annotations: {penstock.dev/eject-failures: '2', penstock.dev/eject-time: 2s}}\n"
+
+
 def need(*programs):
     for program in programs:
         if not shutil.which(program):
@@ -88,6 +100,7 @@ class ClientEdge(Edge):
         text = MANIFEST % {"vip4": VIP4, "vip6": VIP6}
         text += service("shop", "http", 8080, [pod, host]) + service("chat", "kubernetes.io/ws", 9001, [host])
         text += service("rpc", "kubernetes.io/h2c", 9000, [host]) + service("nobody", "http", 80, [])
+        text += service("frail", "http", 8080, [HOMES["bridged"][0], pod]).replace("metadata: {name: frail}\n", FRAIL)
         text += secret("ecdsa", *self.certificate("ecdsa", HOST, also="*.example.com"))
         text += secret("rsa", *self.certificate("rsa", HOST, ("rsa:2048",), also="*.example.com"))
         self.put("edge.yaml", text)
@@ -148,6 +161,59 @@ def test_curl_gets_sends_and_uploads(edge, name):
                        "-w", "%{http_code} %{num_connects}\n", url + "/?[1-10]").split("\n")[:-1]
     assert [row.split()[0] for row in many] == ["200"] * 10
     assert sum(int(row.split()[1]) for row in many) == 1
+
+
+# ---- curl and its backends --------------------------------------------------------------------------------------------
+def backends_of(edge, url, *options, host=HOST):
+    """Who answered curl, which asks as often as `url` says; each answer must be 200."""
+    scheme, rest = url.split("://")
+    port = {"http": 80, "https": 443}[scheme]
+    said = edge.client("curl", "-sS", "-k", "--max-time", "30", "--noproxy", "*", "--resolve", f"{host}:{port}:{VIP4}", *options, "-o", "/dev/null",
+                       "-w", "%{http_code} %header{x-backend}\n", f"{scheme}://{host}:{port}/{rest}").split("\n")[:-1]
+    assert {row.split()[0] for row in said} == {"200"}
+    return [row.split()[1] for row in said]
+
+
+@pytest.mark.parametrize("options,scheme", [(["--http1.1"], "http"), (["--http1.1"], "https"), (["--http2"], "https")])
+def test_curl_keeps_its_backend_by_a_cookie(edge, options, scheme):
+    jars = []
+    for number in range(2):
+        jar = str(pathlib.Path(edge.folder, f"jar-{scheme}-{options[0]}-{number}"))
+        pathlib.Path(jar).unlink(missing_ok=True)
+        first = backends_of(edge, f"{scheme}://cart", *options, "-c", jar)
+        assert "cart" in pathlib.Path(jar).read_text()
+        # A process for each: only the jar is theirs in common.
+        assert [one for _ in range(6) for one in backends_of(edge, f"{scheme}://cart?[1-2]", *options, "-b", jar, "-c", jar)] == first * 12
+        jars += first
+    assert len(set(backends_of(edge, f"{scheme}://cart?[1-6]", *options))) == 2  # who has no session is led to all
+
+
+def test_curl_keeps_its_backend_by_a_header(edge):
+    head = str(pathlib.Path(edge.folder, "head"))
+    first = backends_of(edge, "http://desk", "-D", head)
+    token = re.search(r"(?im)^x-desk: (\S+)", pathlib.Path(head).read_text()).group(1)
+    assert [one for _ in range(6) for one in backends_of(edge, "http://desk", "-H", f"X-Desk: {token}")] == first * 6
+
+
+def test_curl_sees_no_backend_stop_and_come_back(edge):
+    assert set(backends_of(edge, "http://frail?[1-8]")) == {"bridged", "pod"}
+
+    def failures():
+        services = edge.get("/v1/counters")["services"]
+        return sum(one["connect_failures"] for one in services if one["object"]["name"] == "frail")
+    before = failures()
+    edge.stop(edge.backend_processes["bridged"], signal.SIGKILL)
+    try:
+        # Kept connections that ended, connections that are refused: nothing of it is to be seen. Nor with a body, which only goes where
+        # there is a connection.
+        for more in ([], ["--data", "x=y"]):
+            for _ in range(10):
+                assert set(backends_of(edge, "http://frail?[1-4]", *more)) == {"pod"}
+        assert before < failures() < before + 20  # of eighty requests, of which half would have gone there
+    finally:
+        edge.start_backend("bridged")
+    lab.wait_for("the backend to be used again", lambda: "bridged" in backends_of(edge, "http://frail?[1-4]"), 60, 0.2)
+    assert set(backends_of(edge, "http://frail?[1-8]")) == {"bridged", "pod"}
 
 
 # ---- HTTP/2 -----------------------------------------------------------------------------------------------------------
