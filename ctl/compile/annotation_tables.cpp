@@ -190,7 +190,7 @@ const std::vector<Annotation<ClassSettings>>& class_annotations() {
          [](const std::string& value, ClassSettings& out) { return limit_time<&L::drain_ms>(value, out); }},
         {"backend-idle-timeout", "duration; 60s", "How long a connection to a backend is kept without a request.",
          [](const std::string& value, ClassSettings& out) { return limit_time<&L::backend_idle_ms>(value, out); }},
-        {"backend-idle-connections-max", "0 to 10000; 64", "Idle connections kept to one backend, per worker thread.",
+        {"backend-idle-connections-max", "0 to 10000; 1024", "Idle connections kept to one backend, per worker thread; beyond 64 for 5s at most.",
          [](const std::string& value, ClassSettings& out) { return limit_count<&L::pool_idle_per_backend_max, 0, 10'000>(value, out); }},
         {"retry-budget", "0% to 100%; 20%", "Retries among the requests to one Service port, per worker thread ...",
          [](const std::string& value, ClassSettings& out) { return whole_percent(value, 100, out.limits.retry_budget_percent); }},

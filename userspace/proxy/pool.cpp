@@ -29,9 +29,10 @@ void Pool::give(const BackendPlace& place, Stream stream, ring::Duration idle, s
         list.erase(list.begin());
         --size_;
     }
+    const ring::Duration span = list.size() < kLasting ? idle : std::min(idle, burst_);
     list.push_back(std::make_unique<Kept>(*this, place, std::move(stream)));
     ++size_;
-    list.back()->stream.socket().park(*list.back(), loop_.after(idle));
+    list.back()->stream.socket().park(*list.back(), loop_.after(span));
 }
 
 void Pool::forget(Kept& kept) {

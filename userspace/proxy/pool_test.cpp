@@ -49,6 +49,26 @@ TEST_CASE("pool: over the limit the oldest goes") {
     });
 }
 
+TEST_CASE("pool: what a burst needed is kept whole, but not for long") {
+    Backend backend([](Peer& peer) { peer.rest(); });
+    on_loop([&](ring::Loop& loop) -> ring::Task<> {
+        Pool pool(loop, 100ms);
+        const BackendPlace place{backend.at(), nullptr};
+        std::vector<ring::Opened> burst;
+        for (std::size_t i = 0; i < Pool::kLasting + 16; ++i) {
+            burst.push_back(co_await loop.connect(backend.at()));
+        }
+        for (ring::Opened& one : burst) {
+            pool.give(place, Stream(std::move(one.socket)), 60s, 1024);
+        }
+        CHECK(pool.size() == Pool::kLasting + 16);
+        for (int i = 0; i < 500 && pool.size() != Pool::kLasting; ++i) {
+            co_await settle(loop);
+        }
+        CHECK(pool.size() == Pool::kLasting);
+    });
+}
+
 TEST_CASE("pool: what idles too long, is closed or speaks out of turn is forgotten") {
     std::atomic<int> number = 0;
     Backend backend([&](Peer& peer) {
