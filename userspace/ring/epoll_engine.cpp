@@ -148,18 +148,19 @@ void EpollEngine::receive(ReceiveState& from) {
     if (!from.readable || from.ended) {
         return;
     }
-    const auto id = from.pool.take();
+    from.choose_pool();
+    const auto id = from.pool->take();
     if (!id) {
         counters().buffer_waits++;
         if (!from.linked()) {
-            from.pool.wait(from);
+            from.pool->wait(from);
         }
         return;
     }
-    const std::size_t size = from.most != 0 ? std::min<std::size_t>(from.most, from.pool.buffer_bytes()) : from.pool.buffer_bytes();
+    const std::size_t size = from.most != 0 ? std::min<std::size_t>(from.most, from.pool->buffer_bytes()) : from.pool->buffer_bytes();
     ssize_t n = 0;
     do {
-        n = read_into(from, from.pool.data(*id), size);
+        n = read_into(from, from.pool->data(*id), size);
     } while (n < 0 && errno == EINTR);
     const int why = n < 0 ? errno : 0;
     if (n > 0) {
@@ -170,7 +171,7 @@ void EpollEngine::receive(ReceiveState& from) {
         from.arrived(*id, static_cast<std::size_t>(n));
         return;
     }
-    from.pool.give(*id);
+    from.pool->give(*id);
     if (n == 0) {
         from.end(0);
     } else if (why == EAGAIN) {

@@ -64,9 +64,14 @@ Result<std::unique_ptr<Loop>> Loop::create(const Options& options) {
     return loop;
 }
 
+void Loop::make_pools() {
+    pool_ = std::make_unique<BufferPool>(options_.buffer_bytes, options_.buffers, options_.buffers_max);
+    bulk_pool_ = std::make_unique<BufferPool>(options_.bulk_bytes, options_.bulk_buffers, options_.bulk_buffers_max);
+}
+
 Status Loop::start() {
     root_.reset(new Scope(*this, Scope::Root{}));
-    pool_ = std::make_unique<BufferPool>(options_.buffer_bytes, options_.buffers, options_.buffers_max);
+    make_pools();
     wake_ = Fd(::eventfd(0, EFD_CLOEXEC));
     if (!wake_.valid()) {
         return sys_error("eventfd");
@@ -84,7 +89,7 @@ Status Loop::start() {
         }
         const Error& why = engine.error();
         reason_ = why.message() + (why.hint.empty() ? "" : "; " + why.hint);
-        pool_ = std::make_unique<BufferPool>(options_.buffer_bytes, options_.buffers, options_.buffers_max);
+        make_pools();
     } else {
         reason_ = "asked for";
     }

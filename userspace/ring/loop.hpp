@@ -44,6 +44,9 @@ struct Options {
     unsigned buffer_bytes = 4096;     // of a stream's receive buffer
     unsigned buffers = 256;           // hot ones; a power of two
     unsigned buffers_max = 16384;     // lent and hot together, <= 65535; 64 MiB
+    unsigned bulk_bytes = 65536;      // of a buffer for a stream that fills many small ones in a row
+    unsigned bulk_buffers = 8;        // hot ones; a power of two
+    unsigned bulk_buffers_max = 256;  // beyond, streams have small ones; 16 MiB
     unsigned inbox_buffers = 8;       // received ahead per socket; 1 when a quarter of buffers_max is lent
     unsigned sockets_max = 250000;    // connected sockets of this loop
     unsigned accepted_max = 100000;   // of these, accepted ones: beyond, clients wait in the kernel's queue
@@ -133,7 +136,7 @@ public:
 
     [[nodiscard]] const Counters& counters() const { return counters_; }
     [[nodiscard]] std::size_t sockets() const { return sockets_; }
-    [[nodiscard]] unsigned buffers_lent() const { return pool_->lent(); }
+    [[nodiscard]] unsigned buffers_lent() const { return pool_->lent() + bulk_pool_->lent(); }
     [[nodiscard]] const Options& options() const { return options_; }
 
 private:
@@ -151,6 +154,7 @@ private:
     void run_posted();
     void bury();
     Status start();
+    void make_pools();
 
     Options options_;
     Kind kind_ = Kind::automatic;
@@ -160,6 +164,7 @@ private:
     Counters counters_;
     std::unique_ptr<Scope> root_;
     std::unique_ptr<BufferPool> pool_;           // streams
+    std::unique_ptr<BufferPool> bulk_pool_;      // streams that have much to say
     std::unique_ptr<BufferPool> datagram_pool_;  // made with the first datagram socket
     std::unique_ptr<Engine> engine_;
     Waiter* ready_first_ = nullptr;

@@ -76,7 +76,7 @@ Datagram PortState::pop() {
         got.error = std::exchange(error, 0);
         return got;
     }
-    got.buffer = inbox.pop(pool);
+    got.buffer = inbox.pop(*pool);
     DatagramHeader header{};
     std::uint8_t* data = got.buffer.data();
     std::memcpy(&header, data, sizeof header);
@@ -94,7 +94,7 @@ void PortState::close() {
     closed = true;
     loop.timers().disarm(deadline);
     unlink();
-    inbox.clear(pool);
+    inbox.clear(*pool);
     if (reader != nullptr) {
         std::exchange(reader, nullptr)->abandon();
     }

@@ -247,6 +247,41 @@ TEST_CASE("ring: a slow reader holds few buffers and loses nothing") {
     run(*loop, client(*loop, server.at));
 }
 
+TEST_CASE("ring: a stream that says much is received in large pieces, as far as there are buffers for that") {
+    const unsigned bulk_max = GENERATE(1U, 256U);
+    auto loop = make_loop({.bulk_buffers = 1, .bulk_buffers_max = bulk_max});
+    Server server(*loop);
+    static constexpr std::size_t kSize = 4 << 20;
+    const auto sender = [](Listener& listener) -> Task<> {
+        Opened client = co_await listener.accept();
+        REQUIRE(client);
+        const std::string text = pattern(kSize);
+        int sent = co_await client.socket.send(std::string_view(text));
+        CHECK(sent == 0);
+        sent = co_await client.socket.send("and so on");
+        CHECK(sent == 0);
+    };
+    loop->spawn(sender(server.listener));
+    const auto client = [](Loop& l, Endpoint to, unsigned large_max) -> Task<> {
+        Opened opened = co_await l.connect(to);
+        REQUIRE(opened);
+        std::vector<Buffer> large;  // lent for as long as this lasts
+        std::string all;
+        while (all.size() < kSize + 9) {
+            Received got = co_await opened.socket.receive(l.after(10s));
+            REQUIRE(got);
+            all += got.buffer.view();
+            if (got.buffer.size() > l.options().buffer_bytes) {
+                large.push_back(std::move(got.buffer));
+            }
+        }
+        CHECK(all == pattern(kSize) + "and so on");
+        CHECK_FALSE(large.empty());
+        CHECK(large.size() <= large_max);
+    };
+    run(*loop, client(*loop, server.at, bulk_max));
+}
+
 TEST_CASE("ring: receivers wait for buffers when all are lent and go on when they return") {
     auto loop = make_loop({.buffers = 4, .buffers_max = 8, .inbox_buffers = 2});
     Server server(*loop);

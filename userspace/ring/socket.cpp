@@ -14,6 +14,7 @@ namespace penstock::ring {
 namespace {
 
 constexpr std::uint8_t kRecordOfData = 23;
+constexpr unsigned kStreaming = 8;  // buffers filled in a row: whoever sends that much sends more
 
 DatagramHeader header_of(const BufferPool& pool, std::uint16_t id) {
     DatagramHeader header;
@@ -27,20 +28,41 @@ DatagramHeader header_of(const BufferPool& pool, std::uint16_t id) {
 
 void ReceiveState::arrived(std::uint16_t id, std::size_t size) {
     if (closed) {
-        pool.give(id);
+        pool->give(id);
         return;
     }
-    if (records && size == kRecordHead && header_of(pool, id).control_size == 0) {
-        pool.give(id);
+    if (records && size == kRecordHead && header_of(*pool, id).control_size == 0) {
+        pool->give(id);
         end(0);
         return;
     }
-    inbox.push(pool, id, size);
+    inbox.push(*pool, id, size);
+    measure(size);
     notify();
-    const unsigned limit = pool.pressed() ? 1 : loop.options().inbox_buffers;
+    const unsigned limit = pool->pressed() ? 1 : loop.options().inbox_buffers;
     if (inbox.count() >= limit && armed && !pausing && !someone_waits()) {
         Internals::counters(loop).receive_pauses++;
         Internals::engine(loop).pause(*this);
+    } else if (full == kStreaming && armed && !pausing && !in_bulk()) {
+        Internals::engine(loop).pause(*this);  // the next receive is a large one
+    }
+}
+
+// A stream that fills one small buffer after the other gets large ones, which leave in fewer and larger sends, until it has little to say.
+void ReceiveState::measure(std::size_t size) {
+    if (!may_stream() || (in_bulk() ? size <= loop.options().buffer_bytes : size != pool->buffer_bytes())) {
+        full = 0;
+    } else if (full < kStreaming) {
+        ++full;
+    }
+}
+
+bool ReceiveState::in_bulk() const { return pool == &Internals::bulk_pool(loop); }
+
+void ReceiveState::choose_pool() {
+    if (!datagram && inbox.empty()) {
+        BufferPool& bulk = Internals::bulk_pool(loop);
+        pool = full == kStreaming && may_stream() && bulk.available() ? &bulk : &Internals::stream_pool(loop);
     }
 }
 
@@ -64,7 +86,7 @@ void ReceiveState::revive() {
         Internals::engine(loop).receive(*this);
         return;
     }
-    pool.revive_another();  // this one does not need it any more
+    pool->revive_another();  // this one does not need it any more
 }
 
 SocketState::SocketState(Loop& owner, BufferPool& buffers, int descriptor)
@@ -110,7 +132,7 @@ Received SocketState::pop() {
 }
 
 Buffer SocketState::pop_inbox() {
-    Buffer buffer = inbox.pop(pool);
+    Buffer buffer = inbox.pop(*pool);
     if (datagram) {
         buffer.remove_prefix(sizeof(DatagramHeader));
     } else if (records) {
@@ -120,10 +142,10 @@ Buffer SocketState::pop_inbox() {
 }
 
 std::uint8_t SocketState::next_record() {
-    if (!records || header_of(pool, inbox.front()).control_size < CMSG_LEN(1)) {
+    if (!records || header_of(*pool, inbox.front()).control_size < CMSG_LEN(1)) {
         return 0;
     }
-    return *CMSG_DATA(reinterpret_cast<cmsghdr*>(pool.data(inbox.front()) + sizeof(DatagramHeader)));
+    return *CMSG_DATA(reinterpret_cast<cmsghdr*>(pool->data(inbox.front()) + sizeof(DatagramHeader)));
 }
 
 void SocketState::expire() {
@@ -156,7 +178,7 @@ void SocketState::close() {
     unlink();
     hook = nullptr;
     unread.reset();
-    inbox.clear(pool);
+    inbox.clear(*pool);
     if (reader != nullptr) {
         std::exchange(reader, nullptr)->abandon();
     }

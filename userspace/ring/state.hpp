@@ -46,7 +46,7 @@ private:
 
 // A receiving end: of a stream, of a connected datagram socket or of a port.
 struct ReceiveState : Starved {
-    ReceiveState(Loop& owner, BufferPool& buffers, int descriptor) : loop(owner), pool(buffers), fd(descriptor) {}
+    ReceiveState(Loop& owner, BufferPool& buffers, int descriptor) : loop(owner), pool(&buffers), fd(descriptor) {}
 
     [[nodiscard]] bool has_input() const { return !inbox.empty() || ended || error != 0; }
     [[nodiscard]] bool wants() const { return !closed && !has_input() && someone_waits(); }
@@ -58,14 +58,19 @@ struct ReceiveState : Starved {
     void end(int why);        // no more input will come
     void fail(int why);       // one error; a datagram socket goes on
     void revive() override;   // a buffer is there again
+    // Before the engine receives: from which pool.
+    void choose_pool();
+    // Large buffers are in use, for one receive at a time.
+    [[nodiscard]] bool in_bulk() const;
 
     Loop& loop;
-    BufferPool& pool;
+    BufferPool* pool;         // what the inbox holds is of it, and what a receive that is with the kernel will bring
     int fd;
     unsigned ops = 0;         // io_uring: operations with the kernel that name this object
     int error = 0;            // to be told by the next receive
     std::uint32_t most = 0;   // of bytes in a receive, of which there is one at a time; 0: as many as come, ahead of the reader
     Inbox inbox;
+    unsigned full = 0;        // receives in a row that filled their buffers
     bool records = false;     // buffers begin with kRecordHead bytes
     bool datagram = false;
     bool port = false;
@@ -79,6 +84,10 @@ struct ReceiveState : Starved {
 
 protected:
     ~ReceiveState() = default;
+
+private:
+    void measure(std::size_t size);
+    [[nodiscard]] bool may_stream() const { return !datagram && !records && most == 0; }
 };
 
 struct SocketState final : ReceiveState {
@@ -214,7 +223,7 @@ public:
     virtual void stop(ListenerState& listener) = 0;  // idle() follows, or happened already
     virtual void close(ListenerState& listener) = 0;
 
-    virtual void add(BufferPool&) {}  // a further pool; the stream pool is known
+    virtual void add(BufferPool&) {}  // a further pool; those of streams are known
     virtual Status add(PortState& port) = 0;
     virtual void close(PortState& port) = 0;
     virtual bool post(Posting& what) = 0;  // false: dropped; else posted() follows or happened already
@@ -237,6 +246,7 @@ protected:
     Loop& loop_;
     [[nodiscard]] Counters& counters() { return loop_.counters_; }
     [[nodiscard]] BufferPool& stream_pool() { return *loop_.pool_; }
+    [[nodiscard]] BufferPool& bulk_pool() { return *loop_.bulk_pool_; }
     void set_now(Time now) { loop_.now_ = now; }
     [[nodiscard]] int wake_fd() const { return loop_.wake_.get(); }
 
@@ -258,6 +268,8 @@ public:
     static Counters& counters(Loop& loop) { return loop.counters_; }
     // Takes the descriptor. No state at sockets_max (ENFILE) or if the engine refuses it.
     static SocketState* open(Loop& loop, int fd, bool datagram, int& error);
+    static BufferPool& stream_pool(Loop& loop) { return *loop.pool_; }
+    static BufferPool& bulk_pool(Loop& loop) { return *loop.bulk_pool_; }
     static BufferPool& datagram_pool(Loop& loop);
     static void resume_listeners(Loop& loop);  // one accepted connection less
     static void bury(Loop& loop, SocketState& socket) { loop.graves_.push_back(&socket); }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The loop on io_uring, as measured (bench/ring_bench): multishot accept and receive into a buffer ring, every send through
-// the ring, one system call per turn, a short wait that gathers completions when there are many.
+// the ring, one system call per turn, a short wait that gathers completions when there are many. A stream that has much to say is received
+// once at a time, into large buffers (ADR 0012).
 #include <poll.h>
 
 #include <cstring>
@@ -15,7 +16,7 @@ namespace {
 
 constexpr unsigned kEntries = 1024;
 constexpr unsigned kWaitMax = 32;
-constexpr std::uint16_t kStreamGroup = 0, kDatagramGroup = 1;
+constexpr std::uint16_t kStreamGroup = 0, kDatagramGroup = 1, kBulkGroup = 2;
 
 enum Tag : std::uint64_t { kNone, kReceive, kSend, kConnect, kAccept, kPoll, kPost, kPortReceive, kTagMask = 7 };
 constexpr std::uint64_t kWake = 8;  // tag none, no object
@@ -40,6 +41,8 @@ public:
         PST_TRY(ring_.open(kEntries));
         PST_TRY_ASSIGN(io_uring_buf_ring* const buffers, ring_.buffer_ring(loop_.options().buffers, kStreamGroup));
         stream_pool().attach(buffers);
+        PST_TRY_ASSIGN(io_uring_buf_ring* const large, ring_.buffer_ring(loop_.options().bulk_buffers, kBulkGroup));
+        bulk_pool().attach(large);
         PST_TRY_ASSIGN(datagram_ring_, ring_.buffer_ring(64, kDatagramGroup));
         read_wake();
         return success();
@@ -91,6 +94,7 @@ private:
     Uring ring_;
     io_uring_buf_ring* datagram_ring_ = nullptr;
     unsigned wait_ = 1;
+    bool bulk_came_ = false;  // in this turn
     msghdr port_shape_ = {}, connected_shape_ = {}, record_shape_ = {};  // room for name and control
     std::size_t closing_ = 0;  // closed objects that the kernel still refers to
     std::uint64_t wake_count_ = 0;
@@ -118,6 +122,7 @@ void UringEngine::receive(ReceiveState& from) {
     if (from.armed || from.ended || from.closed) {
         return;  // if it is being paused, its last completion arms it again
     }
+    from.choose_pool();
     from.armed = true;
     from.ops++;
     io_uring_sqe& sqe = ring_.entry();
@@ -126,8 +131,8 @@ void UringEngine::receive(ReceiveState& from) {
     // A multishot receive may fill the whole hot set before we can pause it. When buffers are short, one at a time.
     // recvmsg has no other form that tells the sizes in the buffer.
     const bool with_head = from.datagram || from.records;
-    sqe.ioprio = with_head || (from.most == 0 && !from.pool.pressed()) ? IORING_RECV_MULTISHOT : 0;
-    sqe.buf_group = from.datagram ? kDatagramGroup : kStreamGroup;
+    sqe.ioprio = with_head || (from.most == 0 && !from.in_bulk() && !from.pool->pressed()) ? IORING_RECV_MULTISHOT : 0;
+    sqe.buf_group = from.datagram ? kDatagramGroup : from.in_bulk() ? kBulkGroup : kStreamGroup;
     sqe.user_data = name(from, from.port ? kPortReceive : kReceive);
     sqe.opcode = IORING_OP_RECV;
     sqe.len = from.most;
@@ -147,12 +152,12 @@ void UringEngine::take_input(ReceiveState& from, const io_uring_cqe& completion)
     const int result = completion.res;
     if ((completion.flags & IORING_CQE_F_BUFFER) != 0) {
         const auto id = static_cast<std::uint16_t>(completion.flags >> IORING_CQE_BUFFER_SHIFT);
-        from.pool.taken_by_kernel(id);
+        from.pool->taken_by_kernel(id);
         if (result > 0) {
             from.arrived(id, static_cast<std::size_t>(result));
             return;
         }
-        from.pool.give(id);
+        from.pool->give(id);
     }
     if (result == 0 && !from.datagram) {
         from.end(0);
@@ -167,6 +172,7 @@ void UringEngine::received(ReceiveState& from, std::uint64_t, const io_uring_cqe
     if (last) {
         from.armed = from.pausing = false;  // `ops` goes down below: what follows may close the object
     }
+    bulk_came_ = bulk_came_ || from.in_bulk();
     take_input(from, completion);
     if (!last) {
         return;
@@ -174,11 +180,11 @@ void UringEngine::received(ReceiveState& from, std::uint64_t, const io_uring_cqe
     from.ops--;
     if (from.wants()) {
         // ENOBUFS can arrive when all buffers are back already: waiting for a return would then be for ever.
-        if (completion.res != -ENOBUFS || from.pool.available()) {
+        if (completion.res != -ENOBUFS || from.in_bulk() || from.pool->available()) {
             receive(from);
         } else if (!from.linked()) {
             counters().buffer_waits++;
-            from.pool.wait(from);
+            from.pool->wait(from);
         }
     }
     settle(from);
@@ -403,7 +409,8 @@ void UringEngine::turn(Time until) {
     ring_.enter(now ? 0 : wait_, until, loop_.options().min_wait_us);
     set_now(Clock::now());
     const unsigned count = ring_.drain([this](const io_uring_cqe& completion) { complete(completion); });
-    wait_ = ring_.has_min_wait() ? std::clamp(count, 1U, kWaitMax) : 1;
+    // Nor does a stream: what it has waiting in its socket is company enough.
+    wait_ = ring_.has_min_wait() && !std::exchange(bulk_came_, false) ? std::clamp(count, 1U, kWaitMax) : 1;
     if (ring_.overflown()) {
         counters().overflows++;
     }
