@@ -83,6 +83,15 @@ void visit_cookies(const http::Headers& headers, std::string_view name, Each eac
     }
 }
 
+// FNV-1a, 64 bits.
+std::uint64_t digest_of(std::string_view text) {
+    std::uint64_t digest = 0xcbf29ce484222325U;
+    for (const char byte : text) {
+        digest = (digest ^ static_cast<std::uint8_t>(byte)) * 0x100000001b3U;
+    }
+    return digest;
+}
+
 std::uint32_t since(std::uint32_t then_s, std::uint32_t now_s) { return now_s > then_s ? now_s - then_s : 0; }
 
 }  // namespace
@@ -98,16 +107,16 @@ std::shared_ptr<const Seals> seals_of_this_process() {
     return seals;
 }
 
-// FNV-1a, 64 bits.
 std::uint64_t endpoint_digest(const Endpoint& endpoint) {
-    std::uint64_t digest = 0xcbf29ce484222325U;
-    const auto mix = [&](std::uint8_t byte) { digest = (digest ^ byte) * 0x100000001b3U; };
-    for (const std::uint8_t byte : endpoint.address.bytes) {
-        mix(byte);
-    }
-    mix(static_cast<std::uint8_t>(endpoint.port >> 8));
-    mix(static_cast<std::uint8_t>(endpoint.port & 255));
-    return digest;
+    std::string text(endpoint.address.bytes.begin(), endpoint.address.bytes.end());
+    text += static_cast<char>(endpoint.port >> 8);
+    text += static_cast<char>(endpoint.port & 255);
+    return digest_of(text);
+}
+
+std::uint64_t session_scope(const fb::RuleT& rule) {
+    const std::string place = rule.name.empty() ? "#" + std::to_string(rule.index) : rule.name;
+    return digest_of(rule.object->kind + "/" + rule.object->namespace_ + "/" + rule.object->name + "/" + place);
 }
 
 std::optional<SessionToken> Persistence::open(std::string_view text, std::uint32_t now_s) const {

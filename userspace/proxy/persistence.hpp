@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Session persistence (Gateway API GEP-1619 as of v1.7.0): a client stays with the endpoint that it had first, inside the backend that the
 // weights choose, which they choose anew for each request. The client keeps a sealed token in a cookie or header field; it names its
-// endpoints by digests of their addresses, those of several backends and rules of one name together, and when the session began and was
-// used last. A token that does not open or has run out counts for nothing; an endpoint that is gone is chosen anew and the client told.
+// endpoints by digests of their addresses, those of several backends and rules of one name together (each rule sees its own: rules share no
+// session), and when the session began and was used last. A token that does not open or has run out counts for nothing; an endpoint that is gone is chosen anew and the client told.
 // The worker keeps no state. Tokens are good wherever the same keys are.
 #pragma once
 
@@ -31,11 +31,14 @@ std::shared_ptr<const Seals> seals_of_this_process();
 // How an endpoint is called in tokens: the same on every node, and after every restart.
 std::uint64_t endpoint_digest(const Endpoint& endpoint);
 
+// What tells a rule's pins from those of all others, over edits that leave it its name or place.
+std::uint64_t session_scope(const fb::RuleT& rule);
+
 struct SessionToken {
     static constexpr std::size_t kPinsMax = 16;
 
     std::uint32_t began_s = 0, used_s = 0;  // of the Unix clock
-    std::vector<std::uint64_t> pins;        // digests of endpoints, the last one chosen first
+    std::vector<std::uint64_t> pins;        // of endpoints by pin(), the last one chosen first
     bool current = true;                    // sealed with the current key
 };
 
@@ -43,7 +46,10 @@ struct SessionToken {
 class Persistence {
 public:
     // `spec` must stay.
-    Persistence(const fb::PersistenceT& spec, std::shared_ptr<const Seals> seals) : spec_(spec), seals_(std::move(seals)) {}
+    Persistence(const fb::PersistenceT& spec, std::shared_ptr<const Seals> seals, std::uint64_t scope) : spec_(spec), seals_(std::move(seals)), scope_(scope) {}
+
+    // How this rule calls the endpoint of that digest.
+    [[nodiscard]] std::uint64_t pin(std::uint64_t digest) const { return digest ^ scope_; }
 
     // The token that the client sent, if there is one that counts at `now_s`.
     [[nodiscard]] std::optional<SessionToken> read(const http::Headers& headers, std::uint32_t now_s) const;
@@ -60,6 +66,7 @@ private:
 
     const fb::PersistenceT& spec_;
     std::shared_ptr<const Seals> seals_;
+    std::uint64_t scope_;
 };
 
 }  // namespace penstock::proxy

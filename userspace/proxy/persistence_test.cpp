@@ -60,7 +60,7 @@ Snapshot served(const std::vector<Endpoint>& ready, const RuleSpec& rule) {
 
 TEST_CASE("persistence: a token comes back as it was, from whatever place a cookie may have") {
     const auto spec = cookie();
-    const Persistence mine(spec, seals({"secret"}));
+    const Persistence mine(spec, seals({"secret"}), 0);
     const SessionToken token{.began_s = kNow, .used_s = kNow + 5, .pins = {1, ~0ULL, 7}};
     const std::string field = mine.field_value(token, false, kNow);
     CHECK(field.ends_with("; Path=/; HttpOnly; SameSite=Lax"));
@@ -81,8 +81,8 @@ TEST_CASE("persistence: a token comes back as it was, from whatever place a cook
     }
     auto elsewhere = spec;
     elsewhere.name = "other";
-    CHECK_FALSE(Persistence(elsewhere, seals({"secret"})).read(sent("Cookie", "other" + pair.substr(4)), kNow));
-    CHECK_FALSE(Persistence(spec, seals({"another"})).read(sent("Cookie", pair), kNow));
+    CHECK_FALSE(Persistence(elsewhere, seals({"secret"}), 0).read(sent("Cookie", "other" + pair.substr(4)), kNow));
+    CHECK_FALSE(Persistence(spec, seals({"another"}), 0).read(sent("Cookie", pair), kNow));
 }
 
 TEST_CASE("persistence: times by the table") {
@@ -105,7 +105,7 @@ TEST_CASE("persistence: times by the table") {
     for (const Case& one : cases) {
         INFO(one.absolute_s << " " << one.idle_s << ", began " << one.began_ago << " s ago, used " << one.used_ago);
         const auto spec = cookie(one.absolute_s, one.idle_s);
-        const Persistence mine(spec, seals({"secret"}));
+        const Persistence mine(spec, seals({"secret"}), 0);
         const std::string pair = pair_of(mine.field_value({.began_s = kNow - one.began_ago, .used_s = kNow - one.used_ago, .pins = {1}}, false, kNow));
         const auto read = mine.read(sent("Cookie", pair), kNow);
         REQUIRE(read.has_value() == one.counts);
@@ -115,7 +115,7 @@ TEST_CASE("persistence: times by the table") {
     }
     // From a node whose clock is far ahead of ours.
     const auto spec = cookie();
-    const Persistence mine(spec, seals({"secret"}));
+    const Persistence mine(spec, seals({"secret"}), 0);
     CHECK(mine.read(sent("Cookie", pair_of(mine.field_value({.began_s = kNow + 200, .used_s = kNow, .pins = {1}}, false, kNow))), kNow));
     CHECK_FALSE(mine.read(sent("Cookie", pair_of(mine.field_value({.began_s = kNow + 2000, .used_s = kNow, .pins = {1}}, false, kNow))), kNow));
 }
@@ -124,16 +124,16 @@ TEST_CASE("persistence: a cookie that stays has the rest of its time") {
     auto spec = cookie(1000);
     spec.permanent = true;
     spec.path = "/shop";
-    const Persistence mine(spec, seals({"secret"}));
+    const Persistence mine(spec, seals({"secret"}), 0);
     const std::string field = mine.field_value({.began_s = kNow - 400, .used_s = kNow, .pins = {1}}, false, kNow);
     CHECK(field.find("; Path=/shop; Max-Age=600; HttpOnly") != std::string::npos);
 }
 
 TEST_CASE("persistence: keys change while tokens go on") {
     const auto spec = cookie();
-    const Persistence before(spec, seals({"old"}));
-    const Persistence during(spec, seals({"new", "old"}));
-    const Persistence after(spec, seals({"new"}));
+    const Persistence before(spec, seals({"old"}), 0);
+    const Persistence during(spec, seals({"new", "old"}), 0);
+    const Persistence after(spec, seals({"new"}), 0);
     const std::string old = pair_of(before.field_value({.began_s = kNow, .used_s = kNow, .pins = {1}}, false, kNow));
     const auto read = during.read(sent("Cookie", old), kNow);
     REQUIRE(read);
@@ -210,6 +210,32 @@ TEST_CASE("persistence: weights choose as ever, and each backend of the rule has
     CHECK(seen["c"] + seen["d"] == 10);
 }
 
+TEST_CASE("persistence: rules share no session, even of one name and to one Service") {
+    Backend a(saying("a")), b(saying("b")), c(saying("c"));
+    RuleSpec one = sticky(), two = sticky();
+    one.path = "/one";
+    two.path = "/two";
+    Snapshot snapshot = served({a.at(), b.at(), c.at()}, one);
+    snapshot.host("all", {one, two});
+    Edge edge(ring_kind(), snapshot);
+    Peer peer = edge.client();
+    const auto ask = [&](const std::string& path, const std::string& pair) {
+        return peer.ask("GET " + path + " HTTP/1.1\r\nHost: a\r\n" + (pair.empty() ? "" : "Cookie: " + pair + "\r\n") + "\r\n");
+    };
+    const Message first = ask("/one", "");
+    const Message second = ask("/two", pair_of(first.field("Set-Cookie")));
+    REQUIRE(second.field("Set-Cookie").starts_with("shop="));  // it had none here
+    // One cookie, as it has one name and path, and both sessions in it.
+    const std::string pair = pair_of(second.field("Set-Cookie"));
+    for (int i = 0; i < 4; ++i) {
+        for (const auto& [path, begin] : {std::pair("/one", &first), {"/two", &second}}) {
+            const Message again = ask(path, pair);
+            CHECK(again.body == begin->body);
+            CHECK(again.field("Set-Cookie") == "-");
+        }
+    }
+}
+
 TEST_CASE("persistence: an endpoint that is gone, out or failing is chosen anew, and the client told") {
     const ring::Kind kind = ring_kind();
     Backend a(saying("a")), b(saying("b"));
@@ -235,9 +261,9 @@ TEST_CASE("persistence: an endpoint that is gone, out or failing is chosen anew,
     CHECK(edge.client().ask(get("Cookie: " + next + "\r\n")).body == away.body);  // it stays where it went
     // Refused, for the first time.
     const auto spec = cookie();
-    const Persistence outside(spec, seals({std::string(32, 'k')}));
+    const Persistence outside(spec, seals({std::string(32, 'k')}), session_scope(*host_routes({RuleSpec{}}).rules[0]));
     const auto now = static_cast<std::uint32_t>(::time(nullptr));
-    const std::string dead = pair_of(outside.field_value({.began_s = now, .used_s = now, .pins = {endpoint_digest(gone)}}, false, now));
+    const std::string dead = pair_of(outside.field_value({.began_s = now, .used_s = now, .pins = {outside.pin(endpoint_digest(gone))}}, false, now));
     Edge failing(kind, served({gone, a.at()}, sticky()));
     const Message other = failing.client().ask(get("Cookie: " + dead + "\r\n"));
     CHECK(other.body == "a");

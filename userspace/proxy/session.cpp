@@ -14,7 +14,7 @@ void Session::begin(const Persistence& persistence, const http::Headers& request
         return;
     }
     for (const std::uint64_t pin : token_->pins) {
-        const auto found = std::find_if(set.ready.begin(), set.ready.end(), [pin](const BackendEndpoint& endpoint) { return endpoint.digest == pin; });
+        const auto found = std::find_if(set.ready.begin(), set.ready.end(), [&](const BackendEndpoint& endpoint) { return persistence.pin(endpoint.digest) == pin; });
         if (found != set.ready.end()) {
             pinned_ = &*found;
             return;
@@ -28,8 +28,9 @@ void Session::tell(http::Headers& response, const BackendEndpoint* answered, int
     }
     SessionToken next = token_.value_or(SessionToken{.began_s = now_s_});
     next.used_s = now_s_;
-    std::erase(next.pins, answered->digest);
-    next.pins.insert(next.pins.begin(), answered->digest);
+    const std::uint64_t pin = persistence_->pin(answered->digest);
+    std::erase(next.pins, pin);
+    next.pins.insert(next.pins.begin(), pin);
     next.pins.resize(std::min(next.pins.size(), SessionToken::kPinsMax));
     field_ = persistence_->field_value(next, secure_, now_s_);
     if (persistence_->is_cookie()) {

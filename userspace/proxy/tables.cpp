@@ -245,7 +245,7 @@ private:
             }
             bind_mirrors(*spec, rule);
             if (spec->persistence != nullptr) {
-                rule.persistence = std::make_unique<const Persistence>(*spec->persistence, tables_->seals);
+                rule.persistence = std::make_unique<const Persistence>(*spec->persistence, tables_->seals, session_scope(*spec));
             }
             host->rules.push_back(std::move(rule));
         }

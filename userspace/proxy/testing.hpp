@@ -62,7 +62,7 @@ inline fb::HostRoutesT host_routes(const std::vector<RuleSpec>& specs, std::stri
         part.matches.push_back(std::move(match));
         auto rule = std::make_unique<fb::RuleT>(spec.rule);
         rule->object = object("HTTPRoute", "route");
-        rule->id = static_cast<std::uint32_t>(part.rules.size());
+        rule->id = rule->index = static_cast<std::uint32_t>(part.rules.size());
         for (const auto& [key, weight] : spec.backends) {
             auto backend = std::make_unique<fb::WeightedBackendT>();
             backend->backends = key;
