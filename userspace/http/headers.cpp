@@ -69,6 +69,18 @@ void Headers::remove(std::string_view name) {
     std::erase_if(fields_, [name](const Header& field) { return equals_ignoring_case(field.name, name); });
 }
 
+void Headers::remove_underscored(std::string_view name) {
+    const auto is_other_spelling = [name](const Header& field) {
+        if (field.name.size() != name.size() || field.name.find('_') == std::string_view::npos || equals_ignoring_case(field.name, name)) {
+            return false;
+        }
+        std::string hyphened(field.name);
+        std::replace(hyphened.begin(), hyphened.end(), '_', '-');
+        return equals_ignoring_case(hyphened, name);
+    };
+    std::erase_if(fields_, is_other_spelling);
+}
+
 std::optional<std::string_view> Headers::find(std::string_view name) const {
     for (const Header& field : fields_) {
         if (equals_ignoring_case(field.name, name)) {

@@ -29,6 +29,8 @@ public:
     // Replaces all fields of the name by one (in the place of the first).
     void set(std::string_view name, std::string_view value);
     void remove(std::string_view name);
+    // Removes the fields that are `name` but for underscores where it has hyphens.
+    void remove_underscored(std::string_view name);
 
     // The first field of the name.
     [[nodiscard]] std::optional<std::string_view> find(std::string_view name) const;

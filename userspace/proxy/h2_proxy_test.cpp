@@ -14,6 +14,8 @@ TEST_CASE("h2_proxy: a request by prior knowledge reaches a backend of HTTP/1.1,
     http::Headers headers;
     headers.add("accept", "x");
     headers.add("x-forwarded-proto", "evil");
+    headers.add("x_forwarded_for", "6.6.6.6");
+    headers.add("x_other", "7.7.7.7");
     headers.add("te", "trailers");
     h2::Listener& stream = client.get("/a/b?c=d", headers);
     REQUIRE(client.done(stream));
@@ -26,6 +28,8 @@ TEST_CASE("h2_proxy: a request by prior knowledge reaches a backend of HTTP/1.1,
     CHECK(seen.field("Host") == "shop.example");
     CHECK(seen.field("X-Forwarded-Proto") == "http");
     CHECK(seen.field("X-Forwarded-For") == "127.0.0.1");
+    CHECK(seen.field("x_forwarded_for") == "-");
+    CHECK(seen.field("x_other") == "7.7.7.7");
     CHECK(seen.field("TE") == "trailers");
     CHECK(edge.stats().requests_total == 1);
     CHECK(edge.stats().status_class[2] == 1);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "userspace/http/writer.hpp"
 #include "userspace/match/host_index.hpp"
@@ -30,6 +31,31 @@ void edit(http::Headers& headers, const fb::HeaderEditT* edit) {
 
 void edit_request(http::Headers& headers, const fb::FiltersT* filters) { edit(headers, filters != nullptr ? filters->request_headers.get() : nullptr); }
 void edit_response(http::Headers& headers, const fb::FiltersT* filters) { edit(headers, filters != nullptr ? filters->response_headers.get() : nullptr); }
+
+// What we say ourselves. How a request is framed is ours, too: the parsers refuse Content_Length and its like.
+constexpr std::array<std::string_view, 4> kOurs = {"x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-request-id"};
+
+// Applications behind CGI and its heirs read X_Forwarded_For and X-Forwarded-For as one variable (RFC 3875 4.1.18). What we say, and what a
+// filter sets or removes, must not be said by a client in that spelling.
+void remove_other_spellings(http::Headers& headers, const Treatment& treatment) {
+    if (std::none_of(headers.begin(), headers.end(), [](const http::Header& field) { return field.name.find('_') != std::string_view::npos; })) {
+        return;
+    }
+    for (const std::string_view name : kOurs) {
+        headers.remove_underscored(name);
+    }
+    for (const fb::FiltersT* filters : {treatment.rule, treatment.backend}) {
+        if (filters == nullptr || filters->request_headers == nullptr) {
+            continue;
+        }
+        for (const std::string& name : filters->request_headers->remove) {
+            headers.remove_underscored(name);
+        }
+        for (const auto& field : filters->request_headers->set) {
+            headers.remove_underscored(field->name);
+        }
+    }
+}
 
 const fb::RewriteT* rewrite_of(const Treatment& treatment) {
     if (treatment.backend != nullptr && treatment.backend->rewrite != nullptr) {
@@ -87,6 +113,7 @@ void prepare_request(Outgoing& out, const http::RequestHead& head, std::string_v
     headers.remove_hop_by_hop();
     headers.remove("content-length");
     headers.remove("http2-settings");  // of an upgrade that is not passed on
+    remove_other_spellings(headers, treatment);
     if (head.minor == 0) {
         headers.remove("expect");  // means nothing there, but would to the backend
     }

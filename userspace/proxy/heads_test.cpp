@@ -102,6 +102,28 @@ TEST_CASE("heads: a request tells the backend whom it comes from, whatever the c
     CHECK(has(request("GET / HTTP/1.1\r\nHost: a\r\n\r\n", {}, {"::1", true, 443}), "X-Forwarded-Proto: https"));
 }
 
+TEST_CASE("heads: what we say and what filters decide cannot be said in CGI's other spelling") {
+    fb::FiltersT rule, backend;
+    rule.request_headers = edit({{"X-User-Role", "guest"}}, {{"X-Added", "1"}}, {"X-Debug-Token"});
+    backend.request_headers = edit({{"X_Tenant-Id", "7"}}, {}, {});
+    struct Row {
+        const char* field;
+        bool stays;
+    };
+    for (const Row& row : std::initializer_list<Row>{
+             {"X_Forwarded_For", false},   {"x_forwarded-for", false},   {"X-Forwarded_Proto", false}, {"X_FORWARDED_HOST", false}, {"X_Request_ID", false},
+             {"X_User_Role", false},       {"X-User_role", false},       {"X_Debug_Token", false},     {"X_Tenant_Id", true},       {"X-Tenant-Id", true},
+             {"X_Added", true},            {"My_Own_Field", true},       {"X_Forwarded_For_", true},   {"XX_Forwarded_For", true},  {"_", true},
+         }) {
+        INFO(row.field);
+        const std::string head = request("GET / HTTP/1.1\r\nHost: a\r\n" + std::string(row.field) + ": forged\r\n\r\n", {&rule, &backend, "/"});
+        CHECK(has(head, std::string(row.field) + ": forged") == row.stays);
+        CHECK(has(head, "X-Forwarded-For: 192.0.2.7"));
+        CHECK(has(head, "X-User-Role: guest"));
+        CHECK(has(head, "X_Tenant-Id: 7"));
+    }
+}
+
 TEST_CASE("heads: a request has one id, the client's if it can stand anywhere") {
     for (const char* text : {"a", "2f1c-7.~x/y:z+w=@_", "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789abcdef"}) {
         INFO(text);
@@ -213,6 +235,13 @@ TEST_CASE("heads: filters edit a response, and its framing is ours") {
     const std::string switching = response("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n");
     CHECK(has(switching, "Upgrade: x"));
     CHECK_FALSE(mentions(response("HTTP/1.1 204 No Content\r\nUpgrade: x\r\n\r\n"), "Upgrade"));
+    // The backend's own filter is nearer to it: the rule's has the last word.
+    fb::FiltersT backend;
+    backend.response_headers = edit({{"Server", "backend"}, {"X-Backend", "2"}}, {}, {"x-AGE"});
+    const std::string both = response("HTTP/1.1 200 OK\r\nServer: x\r\nX-Age: 1\r\nContent-Length: 0\r\n\r\n", {&rule, &backend, {}});
+    CHECK(has(both, "Server: edge"));
+    CHECK(has(both, "X-Backend: 2"));
+    CHECK_FALSE(mentions(both, "X-Age"));
 }
 
 TEST_CASE("heads: a redirect goes where the filter, the request and the listener say") {
@@ -228,6 +257,16 @@ TEST_CASE("heads: a redirect goes where the filter, the request and the listener
         {"https", "", 0, false, 8080, "https://shop.example/old/x?q=1"}, {"http", "", 0, true, 443, "http://shop.example/old/x?q=1"},
         {"", "other", 0, true, 443, "https://other/old/x?q=1"},          {"https", "", 443, false, 80, "https://shop.example/old/x?q=1"},
         {"http", "", 8083, true, 443, "http://shop.example:8083/old/x?q=1"}, {"", "", 80, false, 8080, "http://shop.example/old/x?q=1"},
+        // Every pair of the conformance suite's HTTPRouteRedirectPortAndScheme: scheme and port of the filter, on listeners 80, 8080 and 443.
+        {"http", "", 0, false, 80, "http://shop.example/old/x?q=1"},       {"http", "", 80, false, 80, "http://shop.example/old/x?q=1"},
+        {"http", "", 8080, false, 80, "http://shop.example:8080/old/x?q=1"}, {"https", "", 0, false, 80, "https://shop.example/old/x?q=1"},
+        {"https", "", 8443, false, 80, "https://shop.example:8443/old/x?q=1"}, {"http", "", 0, false, 8080, "http://shop.example/old/x?q=1"},
+        {"http", "", 80, false, 8080, "http://shop.example/old/x?q=1"},    {"https", "", 443, false, 8080, "https://shop.example/old/x?q=1"},
+        {"https", "", 8443, false, 8080, "https://shop.example:8443/old/x?q=1"}, {"", "", 0, true, 443, "https://shop.example/old/x?q=1"},
+        {"", "", 443, true, 443, "https://shop.example/old/x?q=1"},        {"", "", 8443, true, 443, "https://shop.example:8443/old/x?q=1"},
+        {"http", "", 80, true, 443, "http://shop.example/old/x?q=1"},      {"http", "", 8080, true, 443, "http://shop.example:8080/old/x?q=1"},
+        {"https", "", 0, true, 443, "https://shop.example/old/x?q=1"},     {"https", "", 8443, true, 443, "https://shop.example:8443/old/x?q=1"},
+        {"https", "", 80, false, 80, "https://shop.example:80/old/x?q=1"}, {"http", "", 443, true, 443, "http://shop.example:443/old/x?q=1"},
     };
     const std::string text = "GET /old/x?q=1 HTTP/1.1\r\nHost: Shop.Example:1234\r\n\r\n";
     http::RequestParser parser;
@@ -245,14 +284,19 @@ TEST_CASE("heads: a redirect goes where the filter, the request and the listener
         CHECK(has(out, "Location: " + std::string(one.location)));
         CHECK(has(out, "Content-Length: 0"));
     }
-    fb::RedirectT redirect;
-    redirect.path_edit = fb::PathEdit::ReplacePrefix;
-    redirect.path = "/new";
-    Answer answer;
-    make_redirect(answer, parser.head(), "/old/x", {"1.2.3.4", false, 80}, redirect, "/old");
-    const std::string out = text_of(answer.head);
-    CHECK(out.starts_with("HTTP/1.1 302 "));
-    CHECK(has(out, "Location: http://shop.example/new/x?q=1"));
+    for (const auto& [edit, location] : {std::pair(fb::PathEdit::ReplacePrefix, "http://shop.example/new/x?q=1"), {fb::PathEdit::ReplaceFull, "http://shop.example/new?q=1"}}) {
+        for (const std::uint16_t status : std::initializer_list<std::uint16_t>{0, 301, 302, 303, 307, 308}) {
+            fb::RedirectT redirect;
+            redirect.path_edit = edit;
+            redirect.path = "/new";
+            redirect.status = status == 0 ? redirect.status : status;
+            Answer answer;
+            make_redirect(answer, parser.head(), "/old/x", {"1.2.3.4", false, 80}, redirect, "/old");
+            const std::string out = text_of(answer.head);
+            CHECK(out.starts_with("HTTP/1.1 " + std::to_string(status == 0 ? 302 : status) + " "));
+            CHECK(has(out, "Location: " + std::string(location)));
+        }
+    }
 }
 
 TEST_CASE("heads: a refusal says its reason as text, JSON or HTML, and is kept by nobody") {
