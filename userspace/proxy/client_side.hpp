@@ -23,6 +23,8 @@ struct ClientFacts {
     std::string tls_listener = {};  // name of the listener that the SNI chose; empty for plain HTTP
     std::optional<Endpoint> source = {};       // the client, by its connection or the PROXY protocol
     std::optional<Endpoint> destination = {};  // what it connected to; only where a backend is told
+    // Whose connections to backends are its own, where backends are told of clients.
+    [[nodiscard]] std::optional<Endpoint> own() const { return destination ? source : std::nullopt; }
     std::string server_name = {};   // of the ClientHello
     std::string_view tls_version = {};  // "TLSv1.3"; literals
     std::string_view tls_cipher = {};   // "TLS_AES_128_GCM_SHA256"

@@ -34,6 +34,7 @@ protected:
 // Copies of requests that are on their way to mirrors.
 struct MirrorLoad {
     std::size_t copies = 0, bytes = 0;
+    std::uint64_t copy_ms = 15'000;  // of each, its answer included
 };
 
 struct Context {

@@ -71,6 +71,18 @@ TEST_CASE("h2_backend: clients of every version reach it, over one connection") 
     CHECK(backend.connections() == 1);
 }
 
+TEST_CASE("h2_backend: a rewritten host is the authority that it sees") {
+    Backend backend(echo_http2);
+    RuleSpec rule;
+    rule.rule.filters = std::make_unique<fb::FiltersT>();
+    rule.rule.filters->rewrite = std::make_unique<fb::RewriteT>();
+    rule.rule.filters->rewrite->hostname = "inside.example";
+    Edge edge(ring_kind(), http2_snapshot(backend.at(), rule));
+    const Message answer = edge.client().ask("GET /a HTTP/1.1\r\nHost: shop.example\r\n\r\n");
+    CHECK(answer.body.starts_with("GET /a\nhost: inside.example\n"));
+    CHECK(answer.body.find("x-forwarded-host: shop.example\n") != std::string::npos);
+}
+
 TEST_CASE("h2_backend: large bodies pass both ways") {
     Backend backend(echo_http2);
     Edge edge(ring_kind(), http2_snapshot(backend.at()));
@@ -213,6 +225,45 @@ TEST_CASE("h2_backend: connections to an endpoint that is gone are drained") {
         edge.on_thread([&](Context& context) { none = context.h2_pool.find({backend.at(), nullptr}) == nullptr; });
         return none;
     }));
+}
+
+TEST_CASE("h2_backend: connections that are one client's own end with the client's, and nobody else's do") {
+    std::atomic<int> ended = 0, copies_ended = 0;
+    const auto told = [](std::atomic<int>& count) {
+        return [&count](Peer& peer) {
+            // The PROXY protocol's header, and no byte of what follows.
+            for (char byte = 0; byte != '\n' && uninterrupted([&] { return ::recv(peer.fd(), &byte, 1, 0); }) == 1;) {
+            }
+            echo_http2(peer);
+            ++count;
+        };
+    };
+    Backend backend(told(ended)), mirror(told(copies_ended));
+    RuleSpec rule;
+    rule.rule.filters = std::make_unique<fb::FiltersT>();
+    rule.rule.filters->mirrors.push_back(std::make_unique<fb::MirrorT>());
+    rule.rule.filters->mirrors[0]->backends = "mirror";
+    Snapshot snapshot = http_snapshot({}, {rule});
+    const auto tells = [](fb::BackendSetT& set) { set.proxy_protocol = fb::ProxyProtocol::V1; };
+    snapshot.backends("web", {backend.at()}, fb::BackendProtocol::Http2, tells);
+    snapshot.backends("mirror", {mirror.at()}, fb::BackendProtocol::Http2, tells);
+    Edge edge(ring_kind(), snapshot);
+    const std::string get = "GET /a HTTP/1.1\r\nHost: a\r\n\r\n";
+    Peer stays = edge.client();
+    CHECK(stays.ask(get).status() == 200);
+    {
+        Peer goes = edge.client();
+        CHECK(goes.ask(get).status() == 200);
+        CHECK(goes.ask(get).status() == 200);
+        Http2Peer too(edge.client());
+        h2::Listener& stream = too.get("/");
+        CHECK(too.done(stream));
+        CHECK(ended == 0);
+        CHECK(backend.connections() == 3);
+    }
+    CHECK(Edge::eventually([&] { return ended == 2 && copies_ended == 2; }));
+    CHECK(stays.ask(get).status() == 200);
+    CHECK(backend.connections() == 3);
 }
 
 TEST_CASE("h2_backend: a tunnel through both") {

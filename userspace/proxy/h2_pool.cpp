@@ -25,6 +25,9 @@ std::size_t H2Pool::size(const BackendPlace& place) const {
 std::shared_ptr<H2Upstream> H2Pool::add(Context& context, const BackendPlace& place, Stream stream) {
     auto upstream = std::make_shared<H2Upstream>(context, std::move(stream));
     places_[place].open.push_back(upstream);
+    if (const auto client = place.client ? clients_.find(*place.client) : clients_.end(); client != clients_.end()) {
+        client->second.open.push_back(upstream);
+    }
     context.loop.spawn(keep(place, upstream));
     return upstream;
 }
@@ -35,6 +38,17 @@ ring::Task<> H2Pool::keep(BackendPlace place, std::shared_ptr<H2Upstream> upstre
     std::erase(here.open, upstream);
     if (here.open.empty() && !here.connecting && here.waiting.empty()) {
         places_.erase(place);
+    }
+    if (const auto client = place.client ? clients_.find(*place.client) : clients_.end(); client != clients_.end()) {
+        std::erase(client->second.open, upstream);
+    }
+}
+
+void H2Pool::let_client_go(const Endpoint& client) {
+    const auto found = clients_.find(client);
+    if (--found->second.holds == 0) {
+        leave(found->second.open);
+        clients_.erase(found);
     }
 }
 
@@ -57,8 +71,8 @@ ring::Task<int> H2Pool::wait_for_connect(ring::Loop& loop, const BackendPlace& p
     co_return waited;
 }
 
-void H2Pool::leave(const Place& here) {
-    for (const auto& upstream : here.open) {
+void H2Pool::leave(const std::vector<std::shared_ptr<H2Upstream>>& open) {
+    for (const auto& upstream : open) {
         upstream->leave();
     }
 }

@@ -15,7 +15,7 @@ constexpr std::string_view kPreface = "PRI ";
 
 class HttpConnection final : private Drainable {
 public:
-    HttpConnection(Context& context, HttpClient client) : context_(context), client_(std::move(client)), scope_(context.loop), first_deadline_(context.in_ms(client_.limits.request_header_ms)) {}
+    HttpConnection(Context& context, HttpClient client) : context_(context), client_(std::move(client)), hold_(context.h2_pool, client_.facts.own()), scope_(context.loop), first_deadline_(context.in_ms(client_.limits.request_header_ms)) {}
 
     ring::Scope& scope() { return scope_; }
 
@@ -155,6 +155,7 @@ private:
 
     Context& context_;
     HttpClient client_;
+    ClientHold hold_;
     ring::Scope scope_;
     ring::Time first_deadline_;  // of the first head
     std::string early_;       // what came before it was clear that this is no HTTP/2

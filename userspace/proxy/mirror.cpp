@@ -11,7 +11,6 @@ namespace {
 
 constexpr std::size_t kCopiesMax = 1024;              // on their way, of one thread ...
 constexpr std::size_t kCopyBytesMax = 32U << 20;      // ... and the bytes of their bodies
-constexpr std::uint64_t kDeadlineMs = 15'000;         // of a copy, its answer included
 constexpr std::size_t kAnswerBytesMax = 1U << 20;     // beyond, the connection is closed: cheaper than to read on
 
 struct Copy {
@@ -75,7 +74,8 @@ ring::Task<Outcome> try_once(Context& context, const Copy& copy, const http::Lim
 
 ring::Task<> send_copy(Context& context, Copy copy, http::Limits limits) {
     const Place place(context.mirrors, copy.body->size());
-    const ring::Time deadline = context.in_ms(kDeadlineMs);
+    const ClientHold hold(context.h2_pool, copy.destination ? copy.source : std::nullopt);
+    const ring::Time deadline = context.in_ms(context.mirrors.copy_ms);
     Wish wish = wish_of(*copy.to, copy.request->forwarded.client, &copy.request->headers);
     wish.source = copy.source;
     wish.destination = copy.destination;

@@ -75,6 +75,22 @@ TEST_CASE("mirror: a copy has method, target, body and what the rule's filters m
     }
 }
 
+TEST_CASE("mirror: a copy goes to one endpoint of the mirror's, whoever else is there") {
+    Backend backend(echo);
+    Recorder one, two;
+    RuleSpec rule;
+    add_mirror(rule, "mirror");
+    Snapshot snapshot = mirrored(backend.at(), {}, rule);
+    snapshot.backends("mirror", {one.backend.at(), two.backend.at()}, fb::BackendProtocol::Http1, [](fb::BackendSetT& set) { set.id = 1; });
+    Edge edge(ring_kind(), snapshot);
+    Peer client = edge.client();
+    for (int i = 0; i < 10; ++i) {
+        CHECK(client.ask("GET / HTTP/1.1\r\nHost: a\r\n\r\n").status() == 200);
+    }
+    CHECK(Edge::eventually([&] { return one.count() + two.count() == 10; }));
+    CHECK(one.count() == 5);
+}
+
 TEST_CASE("mirror: shares are exact over each period, of each mirror of a rule") {
     Backend backend(echo);
     Recorder all, some, none;
@@ -93,14 +109,18 @@ TEST_CASE("mirror: shares are exact over each period, of each mirror of a rule")
 
 TEST_CASE("mirror: a connection that has not taken the whole copy is used by nobody again") {
     Backend backend(echo);
-    // Answers before the copy is there and reads nothing more for a while; whatever it reads at last is the copy's, or a new connection's.
+    // Answers before the copy is there, and reads no more of it than the head until the copy's time is over.
     std::atomic<int> connections = 0;
+    std::promise<void> over;
+    const std::shared_future<void> copy_is_over(over.get_future());
     Backend early([&](Peer& peer) {
         ++connections;
-        const std::string head = peer.take_until("\r\n\r\n");
-        peer.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
-        if (head.starts_with("POST")) {
-            peer.rest();
+        for (std::string head = peer.take_until("\r\n\r\n"); !head.empty(); head = peer.take_until("\r\n\r\n")) {
+            peer.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+            if (head.starts_with("POST")) {
+                copy_is_over.wait();
+                peer.rest();
+            }
         }
     });
     RuleSpec rule;
@@ -108,10 +128,21 @@ TEST_CASE("mirror: a connection that has not taken the whole copy is used by nob
     Snapshot snapshot = mirrored(backend.at(), {{"early", early.at()}}, rule);
     snapshot.root.limits->retry_body_bytes_max = 16U << 20;
     Edge edge(ring_kind(), snapshot);
+    edge.on_thread([](Context& context) { context.mirrors.copy_ms = 500; });
+    const auto no_copy_is_left = [&] {
+        std::size_t copies = 1;
+        edge.on_thread([&](Context& context) { copies = context.mirrors.copies; });
+        return connections == 1 && copies == 0;
+    };
     const std::string body = pattern(12'000'000);
     Peer client = edge.client();
+    // What comes on a kept connection is received though nobody waits for it: the early answer is there when the copy's time is over.
+    CHECK(client.ask("GET /a HTTP/1.1\r\nHost: a\r\n\r\n").status() == 200);
+    CHECK(Edge::eventually(no_copy_is_left));
     CHECK(client.ask("POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 12000000\r\n\r\n" + body).status() == 200);
-    REQUIRE(Edge::eventually([&] { return connections == 1; }));
+    CHECK(Edge::eventually(no_copy_is_left));
+    over.set_value();
+    edge.on_thread([](Context& context) { context.mirrors.copy_ms = 15'000; });
     CHECK(client.ask("GET /b HTTP/1.1\r\nHost: a\r\n\r\n").status() == 200);
     CHECK(Edge::eventually([&] { return connections == 2; }));
 }
