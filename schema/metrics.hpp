@@ -20,6 +20,8 @@ inline constexpr std::size_t kMetricsRowsMax = 1000;
     X(generation, "penstock_generation", gauge, "", "Number of the configuration that every thread of the worker serves")                      \
     X(threads, "penstock_worker_threads", gauge, "", "Threads of the worker")                                                                   \
     X(connections_open, "penstock_connections_open", gauge, "", "Connections of clients that are open now")                                     \
+    X(tls_connections, "penstock_tls_connections_total", counter, "records", "TLS connections, to backends too, by who made their records at first: openssl or own") \
+    X(ktls_connections, "penstock_ktls_connections_total", counter, "direction", "Of those with records of our own: whose records the kernel went on to write or to read") \
     X(refused, "penstock_refused_total", counter, "reason", "What was refused or ended by our decision; limits that struck are among them")     \
     X(listener_connections, "penstock_listener_connections_total", counter, "listener", "Connections accepted; UDP: flows begun")               \
     X(listener_received, "penstock_listener_received_bytes_total", counter, "listener", "Bytes from clients, without TLS")                       \

@@ -64,6 +64,11 @@ TEST_CASE("metrics_page: the text is what Prometheus reads, sums threads and nam
     count(page->slot[0].listeners[0].tls_resumed, 6);
     count(page->slot[0].reasons[static_cast<std::size_t>(Reason::no_route)], 7);
     count(page->daemon.verdicts[0], 8);
+    count(page->slot[0].tls_openssl_total, 9);
+    count(page->slot[1].tls_own_total, 13);
+    count(page->slot[0].ktls_write_total, 12);
+    count(page->slot[0].ktls_read_total, 10);
+    count(page->slot[1].ktls_read_total, 1);
     page->slot[0].generation = 4;
     page->slot[1].generation = 3;
     Snapshot snapshot = http_snapshot({});
@@ -82,6 +87,10 @@ TEST_CASE("metrics_page: the text is what Prometheus reads, sums threads and nam
     CHECK(reading.samples.at(R"(penstock_listener_tls_handshakes_total{listener="Gateway/default/edge/0",result="resumed"})") == 6);
     CHECK(reading.samples.at(R"(penstock_refused_total{reason="no_route"})") == 7);
     CHECK(reading.samples.at(R"(penstock_packets_total{verdict="PASS_NOT_READY",class="PASS"})") == 8);
+    CHECK(reading.samples.at(R"(penstock_tls_connections_total{records="openssl"})") == 9);
+    CHECK(reading.samples.at(R"(penstock_tls_connections_total{records="own"})") == 13);
+    CHECK(reading.samples.at(R"(penstock_ktls_connections_total{direction="write"})") == 12);
+    CHECK(reading.samples.at(R"(penstock_ktls_connections_total{direction="read"})") == 11);
     CHECK(reading.samples.at("penstock_generation") == 3);
     CHECK(reading.samples.at("penstock_worker_threads") == 2);
 }

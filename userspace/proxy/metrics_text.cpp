@@ -85,6 +85,7 @@ std::size_t rows_of(std::size_t things) { return std::min(things, kMetricsRowsMa
 
 MetricsText::MetricsText(const StatsPage& page, std::shared_ptr<const Tables> tables) : page_(page), tables_(std::move(tables)) {
     add_process();
+    add_tls();
     add_reasons();
     add_listeners();
     add_rules();
@@ -141,6 +142,24 @@ void MetricsText::add_process() {
     });
     add(Metric::threads, 1, [this](std::string& out, std::size_t) { write_row(out, Metric::threads, {}, page_.slots); });
     add_total(Metric::connections_open, &SlotStats::connections_open);
+}
+
+void MetricsText::add_tls() {
+    struct Row {
+        Metric metric;
+        std::string_view name, value;
+        Counter SlotStats::*member;
+    };
+    static constexpr std::array kRows = {Row{Metric::tls_connections, "records", "openssl", &SlotStats::tls_openssl_total},
+                                         Row{Metric::tls_connections, "records", "own", &SlotStats::tls_own_total},
+                                         Row{Metric::ktls_connections, "direction", "write", &SlotStats::ktls_write_total},
+                                         Row{Metric::ktls_connections, "direction", "read", &SlotStats::ktls_read_total}};
+    for (std::size_t first = 0; first < kRows.size(); first += 2) {
+        add(kRows[first].metric, 2, [this, first](std::string& out, std::size_t row) {
+            const Row& one = kRows[first + row];
+            write_row(out, one.metric, label(one.name, one.value), sum([&](const SlotStats& slot) -> const Counter& { return slot.*one.member; }));
+        });
+    }
 }
 
 void MetricsText::add_reasons() {

@@ -36,6 +36,7 @@ private:
     void add(Metric metric, std::size_t rows, std::function<void(std::string&, std::size_t)> write) { families_.push_back({metric, rows, std::move(write)}); }
     void add_total(Metric metric, Counter SlotStats::*member);
     void add_process();
+    void add_tls();
     void add_reasons();
     void add_listeners();
     void add_rules();
