@@ -396,9 +396,10 @@ TEST_CASE("http_proxy: weights hold exactly over each cycle, unresolved shares i
     Backend one(always("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1"));
     Backend two(always("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n2"));
     RuleSpec rule;
-    rule.backends = {{"web", 3}, {"two", 2}, {"", 1}, {"web", 0}};
+    rule.backends = {{"web", 3}, {"two", 2}, {"", 1}, {"web", 0}, {"empty", 4}};
     Snapshot snapshot = http_snapshot({one.at()}, {rule});
     snapshot.backends("two", {two.at()});
+    snapshot.backends("empty", {});
     Edge edge(ring_kind(), snapshot);
     Peer client = edge.client();
     std::map<std::string, int> answers;
@@ -406,7 +407,31 @@ TEST_CASE("http_proxy: weights hold exactly over each cycle, unresolved shares i
         const Message answer = client.ask("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
         answers[answer.status() == 200 ? answer.body : std::to_string(answer.status())]++;
     }
-    CHECK(answers == std::map<std::string, int>{{"1", 30}, {"2", 20}, {"500", 10}});
+    CHECK(answers == std::map<std::string, int>{{"1", 18}, {"2", 12}, {"500", 6}, {"503", 24}});
+}
+
+TEST_CASE("http_proxy: a rule without a backend to send to says why") {
+    Backend backend(echo);
+    struct Row {
+        const char* why;
+        std::vector<std::pair<std::string, std::uint32_t>> backends;
+        int status;
+        const char* reason;
+    };
+    for (const Row& row : std::initializer_list<Row>{{"no backendRefs", {}, 500, "unresolved_backend"},
+                                                     {"a reference that does not resolve", {{"", 1}}, 500, "unresolved_backend"},
+                                                     {"all weights zero", {{"web", 0}, {"web", 0}}, 500, "unresolved_backend"},
+                                                     {"a Service without a ready endpoint", {{"empty", 1}}, 503, "no_backend"}}) {
+        INFO(row.why);
+        RuleSpec rule;
+        rule.backends = row.backends;
+        Snapshot snapshot = http_snapshot({backend.at()}, {rule});
+        snapshot.backends("empty", {});
+        Edge edge(ring::Kind::epoll, snapshot);
+        const Message answer = edge.client().ask("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        CHECK(answer.status() == row.status);
+        CHECK(answer.field("X-Penstock-Reason") == row.reason);
+    }
 }
 
 TEST_CASE("http_proxy: snapshots change under load and nothing fails") {

@@ -102,6 +102,50 @@ TEST_CASE("ports: passthrough hands the hello over as it came, in however many p
     CHECK(outer.stats().tls_handshakes_total == 0);
     CHECK(inner.stats().tls_handshakes_total == 1);
     CHECK_FALSE(TlsClient(outer.at(), "c.example").connected);
+    // Whatever the cut, the backend gets all of it, and answers it.
+    const std::string hello = tls::testing::first_hello("a.example");
+    for (const std::size_t cut : {std::size_t{1}, std::size_t{5}, std::size_t{60}, hello.size() - 1}) {
+        Peer peer = outer.client();
+        peer.send(hello.substr(0, cut));
+        std::this_thread::sleep_for(5ms);
+        peer.send(hello.substr(cut));
+        CHECK(peer.take(1) == "\x16");
+    }
+}
+
+TEST_CASE("ports: a TLS listener's backend may speak first") {
+    Backend backend([](Peer& peer) {
+        peer.send("220 ready\n");
+        echo_lines(peer);
+    });
+    Edge edge(ring_kind(), tls_snapshot(fb::ListenerMode::TlsTerminate, {backend.at()}));
+    TlsClient client(edge.at(), "a.example");
+    CHECK(client.take_until("\n") == "220 ready\n");
+    client.send("one\n");
+    CHECK(client.take_until("\n") == "<one\n");
+}
+
+TEST_CASE("ports: a TLS connection that no route has a backend for is closed") {
+    const ring::Kind kind = ring_kind();
+    struct Row {
+        const char* why;
+        std::vector<std::pair<std::string, std::uint32_t>> backends;
+    };
+    for (const Row& row : std::initializer_list<Row>{
+             {"no backendRefs", {}}, {"a reference that does not resolve", {{"", 1}}}, {"no ready endpoint", {{"web", 1}}}, {"nobody listens", {{"dead", 1}}}}) {
+        for (const auto mode : {fb::ListenerMode::TlsPassthrough, fb::ListenerMode::TlsTerminate}) {
+            INFO(row.why << " " << fb::EnumNameListenerMode(mode));
+            Snapshot snapshot = tls_snapshot(mode);
+            RuleSpec rule;
+            rule.backends = row.backends;
+            snapshot.host("all", {rule});
+            snapshot.backends("dead", {nobody()});
+            Edge edge(kind, snapshot);
+            TlsClient client(edge.at(), "a.example");
+            CHECK(client.connected == (mode == fb::ListenerMode::TlsTerminate));
+            CHECK(client.take(1).empty());
+        }
+    }
 }
 
 TEST_CASE("ports: TCP is carried with half-close, and a reset is passed on") {

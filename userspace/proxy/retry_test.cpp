@@ -116,6 +116,14 @@ TEST_CASE("retry: the request's time bounds all attempts, the backend's each") {
         CHECK(edge.client().ask("GET / HTTP/1.1\r\nHost: a\r\n\r\n").status() == 504);
         CHECK(backend.asked() <= 4);
     }
+    SECTION("one quick retry is inside of both") {
+        Moody backend({503}, 5ms);
+        RuleSpec rule = retrying({503}, 1);
+        rule.rule.request_ms = 15'000;
+        rule.rule.backend_request_ms = 10'000;
+        Edge edge(kind, http_snapshot({backend.at()}, {rule}));
+        CHECK(edge.client().ask("GET / HTTP/1.1\r\nHost: a\r\n\r\n").status() == 200);
+    }
     SECTION("the backend's, which counts as 504") {
         std::atomic<int> asked = 0;
         Backend backend([&](Peer& peer) {

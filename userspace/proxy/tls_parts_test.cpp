@@ -106,6 +106,71 @@ TEST_CASE("tls_parts: a backend is spoken to over TLS, verified, and never in th
     CHECK(inner.stats().tls_handshakes_total >= 3);
 }
 
+TEST_CASE("tls_parts: a terminated TLS stream goes on over TLS, by the policy's name, and the backend may speak first") {
+    std::mutex mutex;
+    std::string name;
+    const auto set = tls::testing::set_of({{authority().shop, {}}}, {});
+    Backend backend([&](Peer& peer) {
+        TlsServer server(peer, *set);
+        {
+            const std::lock_guard lock(mutex);
+            const char* seen = SSL_get_servername(server.ssl(), TLSEXT_NAMETYPE_host_name);
+            name = seen != nullptr ? seen : "";
+        }
+        SSL_write(server.ssl(), "hello\n", 6);
+        server.echo();
+    });
+    Snapshot snapshot = tls_snapshot(fb::ListenerMode::TlsTerminate);
+    const Snapshot policy = to_secure(backend.at(), "shop.example", authority().ca.chain);
+    for (const auto& ref : policy.root.parts) {
+        if (ref->kind != fb::PartKind::Host) {
+            snapshot.bytes_part(ref->kind, ref->key, policy.parts.at(fb::part_path(ref->kind, ref->key) + "/" + ref->digest));
+        }
+    }
+    Edge edge(ring_kind(), snapshot);
+    TlsClient client(edge.at(), "a.example");
+    CHECK(client.take_until("\n") == "hello\n");
+    client.send("one\n");
+    CHECK(client.take_until("\n") == "one\n");
+    const std::lock_guard lock(mutex);
+    CHECK(name == "shop.example");
+}
+
+TEST_CASE("tls_parts: an answer that only its connection's end bounds is whole if TLS says that it ends, else cut short") {
+    const ring::Kind kind = ring_kind();
+    const auto set = tls::testing::set_of({{authority().shop, {}}}, {});
+    struct Row {
+        const char *why, *head;
+        bool says, whole;
+    };
+    for (const Row& row : std::initializer_list<Row>{
+             {"the end is said", "Connection: close\r\n", true, true},
+             {"the end is not said", "Connection: close\r\n", false, false},
+             {"the length is said, the end is not", "Content-Length: 5\r\n", false, true},
+         }) {
+        INFO(row.why);
+        Backend backend([&](Peer& peer) {
+            TlsServer server(peer, *set);
+            char request[4096];
+            SSL_read(server.ssl(), request, sizeof request);
+            const std::string answer = "HTTP/1.1 200 OK\r\n" + std::string(row.head) + "\r\nhello";
+            SSL_write(server.ssl(), answer.data(), static_cast<int>(answer.size()));
+            if (row.says) {
+                SSL_shutdown(server.ssl());
+            }
+        });
+        Edge edge(kind, to_secure(backend.at(), "shop.example", authority().ca.chain));
+        Peer client = edge.client();
+        const Message answer = client.ask(kGet);
+        CHECK(answer.status() == 200);
+        CHECK(answer.body == "hello");
+        CHECK(answer.whole == row.whole);
+        CHECK(client.ask(kGet).status() == (row.whole ? 200 : 0));
+        edge.stop();
+        CHECK(edge.reasons(Reason::backend_closed) == (row.whole ? 0 : 1));
+    }
+}
+
 TEST_CASE("tls_parts: HTTP/2 to a backend over TLS follows from its protocol") {
     Backend web(echo);
     const ring::Kind kind = ring_kind();
