@@ -118,8 +118,8 @@ void measure(bool one_host, Table& times, Table& sizes) {
     times.add(name + ": compiled whole", {best(whole), median(whole)});
     const double with_compiled = heap_mib();
     std::size_t parts = compiled.snapshot.root->size();
-    for (const auto& [key, bytes] : compiled.snapshot.parts) {
-        parts += bytes->size();
+    for (const auto& [path, part] : compiled.snapshot.parts) {
+        parts += part->bytes->size();
     }
     sizes.add(name, {static_cast<double>(yaml.size()) / (1U << 20), with_store - before, with_compiled - with_store, static_cast<double>(parts) / (1U << 20)});
     measure_edits(name, one_host, std::move(store), std::move(compiled), times);

@@ -3,8 +3,11 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include "ctl/compile/listeners.hpp"
+#include "schema/part_name.hpp"
+#include "userspace/base/assert.hpp"
 
 namespace penstock::compile {
 namespace {
@@ -167,19 +170,65 @@ Resolved Backends::resolve(const Asker& asker, const model::BackendObjectRef& re
     return resolved;
 }
 
-void Backends::use(const ServedSet& set) {
-    const auto [place, added] = sets_.try_emplace(set.key);
-    if (added) {
-        place->second = make(set);
+void Backends::use(ServedSet set) {
+    Change& change = changes_[set.key];
+    ++change.uses;
+    change.served = std::move(set);
+}
+
+void Backends::release(const std::string& key) { --changes_[key].uses; }
+
+void Backends::settle(const std::set<std::string>& services, Parts& parts) {
+    for (const std::string& service : services) {
+        const std::string prefix = service + "/";
+        for (auto set = sets_.lower_bound(prefix); set != sets_.end() && set->first.starts_with(prefix); ++set) {
+            changes_.try_emplace(set->first);
+        }
     }
+    for (const auto& [key, change] : std::exchange(changes_, {})) {
+        settle(key, change, parts);
+    }
+}
+
+void Backends::settle(const std::string& key, const Change& change, Parts& parts) {
+    const UsedSet* before = sets_.get(key);
+    const std::int64_t uses = change.uses + (before != nullptr ? before->uses : 0);
+    PST_ASSERT(uses >= 0 && (before != nullptr || change.served || uses == 0));
+    if (before == nullptr && uses == 0) {
+        return;
+    }
+    const BackendSetPtr old = before != nullptr ? before->set : nullptr;
+    if (old) {
+        let_go(*old);
+    }
+    const std::string path = fb::part_path(fb::PartKind::Backends, key);
+    if (uses == 0) {
+        sets_.erase(key);
+        parts.erase(path);
+        return;
+    }
+    BackendSetPtr now = make(change.served ? *change.served : old->served);
+    if (!old || now->part != old->part) {
+        parts.set(path, now->part);
+    }
+    UsedSet used{std::move(now), static_cast<std::uint32_t>(uses)};
+    if (before == nullptr || !(*before == used)) {
+        sets_.set(key, std::move(used));
+    }
+}
+
+void Backends::let_go(const BackendSet& set) {
+    set_ids_->release(set.served.key);
+    std::for_each(set.id_names.begin(), set.id_names.end(), [&](const std::string& name) { endpoint_ids_->release(name); });
 }
 
 BackendSetPtr Backends::make(const ServedSet& wanted) {
     const SetUse& use = wanted.use;
     const Typed<model::Service> service = world_->service(use.ns, use.service);
     const auto& slices = world_->slices(use.ns, use.service);
-    const BackendSetPtr before = previous_ != nullptr && previous_->contains(wanted.key) ? previous_->at(wanted.key) : nullptr;
-    if (before && before->service == service.object && before->slices == slices && before->policy == wanted.policy) {
+    const UsedSet* used = previous_.sets != nullptr ? previous_.sets->get(wanted.key) : nullptr;
+    const BackendSetPtr before = used != nullptr ? used->set : nullptr;
+    if (before && before->service == service.object && before->slices == slices && before->served.policy == wanted.policy) {
         set_ids_->take(wanted.key);
         std::for_each(before->id_names.begin(), before->id_names.end(), [&](const std::string& name) { endpoint_ids_->take(name); });
         return before;
@@ -187,7 +236,7 @@ BackendSetPtr Backends::make(const ServedSet& wanted) {
     auto set = std::make_shared<BackendSet>();
     set->service = service.object;
     set->slices = slices;
-    set->policy = wanted.policy;
+    set->served = wanted;
     (void)read_service(service.object->meta.annotations, set->settings);  // routes tell of the faults
     for (const model::ServicePort& port : service.spec->ports) {
         if (port.port == use.port && (port.protocol == "UDP") == (use.transport == Transport::udp)) {
@@ -201,7 +250,7 @@ BackendSetPtr Backends::make(const ServedSet& wanted) {
         set->id_names.push_back(endpoint.endpoint.text());
         content.endpoints.push_back(entry_of(endpoint, endpoint_ids_->take(set->id_names.back()).value_or(0)));
     }
-    set->part = make_part<fb::BackendSet>(fb::PartKind::Backends, wanted.key, *content.object, content, previous_parts_);
+    set->part = make_part<fb::BackendSet>(fb::PartKind::Backends, wanted.key, *content.object, content, previous_.parts);
     return set;
 }
 

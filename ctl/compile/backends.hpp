@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -52,17 +53,24 @@ struct BackendSet {
     // What it was made of; the same objects give the same set.
     std::shared_ptr<const model::Object> service;
     std::vector<std::shared_ptr<const model::Object>> slices;
-    std::shared_ptr<const model::Object> policy;
+    ServedSet served;
 
     ServiceSettings settings;
     std::string trust;               // key of the Trust part that it needs; "" without TLS
     std::string client_certificate;  // key of the Certificates part
     std::vector<SetEndpoint> endpoints;  // by endpoint, unique
     std::vector<std::string> id_names;   // of the endpoints, in their order
-    MadePartPtr part;
+    PartPtr part;
 };
 using BackendSetPtr = std::shared_ptr<const BackendSet>;
-using BackendSets = std::map<std::string, BackendSetPtr>;
+
+// A set, and how many hosts lead to it.
+struct UsedSet {
+    BackendSetPtr set;
+    std::uint32_t uses = 0;
+    bool operator==(const UsedSet&) const = default;
+};
+using BackendSets = PieceMap<std::string, UsedSet>;  // by key
 
 // Who asks: a route of this kind and namespace.
 struct Asker {
@@ -79,27 +87,43 @@ struct Resolved {
     AnnotationFaults annotations;    // of the Service
 };
 
+// What sets are used is told in differences to `sets`: those that the compilation before ended with, or none.
 class Backends {
 public:
-    // `previous` may be null. Numbers of sets and endpoints come from the takers.
-    Backends(const World& world, const BackendSets* previous, const MadeParts* previous_parts, IdTaker& set_ids, IdTaker& endpoint_ids)
-        : world_(&world), previous_(previous), previous_parts_(previous_parts), set_ids_(&set_ids), endpoint_ids_(&endpoint_ids) {}
+    // Numbers of sets and endpoints come from the takers. `previous` holds what was made before, to be kept where it is the same.
+    struct Previous {
+        const BackendSets* sets = nullptr;  // may be null, as the next
+        const Parts* parts = nullptr;
+    };
+    Backends(const World& world, BackendSets sets, Previous previous, IdTaker& set_ids, IdTaker& endpoint_ids)
+        : world_(&world), sets_(std::move(sets)), previous_(previous), set_ids_(&set_ids), endpoint_ids_(&endpoint_ids) {}
 
     [[nodiscard]] Resolved resolve(const Asker& asker, const model::BackendObjectRef& ref) const;
-    // Makes the set if it is not there yet. Only what is served gets one.
-    void use(const ServedSet& set);
-    // All sets in use, by key.
+    // One more host leads to the set; only what is served gets one.
+    void use(ServedSet set);
+    // One less.
+    void release(const std::string& key);
+    // Makes what is new and what the changes of these Services ("ns/name") and their slices reach, lets go of what nothing leads to, and
+    // brings `parts` up to date.
+    void settle(const std::set<std::string>& services, Parts& parts);
+    // By key.
     [[nodiscard]] const BackendSets& sets() const { return sets_; }
 
 private:
+    struct Change {
+        std::int64_t uses = 0;
+        std::optional<ServedSet> served;  // as the last use has it
+    };
+    void settle(const std::string& key, const Change& change, Parts& parts);
+    void let_go(const BackendSet& set);
     BackendSetPtr make(const ServedSet& set);
 
     const World* world_;
-    const BackendSets* previous_;
-    const MadeParts* previous_parts_;
+    BackendSets sets_;
+    Previous previous_;
     IdTaker* set_ids_;
     IdTaker* endpoint_ids_;
-    BackendSets sets_;
+    std::map<std::string, Change> changes_;
 };
 
 }  // namespace penstock::compile

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ctl/compile/compile.hpp"
 
-#include <unordered_map>
+#include <algorithm>
+#include <set>
 
 #include "ctl/compile/addresses.hpp"
 #include "ctl/compile/backend_tls.hpp"
 #include "ctl/compile/backends.hpp"
+#include "ctl/compile/changes.hpp"
 #include "ctl/compile/edge.hpp"
 #include "ctl/compile/hosts.hpp"
 #include "ctl/compile/listeners.hpp"
@@ -18,40 +20,36 @@
 
 namespace penstock::compile {
 
-// What a compilation leaves for the next. Everything is held by shared pointers to immutable objects, so equal pointers mean equal
-// content, and nothing dangles when the store goes on.
+// What a compilation leaves for the next: its own stages' results, which the next one edits. Everything is held by shared pointers to
+// immutable objects, so equal pointers mean equal content, and nothing dangles when the store goes on.
 struct Cache {
     Options options;
-    std::vector<std::shared_ptr<const model::Object>> ground;  // what routes were judged by
-    std::unordered_map<const model::Object*, CompiledRoutePtr> routes;
+    model::Store store;
+    SliceIndex slices;
+    std::string shape;  // shape_of()
+    CompiledRoutes routes;
+    std::vector<std::int32_t> attached;  // routes, by listener
+    Hosts hosts;
     BackendSets sets;
-    MadeHosts hosts;
-    MadeParts parts;
+    std::string tracing;  // key of the set that spans go to; "" if there is none
+    RootMemory root;
     MaterialCache material;
-    std::string policies;  // BackendPolicies::fingerprint()
+    IdUses rules;
+    IdUses set_ids;
+    IdUses endpoints;
 };
 
 namespace {
 
 constexpr std::uint32_t kManyIds = (1U << 24) - 1;
 
-// All objects but routes and those that only change endpoints or certificates.
-std::vector<std::shared_ptr<const model::Object>> ground_of(const model::Store& store) {
-    std::vector<std::shared_ptr<const model::Object>> ground;
-    for (const auto& [key, object] : store) {
-        switch (key.kind) {
-            case model::Kind::http_route:
-            case model::Kind::grpc_route:
-            case model::Kind::tls_route:
-            case model::Kind::tcp_route:
-            case model::Kind::udp_route:
-            case model::Kind::endpoint_slice:
-            case model::Kind::secret:
-            case model::Kind::config_map: break;
-            default: ground.push_back(object);
-        }
+// What hosts depend on beyond the ground and the routes: which listeners are served, and whether policies can be kept.
+std::string shape_of(const Front& front, const BackendPolicies& policies) {
+    std::string shape = policies.fingerprint(front) + " ";
+    for (const Listener& listener : front.listeners) {
+        shape += listener.addresses.empty() ? '-' : '+';
     }
-    return ground;
+    return shape;
 }
 
 struct Takers {
@@ -62,49 +60,75 @@ struct Takers {
     IdTaker sets;
     IdTaker endpoints;
 
-    Takers(const Ids& ids, const Limits& limits)
+    Takers(const Ids& ids, const Limits& limits, const Cache& kept)
         : backends(ids.backends, limits.backends_max),
           services(ids.services, limits.services_max),
           // Each number has counters of its own in the stats page; what is beyond shares number 0.
           listeners(ids.listeners, kStatsListenersMax - 1),
-          rules(ids.rules, kStatsRulesMax - 1),
-          sets(ids.sets, kStatsSetsMax - 1),
-          endpoints(ids.endpoints, kManyIds) {}
+          rules(ids.rules, kStatsRulesMax - 1, kept.rules),
+          sets(ids.sets, kStatsSetsMax - 1, kept.set_ids),
+          endpoints(ids.endpoints, kManyIds, kept.endpoints) {}
 
-    Ids finish() && {
-        return {std::move(backends).finish(), std::move(services).finish(), std::move(listeners).finish(),
-                std::move(rules).finish(),    std::move(sets).finish(),     std::move(endpoints).finish()};
-    }
+    Ids finish() { return {backends.finish(), services.finish(), listeners.finish(), rules.finish(), sets.finish(), endpoints.finish()}; }
 };
 
-// A route as it was, with its numbers marked as in use.
-void keep(const CompiledRoute& route, IdTaker& rule_ids) {
-    for (const std::string& name : route.rules.ids) {
-        rule_ids.take(name);
-    }
-}
-
-std::vector<CompiledRoutePtr> compile_routes(RouteContext& context, const Cache* previous) {
-    std::vector<CompiledRoutePtr> routes;
-    routes.reserve(context.world.routes.size());
-    for (const auto& object : context.world.routes) {
-        if (previous != nullptr) {
-            if (const auto found = previous->routes.find(object.get()); found != previous->routes.end()) {
-                keep(*found->second, context.ids);
-                routes.push_back(found->second);
-                continue;
+// The routes that changed themselves, and those that refer to a Service that did; by key.
+std::vector<model::ObjectKey> reached(const Changes& changes, const CompiledRoutes& routes) {
+    std::vector<model::ObjectKey> keys = changes.routes;
+    if (!changes.services.empty()) {
+        for (const auto& [key, route] : routes) {
+            const auto& asked = route->rules.services;
+            if (std::any_of(asked.begin(), asked.end(), [&](const std::string& service) { return changes.services.contains(service); })) {
+                keys.push_back(key);
             }
         }
-        routes.push_back(compile_route(object, context));
+        std::sort(keys.begin(), keys.end());
+        keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
     }
-    return routes;
+    return keys;
 }
 
-void count_attached(Front& front, const std::vector<CompiledRoutePtr>& routes) {
-    for (const CompiledRoutePtr& route : routes) {
-        for (const Attachment& attachment : route->attachments) {
-            ++front.listeners[attachment.listener].attached_routes;
+std::vector<RouteEdit> edit_routes(const std::vector<model::ObjectKey>& keys, const model::Store& store, RouteContext& context, CompiledRoutes& routes) {
+    std::vector<RouteEdit> edits;
+    for (const model::ObjectKey& key : keys) {
+        RouteEdit edit;
+        if (const CompiledRoutePtr* before = routes.get(key)) {
+            edit.before = *before;
+            std::for_each(edit.before->rules.ids.begin(), edit.before->rules.ids.end(), [&](const std::string& name) { context.ids.release(name); });
         }
+        if (const model::ObjectPtr object = store.get(key)) {
+            edit.after = compile_route(object, context);
+            routes.set(key, edit.after);
+        } else {
+            routes.erase(key);
+        }
+        edits.push_back(std::move(edit));
+    }
+    return edits;
+}
+
+// All hosts are to be made, of routes that stay as they are.
+std::vector<RouteEdit> all_added(const CompiledRoutes& routes) {
+    std::vector<RouteEdit> edits;
+    for (const auto& [key, route] : routes) {
+        edits.push_back({nullptr, route});
+    }
+    return edits;
+}
+
+void count_attached(Front& front, const std::vector<RouteEdit>& edits, std::vector<std::int32_t>& attached) {
+    attached.resize(front.listeners.size());
+    const auto count = [&](const CompiledRoutePtr& route, std::int32_t by) {
+        for (std::size_t i = 0; route && i < route->attachments.size(); ++i) {
+            attached[route->attachments[i].listener] += by;
+        }
+    };
+    for (const RouteEdit& edit : edits) {
+        count(edit.before, -1);
+        count(edit.after, 1);
+    }
+    for (std::size_t i = 0; i < attached.size(); ++i) {
+        front.listeners[i].attached_routes = attached[i];
     }
 }
 
@@ -116,48 +140,86 @@ std::vector<std::uint32_t> number_listeners(const Front& front, IdTaker& ids) {
     return numbers;
 }
 
+// What the compilation before leaves that still holds; all but store, slices and material.
+void keep_routes(const Cache& before, Cache& cache) {
+    cache.routes = before.routes;
+    cache.attached = before.attached;
+    cache.rules = before.rules;
+}
+
+void keep_hosts(const Cache& before, Cache& cache) {
+    cache.hosts = before.hosts;
+    cache.sets = before.sets;
+    cache.tracing = before.tracing;
+    cache.root.others = before.root.others;
+    cache.set_ids = before.set_ids;
+    cache.endpoints = before.endpoints;
+}
+
 }  // namespace
 
 Compiled compile(const model::Store& store, const Options& options, const Compiled* previous) {
-    const Cache* before = previous != nullptr ? previous->cache.get() : nullptr;
+    static const Cache kNothing;
+    const bool first = previous == nullptr || previous->cache == nullptr;
+    const Cache& before = first ? kNothing : *previous->cache;
     auto cache = std::make_shared<Cache>();
     cache->options = options;
-    cache->ground = ground_of(store);
-    const bool same_ground = before != nullptr && before->options == options && before->ground == cache->ground;
+    cache->store = store;
+    cache->slices = before.slices;
+    cache->root.frame = before.root.frame;
+    const Changes changes = changes_between(before.store, store, cache->slices);
 
-    const World world(store);
-    Takers ids(previous != nullptr ? previous->ids : Ids{}, options.limits);
-    Material material(world, cache->material, before != nullptr ? &before->material : nullptr);
+    const World world(store, cache->slices);
+    Material material(world, cache->material, first ? nullptr : &before.material);
     Front front = make_front(world, options, material);
     const BackendPolicies policies(world, material);
-    cache->policies = policies.fingerprint(front);
     Compiled out;
     out.addresses = assign_addresses(front, options);
+    cache->shape = shape_of(front, policies);
 
-    Backends backends(world, before != nullptr ? &before->sets : nullptr, before != nullptr ? &before->parts : nullptr, ids.sets, ids.endpoints);
-    RouteContext context{world, front, backends, ids.rules};
-    const std::vector<CompiledRoutePtr> routes = compile_routes(context, same_ground ? before : nullptr);
-    count_attached(front, routes);
-
-    const auto hosts = gather_hosts(front, routes);
-    use_backends({front, policies}, hosts, backends);
-    const auto tracing = resolve_tracing(front, backends);
-    const std::vector<std::uint32_t> listener_ids = number_listeners(front, ids.listeners);
-    const bool same_policies = before != nullptr && before->policies == cache->policies;
-    MadeSnapshot made = make_snapshot({front, options, hosts, backends.sets(), policies, tracing, listener_ids, before != nullptr ? &before->parts : nullptr,
-                                       same_policies ? &before->hosts : nullptr, previous != nullptr ? &previous->snapshot : nullptr});
-    SteerContext steer{front, hosts, backends.sets(), options, listener_ids, ids.services, ids.backends};
-    out.steering = make_steering(steer);
-    out.statuses = make_statuses(world, front, routes, policies, previous != nullptr ? &previous->statuses : nullptr);
-    out.snapshot = std::move(made.snapshot);
-    out.ids = std::move(ids).finish();
-
-    for (const CompiledRoutePtr& route : routes) {
-        cache->routes.emplace(route->object.get(), route);
+    const bool same_ground = !first && !changes.ground && before.options == options;
+    const bool same_hosts = same_ground && before.shape == cache->shape;
+    if (same_ground) {
+        keep_routes(before, *cache);
     }
+    if (same_hosts) {
+        keep_hosts(before, *cache);
+    }
+    Parts parts = same_hosts ? previous->snapshot.parts : Parts();
+    const Parts* previous_parts = first ? nullptr : &previous->snapshot.parts;
+
+    Takers ids(previous != nullptr ? previous->ids : Ids{}, options.limits, *cache);
+    Backends backends(world, cache->sets, {first ? nullptr : &before.sets, previous_parts}, ids.sets, ids.endpoints);
+    RouteContext context{world, front, backends, ids.rules};
+    const std::vector<RouteEdit> edits = edit_routes(same_ground ? reached(changes, cache->routes) : routes_of(store), store, context, cache->routes);
+    count_attached(front, edits, cache->attached);
+
+    cache->hosts.resize(front.listeners.size());
+    edit_hosts({front, policies}, same_hosts ? edits : all_added(cache->routes), cache->hosts, backends, parts, previous_parts);
+    if (!cache->tracing.empty()) {
+        backends.release(cache->tracing);
+    }
+    const auto tracing = resolve_tracing(front, backends);
+    cache->tracing = tracing ? tracing->key : std::string();
+    std::set<std::string> services = changes.endpoints;
+    services.insert(changes.services.begin(), changes.services.end());
+    backends.settle(services, parts);
     cache->sets = backends.sets();
-    cache->hosts = std::move(made.hosts);
-    cache->parts = std::move(made.parts);
+
+    const std::vector<std::uint32_t> listener_ids = number_listeners(front, ids.listeners);
+    out.snapshot = make_snapshot({front, options, cache->hosts, cache->sets, policies, tracing, listener_ids, previous_parts,
+                                  previous != nullptr ? &previous->snapshot : nullptr}, std::move(parts), cache->root);
+    SteerContext steer{front, cache->hosts, cache->sets, options, listener_ids, ids.services, ids.backends};
+    out.steering = make_steering(steer);
+    if (same_ground) {
+        out.statuses = previous->statuses;
+    }
+    edit_statuses({world, front, cache->routes, policies, previous != nullptr ? &previous->statuses : nullptr}, edits, out.statuses);
+
+    out.ids = ids.finish();
+    cache->rules = ids.rules.uses();
+    cache->set_ids = ids.sets.uses();
+    cache->endpoints = ids.endpoints.uses();
     out.cache = std::move(cache);
     return out;
 }

@@ -30,9 +30,9 @@ using Index = std::map<std::pair<fb::PartKind, std::string>, const std::string*>
 Index index_of(const Snapshot& snapshot, const fb::Root& root) {
     Index index;
     for (const fb::PartRef* part : *root.parts()) {
-        const auto found = snapshot.parts.find(fb::part_path(part->kind(), part->key()->string_view()) + "/" + part->digest()->str());
-        PST_ASSERT(found != snapshot.parts.end());
-        index.emplace(std::pair(part->kind(), part->key()->str()), found->second.get());
+        const PartPtr* found = snapshot.parts.get(fb::part_path(part->kind(), part->key()->string_view()));
+        PST_ASSERT(found != nullptr && (*found)->digest == part->digest()->string_view());
+        index.emplace(std::pair(part->kind(), part->key()->str()), (*found)->bytes.get());
     }
     return index;
 }

@@ -2,10 +2,10 @@
 #include "ctl/compile/hosts.hpp"
 
 #include <algorithm>
-#include <tuple>
-#include <set>
+#include <map>
+#include <utility>
 
-#include "ctl/compile/hostname.hpp"
+#include "schema/part_name.hpp"
 
 namespace penstock::compile {
 namespace {
@@ -145,83 +145,157 @@ std::string pack_l4(const Host& host, const Listener& listener, const HostContex
     return {reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize()};
 }
 
-}  // namespace
+std::string key_of(const Listener& listener, const std::string& hostname) { return listener.name + "/" + (hostname.empty() ? "*" : hostname); }
 
-std::vector<std::vector<Host>> gather_hosts(const Front& front, const std::vector<CompiledRoutePtr>& routes) {
-    struct ByMorePrecise {
-        bool operator()(const std::string& one, const std::string& other) const { return more_specific(one, other); }
+// What the host leads to, as the listener gets at it; by key.
+std::map<std::string, ServedSet> sets_of(const Host& host, const Listener& listener, const HostContext& context) {
+    std::map<std::string, ServedSet> out;
+    const auto use_key = [&](const CompiledRoute& route, const std::string& key) {
+        if (key.empty()) {
+            return;
+        }
+        if (auto served = context.policies.on(route.rules.sets.at(key), listener, context.front)) {
+            std::string name = served->key;
+            out.try_emplace(std::move(name), std::move(*served));
+        }
     };
-    std::vector<std::map<std::string, Host, ByMorePrecise>> found(front.listeners.size());
-    for (const CompiledRoutePtr& route : routes) {
-        for (const Attachment& attachment : route->attachments) {
-            for (const ServedHost& served : attachment.hosts) {
-                Host& host = found[attachment.listener][served.host];
-                host.hostname = served.host;
-                host.members.push_back({route, served.own});
+    const auto use = [&](const CompiledRoute& route, const fb::RuleT& rule) {
+        std::for_each(rule.backends.begin(), rule.backends.end(), [&](const auto& backend) { use_key(route, backend->backends); });
+        if (rule.filters) {
+            const auto& mirrors = rule.filters->mirrors;
+            std::for_each(mirrors.begin(), mirrors.end(), [&](const auto& mirror) { use_key(route, mirror->backends); });
+        }
+    };
+    for (const HostMember& member : host.members) {
+        const auto& rules = member.route->rules.rules;
+        if (is_l4(*listener.mode)) {
+            if (!rules.empty()) {
+                use(*member.route, *rules.front());
             }
+            break;
         }
-    }
-    std::vector<std::vector<Host>> out(front.listeners.size());
-    for (std::size_t i = 0; i < found.size(); ++i) {
-        for (auto& [name, host] : found[i]) {
-            std::sort(host.members.begin(), host.members.end(), member_before);
-            out[i].push_back(std::move(host));
-        }
+        std::for_each(rules.begin(), rules.end(), [&](const auto& rule) { use(*member.route, *rule); });
     }
     return out;
 }
 
+// One host as it is being edited.
+struct Draft {
+    HostPtr before;                   // null: there was none
+    std::vector<HostMember> members;  // those that stay, in order, then the added
+    std::size_t stay = 0;
+};
+
+class HostEditor {
+public:
+    HostEditor(const HostContext& context, Hosts& hosts, Backends& backends, Parts& parts, const Parts* previous)
+        : context_(context), hosts_(hosts), backends_(backends), parts_(parts), previous_(previous) {}
+
+    void run(const std::vector<RouteEdit>& edits) {
+        for (const RouteEdit& edit : edits) {
+            if (edit.before) {
+                remove(edit.before);
+            }
+        }
+        for (std::size_t i = 0; i < hosts_.size(); ++i) {
+            if (must_have_host(context_.front.listeners[i]) && hosts_[i].empty()) {
+                draft(i, "");
+            }
+        }
+        for (auto& [place, draft] : drafts_) {
+            draft.stay = draft.members.size();
+        }
+        for (const RouteEdit& edit : edits) {
+            if (edit.after) {
+                add(edit.after);
+            }
+        }
+        for (auto& [place, draft] : drafts_) {
+            finish(place.first, place.second, draft);
+        }
+    }
+
+private:
+    static bool must_have_host(const Listener& listener) {
+        return !listener.addresses.empty() && (listener.mode == fb::ListenerMode::Tcp || listener.mode == fb::ListenerMode::Udp);
+    }
+
+    Draft& draft(std::size_t listener, const std::string& hostname) {
+        const auto [place, added] = drafts_.try_emplace({listener, hostname});
+        if (added) {
+            const HostPtr* before = hosts_[listener].get(hostname);
+            if (before != nullptr) {
+                place->second.before = *before;
+                place->second.members = (*before)->members;
+                place->second.stay = place->second.members.size();
+            }
+        }
+        return place->second;
+    }
+
+    void remove(const CompiledRoutePtr& route) {
+        for (const Attachment& attachment : route->attachments) {
+            for (const ServedHost& served : attachment.hosts) {
+                std::erase_if(draft(attachment.listener, served.host).members, [&](const HostMember& member) { return member.route == route; });
+            }
+        }
+    }
+
+    void add(const CompiledRoutePtr& route) {
+        for (const Attachment& attachment : route->attachments) {
+            for (const ServedHost& served : attachment.hosts) {
+                draft(attachment.listener, served.host).members.push_back({route, served.own});
+            }
+        }
+    }
+
+    void finish(std::size_t index, const std::string& hostname, Draft& draft) {
+        const Listener& listener = context_.front.listeners[index];
+        auto host = std::make_shared<Host>();
+        host->hostname = hostname;
+        host->members = std::move(draft.members);
+        const auto added = host->members.begin() + static_cast<std::ptrdiff_t>(draft.stay);
+        std::sort(added, host->members.end(), member_before);
+        std::inplace_merge(host->members.begin(), added, host->members.end(), member_before);
+
+        const std::vector<std::string> none;
+        for (const std::string& key : draft.before ? draft.before->sets : none) {
+            backends_.release(key);
+        }
+        const std::string key = key_of(listener, hostname);
+        if (host->members.empty() && !must_have_host(listener)) {
+            hosts_[index].erase(hostname);
+            parts_.erase(fb::part_path(fb::PartKind::Host, key));
+            return;
+        }
+        if (!listener.addresses.empty()) {
+            for (auto& [name, set] : sets_of(*host, listener, context_)) {
+                host->sets.push_back(name);
+                backends_.use(std::move(set));
+            }
+            std::string bytes = is_l4(*listener.mode) ? pack_l4(*host, listener, context_) : pack_http(*host, listener, context_);
+            host->part = make_part_of(fb::PartKind::Host, key, ref_of(*listener.owner), std::move(bytes), previous_);
+            if (!draft.before || draft.before->part != host->part) {
+                parts_.set(fb::part_path(fb::PartKind::Host, key), host->part);
+            }
+        }
+        hosts_[index].set(hostname, std::move(host));
+    }
+
+    const HostContext& context_;
+    Hosts& hosts_;
+    Backends& backends_;
+    Parts& parts_;
+    const Parts* previous_;
+    std::map<std::pair<std::size_t, std::string>, Draft> drafts_;
+};
+
+}  // namespace
+
 const CompiledRoute* winner(const Host& host) { return host.members.empty() ? nullptr : host.members.front().route.get(); }
 
-void use_backends(const HostContext& context, const std::vector<std::vector<Host>>& hosts, Backends& backends) {
-    using Seen = std::pair<std::string, const fb::RuleT*>;  // listeners of one Gateway and mode get at the same sets
-    std::set<Seen> seen;
-    for (std::size_t i = 0; i < hosts.size(); ++i) {
-        const Listener& listener = context.front.listeners[i];
-        if (listener.addresses.empty()) {
-            continue;
-        }
-        const std::string way = std::to_string(listener.gateway) + fb::EnumNameListenerMode(*listener.mode);
-        const auto use_key = [&](const CompiledRoute& route, const std::string& key) {
-            if (key.empty() || (context.policies.none() && backends.sets().contains(key))) {
-                return;
-            }
-            if (const auto served = context.policies.on(route.rules.sets.at(key), listener, context.front)) {
-                backends.use(*served);
-            }
-        };
-        const auto use = [&](const CompiledRoute& route, const fb::RuleT& rule) {
-            if (!seen.emplace(way, &rule).second) {
-                return;
-            }
-            std::for_each(rule.backends.begin(), rule.backends.end(), [&](const auto& backend) { use_key(route, backend->backends); });
-            if (rule.filters) {
-                const auto& mirrors = rule.filters->mirrors;
-                std::for_each(mirrors.begin(), mirrors.end(), [&](const auto& mirror) { use_key(route, mirror->backends); });
-            }
-        };
-        for (const Host& host : hosts[i]) {
-            if (is_l4(*listener.mode)) {
-                use(*winner(host), *winner(host)->rules.rules.front());
-                continue;
-            }
-            for (const HostMember& member : host.members) {
-                std::for_each(member.route->rules.rules.begin(), member.route->rules.rules.end(), [&](const auto& rule) { use(*member.route, *rule); });
-            }
-        }
-    }
-}
-
-MadeHost make_host(const std::string& key, const Listener& listener, const Host& host, const HostContext& context,
-                   const MadeHosts* previous, const MadeParts* previous_parts) {
-    if (previous != nullptr) {
-        const auto found = previous->find(key);
-        if (found != previous->end() && !host.members.empty() && found->second.members == host.members) {
-            return found->second;
-        }
-    }
-    std::string bytes = is_l4(*listener.mode) ? pack_l4(host, listener, context) : pack_http(host, listener, context);
-    return {host.members, make_part_of(fb::PartKind::Host, key, ref_of(*listener.owner), std::move(bytes), previous_parts)};
+void edit_hosts(const HostContext& context, const std::vector<RouteEdit>& edits, Hosts& hosts, Backends& backends, Parts& parts, const Parts* previous) {
+    HostEditor(context, hosts, backends, parts, previous).run(edits);
 }
 
 }  // namespace penstock::compile

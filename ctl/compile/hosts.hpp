@@ -5,11 +5,13 @@
 // a host holds only the routes whose names come to it. Among them the routes' own names decide first, then the matches.
 #pragma once
 
-#include <map>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "ctl/compile/backend_tls.hpp"
+#include "ctl/compile/hostname.hpp"
 #include "ctl/compile/parts.hpp"
 #include "ctl/compile/routes.hpp"
 
@@ -21,13 +23,22 @@ struct HostMember {
     bool operator==(const HostMember&) const = default;
 };
 
+// A host with what was made of it. Immutable.
 struct Host {
     std::string hostname;
     std::vector<HostMember> members;  // in order of precedence
+    PartPtr part;                     // null: the listener is not served
+    std::vector<std::string> sets;    // keys of those that it leads to, sorted; none if the listener is not served
 };
+using HostPtr = std::shared_ptr<const Host>;
 
-// The hosts of every listener, by index of Front.listeners, most specific first.
-[[nodiscard]] std::vector<std::vector<Host>> gather_hosts(const Front& front, const std::vector<CompiledRoutePtr>& routes);
+struct ByMorePrecise {
+    using is_transparent = void;
+    bool operator()(std::string_view one, std::string_view other) const { return more_specific(one, other); }
+};
+// Of one listener, most specific first. TCP and UDP listeners that are served have one under "", with or without a route.
+using HostMap = PieceMap<std::string, HostPtr, ByMorePrecise>;
+using Hosts = std::vector<HostMap>;  // by index of Front.listeners
 
 // The route that serves a host of a TLS, TCP or UDP listener.
 [[nodiscard]] const CompiledRoute* winner(const Host& host);
@@ -38,18 +49,14 @@ struct HostContext {
     const BackendPolicies& policies;
 };
 
-// The sets of backends that served listeners lead to come to be in `backends`.
-void use_backends(const HostContext& context, const std::vector<std::vector<Host>>& hosts, Backends& backends);
-
-// Host parts that were made before, by key, with what they were made of.
-struct MadeHost {
-    std::vector<HostMember> members;
-    MadePartPtr part;
+// A route before and after; null: it was or is not there.
+struct RouteEdit {
+    CompiledRoutePtr before;
+    CompiledRoutePtr after;
 };
-using MadeHosts = std::map<std::string, MadeHost>;
 
-// The part of one host. `key` is the part's key.
-[[nodiscard]] MadeHost make_host(const std::string& key, const Listener& listener, const Host& host, const HostContext& context,
-                                 const MadeHosts* previous, const MadeParts* previous_parts);
+// Brings the hosts up to date with the routes' edits: their parts in `parts`, and what they lead to in `backends`. Nothing else is
+// touched. `hosts` has a place for each listener; `previous` may be null.
+void edit_hosts(const HostContext& context, const std::vector<RouteEdit>& edits, Hosts& hosts, Backends& backends, Parts& parts, const Parts* previous);
 
 }  // namespace penstock::compile

@@ -24,8 +24,8 @@ void encode_table(std::string_view space, const IdTable& table, std::string& out
     };
     line("next", table.next, "-");
     std::vector<std::pair<std::uint32_t, std::string_view>> live;
-    for (const auto& [name, entry] : table.live) {
-        live.emplace_back(entry.id, name);
+    for (const auto& [name, id] : table.live) {
+        live.emplace_back(id, name);
     }
     std::sort(live.begin(), live.end());
     for (const auto& [id, name] : live) {
@@ -72,8 +72,9 @@ bool add_line(IdTable& table, const Line& line, std::unordered_set<std::uint32_t
         return false;
     }
     if (line.word == "live") {
-        const auto slot = static_cast<std::uint32_t>(table.live.size());
-        return table.live.emplace(line.name, IdTable::Entry{line.id, slot}).second;
+        const bool fresh = !table.live.contains(line.name);
+        table.live.set(std::string(line.name), line.id);
+        return fresh;
     }
     table.resting.emplace_back(line.name, line.id);
     return line.word == "rest";
@@ -81,19 +82,18 @@ bool add_line(IdTable& table, const Line& line, std::unordered_set<std::uint32_t
 
 }  // namespace
 
-IdTaker::IdTaker(IdTablePtr previous, std::uint32_t max)
+IdTaker::IdTaker(IdTablePtr previous, std::uint32_t max, IdUses uses)
     : previous_(previous ? std::move(previous) : std::make_shared<const IdTable>()),
       max_(max),
       next_(previous_->next),
-      seen_(previous_->live.size(), false) {}
+      uses_(std::move(uses)),
+      whole_(uses_.empty()) {}
 
 std::optional<std::uint32_t> IdTaker::take(const std::string& name) {
-    if (const auto found = previous_->live.find(name); found != previous_->live.end()) {
-        if (!seen_[found->second.slot]) {
-            seen_[found->second.slot] = true;
-            ++seen_count_;
-        }
-        return found->second.id;
+    const std::uint32_t* uses = uses_.get(name);
+    uses_.set(name, uses != nullptr ? *uses + 1 : 1);
+    if (const std::uint32_t* id = previous_->live.get(name)) {
+        return *id;
     }
     if (const auto found = added_.find(name); found != added_.end()) {
         return found->second;
@@ -107,14 +107,25 @@ std::optional<std::uint32_t> IdTaker::take(const std::string& name) {
     return id;
 }
 
+void IdTaker::release(const std::string& name) {
+    const std::uint32_t* uses = uses_.get(name);
+    PST_ASSERT(uses != nullptr);
+    if (*uses > 1) {
+        uses_.set(name, *uses - 1);
+    } else {
+        uses_.erase(name);
+        idle_.insert(name);
+    }
+}
+
 void IdTaker::prepare() {
     if (ready_) {
         return;
     }
     ready_ = true;
     resting_ = previous_->resting;
-    for (const auto& [name, entry] : previous_->live) {
-        used_.insert(entry.id);
+    for (const auto& [name, id] : previous_->live) {
+        used_.insert(id);
     }
     for (const auto& [name, id] : resting_) {
         used_.insert(id);
@@ -147,35 +158,47 @@ std::optional<std::uint32_t> IdTaker::fresh() {
     return std::nullopt;
 }
 
-IdTablePtr IdTaker::finish() && {
-    if (added_.empty() && seen_count_ == previous_->live.size()) {
+// By number.
+std::vector<std::pair<std::uint32_t, std::string>> IdTaker::gone() const {
+    std::vector<std::pair<std::uint32_t, std::string>> gone;
+    const auto look = [&](const std::string& name) {
+        const std::uint32_t* id = uses_.contains(name) ? nullptr : previous_->live.get(name);
+        if (id != nullptr) {
+            gone.emplace_back(*id, name);
+        }
+    };
+    if (whole_) {
+        std::for_each(previous_->live.begin(), previous_->live.end(), [&](const auto& entry) { look(entry.first); });
+    } else {
+        std::for_each(idle_.begin(), idle_.end(), look);
+    }
+    std::sort(gone.begin(), gone.end());
+    return gone;
+}
+
+IdTablePtr IdTaker::finish() {
+    const auto gone = this->gone();
+    std::erase_if(added_, [&](const auto& entry) { return !uses_.contains(entry.first); });
+    if (added_.empty() && gone.empty()) {
         return previous_;
     }
     prepare();
     auto table = std::make_shared<IdTable>();
     table->next = next_;
-    std::vector<std::pair<std::uint32_t, const std::string*>> gone;
-    const auto keep = [&](const std::string& name, std::uint32_t id) {
-        table->live.emplace(name, IdTable::Entry{id, static_cast<std::uint32_t>(table->live.size())});
-    };
-    for (const auto& [name, entry] : previous_->live) {
-        if (seen_[entry.slot]) {
-            keep(name, entry.id);
-        } else {
-            gone.emplace_back(entry.id, &name);
-        }
+    table->live = previous_->live;
+    for (const auto& [id, name] : gone) {
+        table->live.erase(name);
     }
     for (const auto& [name, id] : added_) {
-        keep(name, id);
+        table->live.set(name, id);
     }
     for (auto& rest : resting_) {
         if (!added_.contains(rest.first)) {
             table->resting.push_back(std::move(rest));
         }
     }
-    std::sort(gone.begin(), gone.end());  // not the hash map's order: the result must not depend on it
     for (const auto& [id, name] : gone) {
-        table->resting.emplace_back(*name, id);
+        table->resting.emplace_back(name, id);
     }
     while (table->resting.size() > IdTable::kRestingMax) {
         table->resting.pop_front();

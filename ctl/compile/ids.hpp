@@ -9,6 +9,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -16,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "userspace/base/piece_map.hpp"
 #include "userspace/base/result.hpp"
 
 namespace penstock::compile {
@@ -24,36 +26,41 @@ namespace penstock::compile {
 struct IdTable {
     static constexpr std::size_t kRestingMax = 4096;  // names whose numbers are kept for their return
 
-    struct Entry {
-        std::uint32_t id;
-        std::uint32_t slot;  // dense index, for marks
-    };
-    std::unordered_map<std::string, Entry> live;
+    PieceMap<std::string, std::uint32_t> live;
     std::deque<std::pair<std::string, std::uint32_t>> resting;  // oldest first
     std::uint32_t next = 1;                                     // where the circle goes on
 };
 using IdTablePtr = std::shared_ptr<const IdTable>;
 
-// One compilation's use of one space: take every name that is in use, then finish.
+// How often each name of a space is used. Kept from one compilation to the next by those that tell only what changes.
+using IdUses = PieceMap<std::string, std::uint32_t>;
+
+// One compilation's use of one space: take every name that is in use, then finish. Or, where the uses of the compilation before are
+// given, take and release what came and went.
 class IdTaker {
 public:
     // Numbers 1 to max. `previous` may be null.
-    IdTaker(IdTablePtr previous, std::uint32_t max);
+    IdTaker(IdTablePtr previous, std::uint32_t max, IdUses uses = {});
     // The number of `name`; nothing if all are in use.
     std::optional<std::uint32_t> take(const std::string& name);
+    // One use less.
+    void release(const std::string& name);
     // The table after this compilation: the previous object itself if nothing came or went.
-    [[nodiscard]] IdTablePtr finish() &&;
+    [[nodiscard]] IdTablePtr finish();
+    [[nodiscard]] const IdUses& uses() const { return uses_; }
 
 private:
     void prepare();
     std::optional<std::uint32_t> returned(const std::string& name);
     std::optional<std::uint32_t> fresh();
+    [[nodiscard]] std::vector<std::pair<std::uint32_t, std::string>> gone() const;
 
     IdTablePtr previous_;
     std::uint32_t max_;
     std::uint32_t next_;
-    std::vector<bool> seen_;  // by slot of the previous table
-    std::size_t seen_count_ = 0;
+    IdUses uses_;
+    bool whole_;                  // every use is told
+    std::set<std::string> idle_;  // names that a release left without a use
     std::unordered_map<std::string, std::uint32_t> added_;
     std::unordered_set<std::uint32_t> used_;  // live or resting; filled when the first number is given out
     std::deque<std::pair<std::string, std::uint32_t>> resting_;

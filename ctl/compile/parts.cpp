@@ -8,13 +8,10 @@
 #include "schema/part_name.hpp"
 
 namespace penstock::compile {
-namespace {
 
 bool same_object(const fb::ObjectRefT& one, const fb::ObjectRefT& other) {
     return one.kind == other.kind && one.namespace_ == other.namespace_ && one.name == other.name;
 }
-
-}  // namespace
 
 fb::Address to_fb(const IpAddress& ip) {
     const flatbuffers::span<const std::uint8_t, 16> bytes(ip.bytes.data(), ip.bytes.size());
@@ -34,19 +31,18 @@ std::string digest_of(std::string_view bytes) {
     return out;
 }
 
-MadePartPtr make_part_of(fb::PartKind kind, const std::string& key, const fb::ObjectRefT& object, std::string bytes,
-                         const MadeParts* previous) {
-    if (previous != nullptr) {
-        const auto found = previous->find({kind, key});
-        if (found != previous->end() && *found->second->bytes == bytes && same_object(found->second->object, object)) {
-            return found->second;
-        }
+PartPtr make_part_of(fb::PartKind kind, const std::string& key, const fb::ObjectRefT& object, std::string bytes,
+                         const Parts* previous) {
+    const std::string path = fb::part_path(kind, key);
+    const PartPtr* before = previous != nullptr ? previous->get(path) : nullptr;
+    if (before != nullptr && *(*before)->bytes == bytes && same_object((*before)->object, object)) {
+        return *before;
     }
-    auto part = std::make_shared<MadePart>();
+    auto part = std::make_shared<Part>();
     part->kind = kind;
     part->key = key;
     part->digest = digest_of(bytes);
-    part->name = fb::part_path(kind, key) + "/" + part->digest;
+    part->name = path + "/" + part->digest;
     part->bytes = std::make_shared<const std::string>(std::move(bytes));
     part->object = object;
     return part;

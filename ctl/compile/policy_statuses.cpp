@@ -15,12 +15,12 @@ constexpr std::size_t kAncestorsMax = 16;
 // Per "ns/service": the Gateways whose routes lead there by what can be TLS.
 using Reach = std::map<std::string, std::set<std::size_t>>;
 
-Reach reach_of(const Front& front, const std::vector<CompiledRoutePtr>& routes) {
+Reach reach_of(const Front& front, const CompiledRoutes& routes) {
     Reach reach;
-    for (const CompiledRoutePtr& route : routes) {
+    for (const auto& [key, route] : routes) {
         for (const Attachment& attachment : route->attachments) {
             const Listener& listener = front.listeners[attachment.listener];
-            for (const auto& [key, use] : route->rules.sets) {
+            for (const auto& [name, use] : route->rules.sets) {
                 if (BackendPolicies::speaks_tls(use, listener)) {
                     reach[use.ns + "/" + use.service].insert(listener.gateway);
                 }
@@ -68,7 +68,7 @@ Condition accepted(const World& world, const JudgedPolicy& policy, const std::ve
 }  // namespace
 
 std::vector<std::pair<const model::Object*, PolicyStatus>> policy_statuses(const World& world, const Front& front,
-                                                                          const std::vector<CompiledRoutePtr>& routes,
+                                                                          const CompiledRoutes& routes,
                                                                           const BackendPolicies& policies) {
     std::vector<std::pair<const model::Object*, PolicyStatus>> out;
     const Reach reach = policies.all().empty() ? Reach{} : reach_of(front, routes);

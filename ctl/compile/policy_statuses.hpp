@@ -12,7 +12,7 @@
 namespace penstock::compile {
 
 [[nodiscard]] std::vector<std::pair<const model::Object*, PolicyStatus>> policy_statuses(const World& world, const Front& front,
-                                                                                        const std::vector<CompiledRoutePtr>& routes,
+                                                                                        const CompiledRoutes& routes,
                                                                                         const BackendPolicies& policies);
 
 }  // namespace penstock::compile

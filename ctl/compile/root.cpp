@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "ctl/compile/edge.hpp"
+#include "schema/part_name.hpp"
 #include "userspace/base/assert.hpp"
 
 namespace penstock::compile {
@@ -28,29 +29,30 @@ using Place = std::tuple<IpAddress, Transport, std::uint16_t>;
 
 class RootMaker {
 public:
-    explicit RootMaker(const RootContext& context) : context_(context) {}
+    RootMaker(const RootContext& context, Parts parts, RootMemory& memory) : context_(context), memory_(memory) { out_.parts = std::move(parts); }
 
-    MadeSnapshot make() {
-        for (const auto& [key, set] : context_.sets) {
-            add(set->part);
-        }
+    Snapshot make() {
         std::map<Place, std::unique_ptr<fb::PortT>> ports;
         for (std::size_t i = 0; i < context_.front.listeners.size(); ++i) {
             const Listener& listener = context_.front.listeners[i];
             if (!listener.addresses.empty()) {
                 const auto index = static_cast<std::uint32_t>(root_.listeners.size());
                 root_.listeners.push_back(make_listener(i, listener));
+                served_.push_back(i);
                 add_to_ports(ports, listener, index);
             }
         }
         for (auto& [place, port] : ports) {
             root_.ports.push_back(std::move(port));
         }
-        add_backend_tls();
+        if (!context_.policies.none()) {
+            add_backend_tls();
+        }
+        put_others();
         write_edge(context_.front, context_.options, context_.tracing, root_);
         for (const auto* keys : {&context_.options.ticket_keys, &context_.options.session_keys}) {
             for (const OwnKey& key : *keys) {
-                out_.snapshot.keys.emplace(key.id, key.key);
+                out_.keys.emplace(key.id, key.key);
             }
         }
         finish();
@@ -58,10 +60,26 @@ public:
     }
 
 private:
-    void add(const MadePartPtr& part) {
-        const bool added = out_.parts.emplace(std::pair(part->kind, part->key), part).second;
+    void add(PartPtr part) {
+        const bool added = made_.emplace(fb::part_path(part->kind, part->key), std::move(part)).second;
         PST_ASSERT(added);
-        out_.snapshot.parts.emplace(part->name, part->bytes);
+    }
+
+    // Of all parts but hosts and sets, which are up to date.
+    void put_others() {
+        for (const std::string& path : memory_.others) {
+            if (!made_.contains(path)) {
+                out_.parts.erase(path);
+            }
+        }
+        memory_.others.clear();
+        for (auto& [path, part] : made_) {
+            memory_.others.push_back(path);
+            const PartPtr* there = out_.parts.get(path);
+            if (there == nullptr || *there != part) {
+                out_.parts.set(path, std::move(part));
+            }
+        }
     }
 
     std::unique_ptr<fb::ListenerT> make_listener(std::size_t index, const Listener& listener) {
@@ -86,24 +104,7 @@ private:
             made->client_address = std::make_unique<fb::ClientAddressT>(client);
         }
         made->limits = own_limits(context_.front, gateway);
-        for (const Host& host : context_.hosts[index]) {
-            add_host(listener, host, *made);
-        }
-        const bool nameless = listener.mode == fb::ListenerMode::Tcp || listener.mode == fb::ListenerMode::Udp;
-        if (nameless && made->hosts.empty()) {
-            add_host(listener, Host{}, *made);
-        }
         return made;
-    }
-
-    void add_host(const Listener& listener, const Host& host, fb::ListenerT& made) {
-        auto entry = std::make_unique<fb::HostEntryT>();
-        entry->hostname = host.hostname;
-        entry->part = listener.name + "/" + (host.hostname.empty() ? "*" : host.hostname);
-        MadeHost part = make_host(entry->part, listener, host, {context_.front, context_.policies}, context_.previous_hosts, context_.previous_parts);
-        add(part.part);
-        out_.hosts.emplace(entry->part, std::move(part));
-        made.hosts.push_back(std::move(entry));
     }
 
     void add_certificates(const std::string& key, const model::Object& owner, const std::vector<ServingCertificatePtr>& certificates) {
@@ -116,7 +117,7 @@ private:
             entry->object = std::make_unique<fb::ObjectRefT>(ref_of(*certificate->secret));
             entry->ocsp.assign(certificate->ocsp.begin(), certificate->ocsp.end());
             set.certificates.push_back(std::move(entry));
-            out_.snapshot.keys.emplace(certificate->key_id, certificate->key);
+            out_.keys.emplace(certificate->key_id, certificate->key);
         }
         add(make_part<fb::CertificateSet>(fb::PartKind::Certificates, key, ref_of(owner), set, context_.previous_parts));
     }
@@ -128,7 +129,7 @@ private:
     // One bundle for all HTTPS listeners of a Gateway's port.
     void add_client_trust(const Listener& listener, const GatewayFront& gateway) {
         const std::string& key = listener.tls.tls.client_trust;
-        if (!key.empty() && !out_.parts.contains({fb::PartKind::Trust, key})) {
+        if (!key.empty() && !made_.contains(fb::part_path(fb::PartKind::Trust, key))) {
             fb::TrustBundleT bundle;
             bundle.pem = listener.client_authorities;
             add_trust(key, *gateway.object.object, bundle);
@@ -138,9 +139,9 @@ private:
     void add_backend_tls() {
         std::set<std::string> trusts;
         std::set<std::string> clients;
-        for (const auto& [key, set] : context_.sets) {
-            trusts.insert(set->trust);
-            clients.insert(set->client_certificate);
+        for (const auto& [key, used] : context_.sets) {
+            trusts.insert(used.set->trust);
+            clients.insert(used.set->client_certificate);
         }
         for (const JudgedPolicy& policy : context_.policies.all()) {
             if (trusts.erase(policy.trust) != 0) {
@@ -170,8 +171,85 @@ private:
         }
     }
 
+    // The frame is the root without what names parts. While it is the same, and so are the parts but for their content, the root is the one
+    // before with other digests in it: nothing is walked but what changed.
     void finish() {
-        for (const auto& [key, part] : out_.parts) {
+        root_.generation = 1;  // not the default, so that root_bytes() finds the field
+        std::string frame = packed();
+        const bool same_frame = context_.previous != nullptr && context_.previous->root && frame == memory_.frame;
+        memory_.frame = std::move(frame);
+        if (same_frame && patch()) {
+            return;
+        }
+        name_hosts();
+        name_parts();
+        out_.root = std::make_shared<const std::string>(packed());
+        if (context_.previous != nullptr && context_.previous->root && *context_.previous->root == *out_.root) {
+            out_.root = context_.previous->root;
+        }
+    }
+
+    // False if parts came, went, or are another object's now.
+    bool patch() {
+        std::vector<const Part*> changed;
+        bool same = true;
+        Parts::diff(context_.previous->parts, out_.parts, [&](const auto* before, const auto* after) {
+            same = same && before != nullptr && after != nullptr && same_object(before->second->object, after->second->object);
+            changed.push_back(same ? after->second.get() : nullptr);
+        });
+        if (!same) {
+            return false;
+        }
+        if (changed.empty()) {
+            out_.root = context_.previous->root;
+            return true;
+        }
+        std::string bytes = *context_.previous->root;
+        for (const Part* part : changed) {
+            const std::size_t at = digest_at(bytes, *part);
+            bytes.replace(at, part->digest.size(), part->digest);
+        }
+        out_.root = std::make_shared<const std::string>(std::move(bytes));
+        return true;
+    }
+
+    // Where the root has the digest of a part; its list is sorted as ours.
+    static std::size_t digest_at(const std::string& root, const Part& part) {
+        const auto* parts = fb::GetRoot(root.data())->parts();
+        const std::string path = fb::part_path(part.kind, part.key);
+        flatbuffers::uoffset_t first = 0;
+        flatbuffers::uoffset_t last = parts->size();
+        while (first < last) {
+            const flatbuffers::uoffset_t middle = first + (last - first) / 2;
+            const fb::PartRef* ref = parts->Get(middle);
+            if (fb::part_path(ref->kind(), ref->key()->string_view()) < path) {
+                first = middle + 1;
+            } else {
+                last = middle;
+            }
+        }
+        PST_ASSERT(first < parts->size() && parts->Get(first)->key()->string_view() == part.key);
+        const flatbuffers::String* digest = parts->Get(first)->digest();
+        PST_ASSERT(digest->size() == part.digest.size());
+        return static_cast<std::size_t>(digest->c_str() - root.data());
+    }
+
+    void name_hosts() {
+        for (std::size_t i = 0; i < served_.size(); ++i) {
+            auto& entries = root_.listeners[i]->hosts;
+            entries.reserve(context_.hosts[served_[i]].size());
+            for (const auto& [hostname, host] : context_.hosts[served_[i]]) {
+                auto entry = std::make_unique<fb::HostEntryT>();
+                entry->hostname = hostname;
+                entry->part = host->part->key;
+                entries.push_back(std::move(entry));
+            }
+        }
+    }
+
+    void name_parts() {
+        root_.parts.reserve(out_.parts.size());
+        for (const auto& [path, part] : out_.parts) {
             auto ref = std::make_unique<fb::PartRefT>();
             ref->kind = part->kind;
             ref->key = part->key;
@@ -179,21 +257,26 @@ private:
             ref->object = std::make_unique<fb::ObjectRefT>(part->object);
             root_.parts.push_back(std::move(ref));
         }
-        root_.generation = 1;  // not the default, so that root_bytes() finds the field
+    }
+
+    [[nodiscard]] std::string packed() const {
         flatbuffers::FlatBufferBuilder builder(1 << 16);
         builder.Finish(fb::CreateRoot(builder, &root_));
-        auto bytes = std::make_shared<const std::string>(reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize());
-        const bool same = context_.previous != nullptr && context_.previous->root && *context_.previous->root == *bytes;
-        out_.snapshot.root = same ? context_.previous->root : std::move(bytes);
+        return {reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize()};
     }
 
     const RootContext& context_;
-    MadeSnapshot out_;
+    RootMemory& memory_;
+    Snapshot out_;
+    std::map<std::string, PartPtr> made_;  // by "kind/key"
+    std::vector<std::size_t> served_;      // of Front.listeners, in the order of root_.listeners
     fb::RootT root_;
 };
 
 }  // namespace
 
-MadeSnapshot make_snapshot(const RootContext& context) { return RootMaker(context).make(); }
+Snapshot make_snapshot(const RootContext& context, Parts parts, RootMemory& memory) {
+    return RootMaker(context, std::move(parts), memory).make();
+}
 
 }  // namespace penstock::compile

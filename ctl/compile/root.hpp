@@ -3,6 +3,7 @@
 // root that names all parts.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "ctl/compile/backends.hpp"
@@ -14,22 +15,22 @@ namespace penstock::compile {
 struct RootContext {
     const Front& front;
     const Options& options;
-    const std::vector<std::vector<Host>>& hosts;     // by listener
+    const Hosts& hosts;
     const BackendSets& sets;
     const BackendPolicies& policies;
     const std::optional<ServedSet>& tracing;
     const std::vector<std::uint32_t>& listener_ids;  // by listener
-    const MadeParts* previous_parts;                 // may be null, as the next two
-    const MadeHosts* previous_hosts;
+    const Parts* previous_parts;                     // may be null, as the next
     const Snapshot* previous;
 };
 
-struct MadeSnapshot {
-    Snapshot snapshot;
-    MadeParts parts;
-    MadeHosts hosts;
+// What this stage remembers of the compilation before.
+struct RootMemory {
+    std::vector<std::string> others;  // paths of the parts that are neither hosts nor sets
+    std::string frame;                // the root without what names parts, as bytes
 };
 
-[[nodiscard]] MadeSnapshot make_snapshot(const RootContext& context);
+// `parts` has the hosts' and the sets'; of the others those that `memory` names.
+[[nodiscard]] Snapshot make_snapshot(const RootContext& context, Parts parts, RootMemory& memory);
 
 }  // namespace penstock::compile

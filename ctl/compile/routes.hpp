@@ -33,6 +33,7 @@ struct CompiledRoute {
     std::shared_ptr<const ObjectStatus> status;  // null: no parent of ours
 };
 using CompiledRoutePtr = std::shared_ptr<const CompiledRoute>;
+using CompiledRoutes = model::ObjectMap<CompiledRoutePtr>;
 
 // What routes are compiled against.
 struct RouteContext {

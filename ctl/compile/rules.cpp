@@ -45,6 +45,7 @@ void note_annotations(const std::string& service, AnnotationFaults faults, Annot
 
 std::string resolve_into(const Asker& asker, const model::BackendObjectRef& ref, const Backends& backends, RouteRules& out) {
     Resolved resolved = backends.resolve(asker, ref);
+    out.services.push_back(ref.ns.value_or(std::string(asker.ns)) + "/" + ref.name);
     if (resolved.fault && !out.unresolved) {
         out.unresolved = std::move(resolved.fault);
     }

@@ -42,6 +42,7 @@ struct RouteRules {
     std::vector<RankedMatch> matches;  // in the order of the route
     std::vector<std::string> ids;       // names that were numbered, to keep them in use
     std::map<std::string, SetUse> sets;  // that references resolved to, by key
+    std::vector<std::string> services;   // "ns/name" of each reference, whether it resolves or not
     AnnotationFaults annotations;        // of the route, and of the Services that it refers to
 
     std::optional<Condition> unresolved;         // ResolvedRefs=False: the first reference that does not resolve

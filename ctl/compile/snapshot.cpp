@@ -9,6 +9,11 @@ namespace penstock::compile {
 
 Secret::~Secret() { explicit_bzero(pem_.data(), pem_.size()); }
 
+const Part* part_named(const Parts& parts, std::string_view name) {
+    const PartPtr* found = parts.get(name.substr(0, name.rfind('/')));
+    return found != nullptr && (*found)->name == name ? found->get() : nullptr;
+}
+
 std::string root_bytes(const Snapshot& snapshot, std::uint64_t generation) {
     PST_ASSERT(snapshot.root != nullptr);
     std::string bytes = *snapshot.root;

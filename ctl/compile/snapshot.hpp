@@ -8,9 +8,11 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "schema/snapshot_generated.h"
+#include "userspace/base/piece_map.hpp"
 
 namespace penstock::compile {
 
@@ -29,9 +31,19 @@ private:
     std::string pem_;
 };
 
-// A part under its name "kind/key/digest" ("host/...", "certificates/...", "backends/..."), which is also its name in keeper
-// messages. Equal names mean equal bytes; the bytes of an unchanged part are the same object as in the previous compilation.
-using Parts = std::map<std::string, Bytes>;
+// A part as the root refers to it.
+struct Part {
+    penstock::snapshot::PartKind kind = penstock::snapshot::PartKind::Host;
+    std::string key;
+    std::string digest;
+    std::string name;  // "kind/key/digest", which is also its name in keeper messages
+    Bytes bytes;
+    penstock::snapshot::ObjectRefT object;
+};
+using PartPtr = std::shared_ptr<const Part>;
+
+// By "kind/key". A part that did not change is the same object as in the previous compilation.
+using Parts = PieceMap<std::string, PartPtr>;
 
 struct Snapshot {
     Parts parts;
@@ -40,6 +52,9 @@ struct Snapshot {
     Bytes root;
     std::map<std::string, std::shared_ptr<const Secret>> keys;  // by Certificate.key_id, which depends on the key's content
 };
+
+// A part by its name; null if there is none.
+[[nodiscard]] const Part* part_named(const Parts& parts, std::string_view name);
 
 // The root as bytes for the worker.
 [[nodiscard]] std::string root_bytes(const Snapshot& snapshot, std::uint64_t generation);

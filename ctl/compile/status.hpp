@@ -5,7 +5,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -94,7 +93,7 @@ struct ObjectStatus {
 
 // Every object of ours that has a status. An entry is shared with the previous compilation while it is equal, so a writer may
 // compare pointers. Objects that belong to another controller are absent.
-using Statuses = std::map<model::ObjectKey, std::shared_ptr<const ObjectStatus>>;
+using Statuses = model::ObjectMap<std::shared_ptr<const ObjectStatus>>;
 
 // The `status` object as the Kubernetes API has it, without lastTransitionTime.
 [[nodiscard]] nlohmann::json to_json(const ObjectStatus& status, const std::string& controller_name);

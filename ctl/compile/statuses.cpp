@@ -190,37 +190,47 @@ GatewayStatus gateway_status(const Front& front, const GatewayFront& gateway) {
 
 class Collector {
 public:
-    explicit Collector(const Statuses* previous) : previous_(previous) {}
+    Collector(Statuses& out, const Statuses* previous) : out_(out), previous_(previous) {}
 
     void add(const model::Object& object, ObjectStatus status) {
         status.generation = object.meta.generation;
-        const auto before = previous_ != nullptr ? previous_->find(object.key) : Statuses::const_iterator();
-        const bool same = previous_ != nullptr && before != previous_->end() && *before->second == status;
-        out_.emplace(object.key, same ? before->second : std::make_shared<const ObjectStatus>(std::move(status)));
+        put(object.key, std::make_shared<const ObjectStatus>(std::move(status)));
     }
 
-    void add(const CompiledRoute& route) {
-        if (!route.status) {
-            return;
+    void put(const model::ObjectKey& key, std::shared_ptr<const ObjectStatus> status) {
+        const auto* before = previous_ != nullptr ? previous_->get(key) : nullptr;
+        if (before != nullptr && (*before == status || **before == *status)) {
+            status = *before;
         }
-        const auto before = previous_ != nullptr ? previous_->find(route.object->key) : Statuses::const_iterator();
-        const bool known = previous_ != nullptr && before != previous_->end();
-        const bool same = known && (before->second == route.status || *before->second == *route.status);
-        out_.emplace(route.object->key, same ? before->second : route.status);
+        const auto* there = out_.get(key);
+        if (there == nullptr || *there != status) {
+            out_.set(key, std::move(status));
+        }
     }
-
-    Statuses take() { return std::move(out_); }
 
 private:
+    Statuses& out_;
     const Statuses* previous_;
-    Statuses out_;
 };
+
+void edit_policies(const StatusContext& context, Collector& out, Statuses& statuses) {
+    auto told = policy_statuses(context.world, context.front, context.routes, context.policies);
+    for (const JudgedPolicy& policy : context.policies.all()) {
+        const model::Object* object = policy.policy.object.get();
+        const auto found = std::find_if(told.begin(), told.end(), [&](const auto& entry) { return entry.first == object; });
+        if (found != told.end()) {
+            out.add(*object, {0, std::move(found->second)});
+        } else {
+            statuses.erase(object->key);  // no Gateway of ours comes to it
+        }
+    }
+}
 
 }  // namespace
 
-Statuses make_statuses(const World& world, const Front& front, const std::vector<CompiledRoutePtr>& routes, const BackendPolicies& policies,
-                       const Statuses* previous) {
-    Collector out(previous);
+void edit_statuses(const StatusContext& context, const std::vector<RouteEdit>& edits, Statuses& statuses) {
+    const Front& front = context.front;
+    Collector out(statuses, context.previous);
     for (const ClassFront& entry : front.classes) {
         ClassStatus status = entry.status;
         add(status.conditions, entry.faults.condition());
@@ -237,13 +247,14 @@ Statuses make_statuses(const World& world, const Front& front, const std::vector
         status.attached_listener_sets = attached_sets[i];
         out.add(*front.gateways[i].object.object, {0, std::move(status)});
     }
-    for (const CompiledRoutePtr& route : routes) {
-        out.add(*route);
+    for (const RouteEdit& edit : edits) {
+        if (edit.after && edit.after->status) {
+            out.put(edit.after->object->key, edit.after->status);
+        } else {
+            statuses.erase((edit.after ? edit.after : edit.before)->object->key);
+        }
     }
-    for (auto& [policy, status] : policy_statuses(world, front, routes, policies)) {
-        out.add(*policy, {0, std::move(status)});
-    }
-    return out.take();
+    edit_policies(context, out, statuses);
 }
 
 }  // namespace penstock::compile

@@ -54,8 +54,9 @@ private:
         const bool l4 = listener.mode == fb::ListenerMode::Tcp || listener.mode == fb::ListenerMode::Udp;
         const auto& client = context_.front.gateways[listener.gateway].settings.client_address;
         const bool header_first = listener.transport == Transport::tcp && client.proxy_protocol != fb::ProxyProtocol::None;
-        if (context_.options.xdp && l4 && !header_first && !context_.hosts[index].empty()) {
-            if (const auto service = service_for(*winner(context_.hosts[index].front()), listener.transport, ip.family)) {
+        const CompiledRoute* route = context_.hosts[index].empty() ? nullptr : winner(*context_.hosts[index].begin()->second);
+        if (context_.options.xdp && l4 && !header_first && route != nullptr) {
+            if (const auto service = service_for(*route, listener.transport, ip.family)) {
                 vip.target = Vip::Target::service;
                 vip.service = *service;
             }
@@ -77,8 +78,8 @@ private:
         std::vector<Ref> refs;
         bool any = false;
         for (const auto& backend : route.rules.rules.front()->backends) {
-            const auto found = context_.sets.find(backend->backends);
-            const BackendSet* set = found != context_.sets.end() ? found->second.get() : nullptr;
+            const UsedSet* found = context_.sets.get(backend->backends);
+            const BackendSet* set = found != nullptr ? found->set.get() : nullptr;
             const auto ready = set == nullptr ? 0 : std::count_if(set->endpoints.begin(), set->endpoints.end(), [&](const SetEndpoint& endpoint) {
                 return !endpoint.draining && endpoint.endpoint.address.family == family;
             });

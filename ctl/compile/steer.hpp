@@ -12,7 +12,7 @@ namespace penstock::compile {
 
 struct SteerContext {
     const Front& front;
-    const std::vector<std::vector<Host>>& hosts;  // by listener
+    const Hosts& hosts;
     const BackendSets& sets;
     const Options& options;
     const std::vector<std::uint32_t>& listener_ids;  // by listener

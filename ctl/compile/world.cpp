@@ -12,8 +12,13 @@ constexpr const char* kNamespaceLabel = "kubernetes.io/metadata.name";
 std::string path(const std::string& ns, const std::string& name) { return ns + "/" + name; }
 
 template <class Spec>
-void sort_by_age(std::vector<Typed<Spec>>& list) {
+std::vector<Typed<Spec>> by_age(const model::Store& store, model::Kind kind) {
+    std::vector<Typed<Spec>> list;
+    for (const auto& [key, object] : store.of_kind(kind)) {
+        list.push_back({object, &std::get<Spec>(object->body)});
+    }
     std::sort(list.begin(), list.end(), [](const auto& one, const auto& other) { return older(*one.object, *other.object); });
+    return list;
 }
 
 }  // namespace
@@ -23,81 +28,54 @@ bool older(const model::Object& one, const model::Object& other) {
     return order(one) < order(other);
 }
 
-struct World::Sorter {
-    World& world;
-    const std::shared_ptr<const model::Object>& object;
-
-    void operator()(const model::GatewayClass& spec) const { world.classes.push_back({object, &spec}); }
-    void operator()(const model::Gateway& spec) const { world.gateways.push_back({object, &spec}); }
-    void operator()(const model::ListenerSet& spec) const { world.listener_sets.push_back({object, &spec}); }
-    void operator()(const model::HttpRoute& /*spec*/) const { world.routes.push_back(object); }
-    void operator()(const model::GrpcRoute& /*spec*/) const { world.routes.push_back(object); }
-    void operator()(const model::TlsRoute& /*spec*/) const { world.routes.push_back(object); }
-    void operator()(const model::TcpRoute& /*spec*/) const { world.routes.push_back(object); }
-    void operator()(const model::UdpRoute& /*spec*/) const { world.routes.push_back(object); }
-    void operator()(const model::BackendTlsPolicy& spec) const { world.policies.push_back({object, &spec}); }
-    void operator()(const model::ReferenceGrant& spec) const { world.grants_[object->key.ns].push_back(&spec); }
-    void operator()(const model::Service& spec) const {
-        world.services_.emplace(path(object->key.ns, object->key.name), Typed<model::Service>{object, &spec});
-    }
-    void operator()(const model::Secret& /*spec*/) const { world.secrets_.emplace(path(object->key.ns, object->key.name), object); }
-    void operator()(const model::ConfigMap& /*spec*/) const { world.config_maps_.emplace(path(object->key.ns, object->key.name), object); }
-    void operator()(const model::Namespace& /*spec*/) const {
-        model::Labels labels = object->meta.labels;
-        labels.emplace(kNamespaceLabel, object->key.name);
-        world.namespaces_.emplace(object->key.name, std::move(labels));
-    }
-    void operator()(const model::EndpointSlice& spec) const { world.slices_[path(object->key.ns, spec.service)].push_back(object); }
-};
-
-World::World(const model::Store& store) {
-    for (const auto& [key, object] : store) {
-        std::visit(Sorter{*this, object}, object->body);
-    }
-    sort_by_age(classes);
-    sort_by_age(gateways);
-    sort_by_age(listener_sets);
-    sort_by_age(policies);
-}
+World::World(const model::Store& store, const SliceIndex& slices)
+    : classes(by_age<model::GatewayClass>(store, model::Kind::gateway_class)),
+      gateways(by_age<model::Gateway>(store, model::Kind::gateway)),
+      listener_sets(by_age<model::ListenerSet>(store, model::Kind::listener_set)),
+      policies(by_age<model::BackendTlsPolicy>(store, model::Kind::backend_tls_policy)),
+      store_(store),
+      slices_(slices) {}
 
 Typed<model::Service> World::service(const std::string& ns, const std::string& name) const {
-    const auto found = services_.find(path(ns, name));
-    return found != services_.end() ? found->second : Typed<model::Service>{};
+    model::ObjectPtr object = store_.get(model::Kind::service, ns, name);
+    const model::Service* spec = object ? model::body_of<model::Service>(*object) : nullptr;
+    return {std::move(object), spec};
 }
 
 std::shared_ptr<const model::Object> World::secret(const std::string& ns, const std::string& name) const {
-    const auto found = secrets_.find(path(ns, name));
-    return found != secrets_.end() ? found->second : nullptr;
+    return store_.get(model::Kind::secret, ns, name);
 }
 
 std::shared_ptr<const model::Object> World::config_map(const std::string& ns, const std::string& name) const {
-    const auto found = config_maps_.find(path(ns, name));
-    return found != config_maps_.end() ? found->second : nullptr;
+    return store_.get(model::Kind::config_map, ns, name);
 }
 
 const std::vector<std::shared_ptr<const model::Object>>& World::slices(const std::string& ns, const std::string& service) const {
     static const std::vector<std::shared_ptr<const model::Object>> kNothing;
-    const auto found = slices_.find(path(ns, service));
-    return found != slices_.end() ? found->second : kNothing;
+    const auto* found = slices_.get(path(ns, service));
+    return found != nullptr ? *found : kNothing;
 }
 
 const model::Labels& World::namespace_labels(const std::string& ns) const {
-    const auto found = namespaces_.find(ns);
-    return found != namespaces_.end() ? found->second : namespaces_.emplace(ns, model::Labels{{kNamespaceLabel, ns}}).first->second;
+    const auto [place, added] = namespaces_.try_emplace(ns);
+    if (added) {
+        const model::ObjectPtr object = store_.get(model::Kind::namespace_, "", ns);
+        place->second = object ? object->meta.labels : model::Labels();
+        place->second.emplace(kNamespaceLabel, ns);
+    }
+    return place->second;
 }
 
 bool World::permitted(const From& from, const To& to) const {
     if (from.ns == to.ns) {
         return true;
     }
-    const auto found = grants_.find(std::string(to.ns));
-    if (found == grants_.end()) {
-        return false;
-    }
-    return std::any_of(found->second.begin(), found->second.end(), [&](const model::ReferenceGrant* grant) {
-        const bool source = std::any_of(grant->from.begin(), grant->from.end(),
+    const auto grants = store_.of_kind(model::Kind::reference_grant, std::string(to.ns));
+    return std::any_of(grants.begin(), grants.end(), [&](const auto& given) {
+        const auto& grant = std::get<model::ReferenceGrant>(given.second->body);
+        const bool source = std::any_of(grant.from.begin(), grant.from.end(),
                                         [&](const auto& entry) { return entry.group == from.group && entry.kind == from.kind && entry.ns == from.ns; });
-        return source && std::any_of(grant->to.begin(), grant->to.end(), [&](const auto& entry) {
+        return source && std::any_of(grant.to.begin(), grant.to.end(), [&](const auto& entry) {
             return entry.group == to.group && entry.kind == to.kind && (!entry.name || entry.name->empty() || *entry.name == to.name);
         });
     });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The store as this stage reads it: typed, in order of age where age decides, and indexed by what is looked up. Points into the
-// store, which must outlive it.
+// store, which must outlive it. Neither routes nor Services nor EndpointSlices are walked to make one.
 #pragma once
 
 #include <memory>
@@ -27,15 +27,17 @@ struct Typed {
 // The Gateway API's order of precedence between objects: the older, then by namespace and name.
 [[nodiscard]] bool older(const model::Object& one, const model::Object& other);
 
+// The EndpointSlices of each Service, by "ns/service"; those of one in the store's order.
+using SliceIndex = PieceMap<std::string, std::vector<model::ObjectPtr>>;
+
 class World {
 public:
-    explicit World(const model::Store& store);
+    World(const model::Store& store, const SliceIndex& slices);
 
-    std::vector<Typed<model::GatewayClass>> classes;           // oldest first, as all that follow but routes
-    std::vector<Typed<model::Gateway>> gateways;         // oldest first
-    std::vector<Typed<model::ListenerSet>> listener_sets; // oldest first
-    std::vector<std::shared_ptr<const model::Object>> routes;  // of all five kinds, by key
-    std::vector<Typed<model::BackendTlsPolicy>> policies;  // oldest first
+    std::vector<Typed<model::GatewayClass>> classes;  // oldest first, as all that follow
+    std::vector<Typed<model::Gateway>> gateways;
+    std::vector<Typed<model::ListenerSet>> listener_sets;
+    std::vector<Typed<model::BackendTlsPolicy>> policies;
 
     [[nodiscard]] Typed<model::Service> service(const std::string& ns, const std::string& name) const;
     [[nodiscard]] std::shared_ptr<const model::Object> secret(const std::string& ns, const std::string& name) const;
@@ -64,13 +66,9 @@ public:
     [[nodiscard]] bool has_tls_policy(const std::string& ns, const std::string& service, const std::string& port_name) const;
 
 private:
-    struct Sorter;
-    std::unordered_map<std::string, Typed<model::Service>> services_;  // "ns/name"
-    std::unordered_map<std::string, std::shared_ptr<const model::Object>> secrets_;
-    std::unordered_map<std::string, std::shared_ptr<const model::Object>> config_maps_;
-    std::unordered_map<std::string, std::vector<std::shared_ptr<const model::Object>>> slices_;
-    std::unordered_map<std::string, std::vector<const model::ReferenceGrant*>> grants_;  // by the target's namespace
-    mutable std::unordered_map<std::string, model::Labels> namespaces_;
+    const model::Store& store_;
+    const SliceIndex& slices_;
+    mutable std::unordered_map<std::string, model::Labels> namespaces_;  // those that were asked for
 };
 
 }  // namespace penstock::compile

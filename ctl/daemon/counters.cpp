@@ -99,11 +99,11 @@ public:
             out["listeners"].push_back(std::move(row));
         }
         for (const fb::PartRef* ref : *root.parts()) {
-            const auto part = snapshot_.parts.find(fb::part_path(ref->kind(), ref->key()->string_view()) + "/" + ref->digest()->str());
-            if (part != snapshot_.parts.end() && ref->kind() == fb::PartKind::Host) {
-                add(*flatbuffers::GetRoot<fb::HostRoutes>(part->second->data()), out["rules"]);
-            } else if (part != snapshot_.parts.end() && ref->kind() == fb::PartKind::Backends) {
-                add(*flatbuffers::GetRoot<fb::BackendSet>(part->second->data()), out["services"]);
+            const compile::PartPtr* part = snapshot_.parts.get(fb::part_path(ref->kind(), ref->key()->string_view()));
+            if (part != nullptr && ref->kind() == fb::PartKind::Host) {
+                add(*flatbuffers::GetRoot<fb::HostRoutes>((*part)->bytes->data()), out["rules"]);
+            } else if (part != nullptr && ref->kind() == fb::PartKind::Backends) {
+                add(*flatbuffers::GetRoot<fb::BackendSet>((*part)->bytes->data()), out["services"]);
             }
         }
     }

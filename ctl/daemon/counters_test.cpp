@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "schema/part_name.hpp"
 #include "tools/test/catch.hpp"
 
 using namespace penstock;
@@ -37,12 +38,15 @@ std::shared_ptr<const std::string> bytes_of(const Native& native) {
     return std::make_shared<const std::string>(reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize());
 }
 
-void add_part(snapshot::RootT& root, snapshot::PartKind kind, const char* key) {
+void add_part(snapshot::RootT& root, compile::Snapshot& made, snapshot::PartKind kind, const char* key, std::shared_ptr<const std::string> bytes) {
     auto ref = std::make_unique<snapshot::PartRefT>();
     ref->kind = kind;
     ref->key = key;
     ref->digest = "1";
     root.parts.push_back(std::move(ref));
+    auto part = std::make_shared<compile::Part>();
+    part->bytes = std::move(bytes);
+    made.parts.set(snapshot::part_path(kind, key), std::move(part));
 }
 
 // One listener, one Service, and two hosts that share a rule.
@@ -64,11 +68,9 @@ compile::Snapshot make_snapshot() {
     root.listeners[0]->id = 7;
     compile::Snapshot made;
     for (const char* key : {"one", "two"}) {
-        add_part(root, snapshot::PartKind::Host, key);
-        made.parts[std::string("host/") + key + "/1"] = bytes_of(host);
+        add_part(root, made, snapshot::PartKind::Host, key, bytes_of(host));
     }
-    add_part(root, snapshot::PartKind::Backends, "web");
-    made.parts["backends/web/1"] = bytes_of(set);
+    add_part(root, made, snapshot::PartKind::Backends, "web", bytes_of(set));
     made.root = bytes_of(root);
     return made;
 }

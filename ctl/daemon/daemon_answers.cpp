@@ -234,9 +234,9 @@ Result<json> Daemon::snapshot() {
     using Compiled = std::shared_ptr<const compile::Compiled>;
     PST_TRY_ASSIGN(const Compiled now, on_loop<Compiled>([this]() -> Result<Compiled> { return compiled_; }));
     json parts = json::object();
-    for (const auto& [name, bytes] : now->snapshot.parts) {
-        if (name.starts_with("host/") || name.starts_with("backends/")) {
-            parts[name] = model::base64_of(*bytes);
+    for (const auto& [path, part] : now->snapshot.parts) {
+        if (path.starts_with("host/") || path.starts_with("backends/")) {
+            parts[part->name] = model::base64_of(*part->bytes);
         }
     }
     const compile::Bytes& root = now->snapshot.root;

@@ -46,7 +46,7 @@ public:
         last_ = wanted.snapshot.root;
         WorkerTaken taken{.generation = generation, .failed = {}, .refused = refusal};
         if (fail_part) {
-            taken.failed.emplace_back(wanted.snapshot.parts.begin()->first, "it is not to its liking");
+            taken.failed.emplace_back(wanted.snapshot.parts.begin()->second->name, "it is not to its liking");
         }
         if (!silent) {
             loop_.post([this, taken] { events_.taken(taken); });

@@ -43,8 +43,8 @@ Result<json> trace_files(const Arguments& arguments, const TraceRequest& request
     TraceTables tables;
     tables.root = offline.compiled.snapshot.root != nullptr ? *offline.compiled.snapshot.root : "";
     tables.part = [&](const std::string& name) {
-        const auto found = offline.compiled.snapshot.parts.find(name);
-        return found == offline.compiled.snapshot.parts.end() ? nullptr : found->second.get();
+        const compile::Part* found = compile::part_named(offline.compiled.snapshot.parts, name);
+        return found == nullptr ? nullptr : found->bytes.get();
     };
     return trace(tables, request);
 }

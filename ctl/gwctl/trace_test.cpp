@@ -203,8 +203,8 @@ TEST_CASE("gwctl trace: the daemon's tables say the same, damaged ones are an er
     auto offline = compile_files({folder.write("all.yaml", kManifests)}, Arguments{});
     REQUIRE(offline.ok());
     json parts = json::object();
-    for (const auto& [name, bytes] : offline->compiled.snapshot.parts) {
-        parts[name] = model::base64_of(*bytes);
+    for (const auto& [path, part] : offline->compiled.snapshot.parts) {
+        parts[part->name] = model::base64_of(*part->bytes);
     }
     Daemon daemon;
     daemon.answer("/v1/snapshot", {{"generation", 3}, {"root", model::base64_of(*offline->compiled.snapshot.root)}, {"parts", parts}});

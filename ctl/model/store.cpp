@@ -3,38 +3,31 @@
 
 namespace penstock::model {
 
-Store::Map& Store::own() {
-    if (map_.use_count() != 1) {
-        map_ = std::make_shared<Map>(*map_);
-    }
-    return *map_;
-}
-
 void Store::put(ObjectPtr object) {
-    const ObjectKey key = object->key;
-    own().insert_or_assign(key, std::move(object));
+    ObjectKey key = object->key;
+    map_.set(std::move(key), std::move(object));
 }
 
-bool Store::erase(const ObjectKey& key) { return map_->contains(key) && own().erase(key) == 1; }
+bool Store::erase(const ObjectKey& key) { return map_.erase(key); }
 
 ObjectPtr Store::get(const ObjectKey& key) const {
-    const auto found = map_->find(key);
-    return found == map_->end() ? nullptr : found->second;
+    const ObjectPtr* found = map_.get(key);
+    return found == nullptr ? nullptr : *found;
 }
 
 Store::Range Store::of_kind(Kind kind) const {
-    const auto first = map_->lower_bound({kind, "", ""});
+    const auto first = map_.lower_bound(ObjectKey{kind, "", ""});
     auto last = first;
-    while (last != map_->end() && last->first.kind == kind) {
+    while (last != map_.end() && last->first.kind == kind) {
         ++last;
     }
     return {first, last};
 }
 
 Store::Range Store::of_kind(Kind kind, const std::string& ns) const {
-    const auto first = map_->lower_bound({kind, ns, ""});
+    const auto first = map_.lower_bound(ObjectKey{kind, ns, ""});
     auto last = first;
-    while (last != map_->end() && last->first.kind == kind && last->first.ns == ns) {
+    while (last != map_.end() && last->first.kind == kind && last->first.ns == ns) {
         ++last;
     }
     return {first, last};

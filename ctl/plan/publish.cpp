@@ -39,8 +39,8 @@ Items needed(const compile::Snapshot& snapshot, const std::string& root) {
     for (const auto* port : *penstock::snapshot::GetRoot(snapshot.root->data())->ports()) {
         items.emplace(ItemKind::Socket, port->socket()->str());
     }
-    for (const auto& [name, bytes] : snapshot.parts) {
-        items.emplace(ItemKind::Part, name);
+    for (const auto& [path, part] : snapshot.parts) {
+        items.emplace(ItemKind::Part, part->name);
     }
     for (const auto& [name, key] : snapshot.keys) {
         items.emplace(ItemKind::Key, name);

@@ -142,7 +142,9 @@ std::string shown(const Case& entry, const Compiled& compiled) {
         out += std::string("  ") + (diagnostic.severity == model::Severity::error ? "error: " : "warning: ") + diagnostic.text() + "\n";
     }
     Compiled without_base = compiled;
-    std::erase_if(without_base.statuses, [&](const auto& status) { return entry.base.get(status.first) != nullptr; });
+    for (const auto& [key, object] : entry.base) {
+        without_base.statuses.erase(key);
+    }
     return out + only_sections(dump(without_base), entry.sections);
 }
 

@@ -6,6 +6,7 @@
 #include "ctl/compile/golden/invariants.hpp"
 #include "ctl/compile/hostname.hpp"
 #include "ctl/compile/parts.hpp"
+#include "schema/part_name.hpp"
 
 namespace penstock::compile::golden {
 namespace {
@@ -60,16 +61,14 @@ private:
     }
 
     void index(const fb::Root& root) {
-        for (const auto& [name, bytes] : snapshot_.parts) {
-            want(name.ends_with("/" + digest_of(*bytes)), name, "is not named by its content");
+        for (const auto& [path, part] : snapshot_.parts) {
+            want(part->name == path + "/" + digest_of(*part->bytes), part->name, "is not named by its content");
         }
-        for (const fb::PartRef* part : *root.parts()) {
-            const std::string key = part->key()->str();
-            const auto found = std::find_if(snapshot_.parts.begin(), snapshot_.parts.end(), [&](const auto& entry) {
-                return entry.first.ends_with("/" + key + "/" + part->digest()->str());
-            });
-            want(found != snapshot_.parts.end(), key, "is listed and not there");
-            const bool added = found == snapshot_.parts.end() || parts_.emplace(PartKey(part->kind(), key), found->second.get()).second;
+        for (const fb::PartRef* ref : *root.parts()) {
+            const std::string key = ref->key()->str();
+            const PartPtr* found = snapshot_.parts.get(fb::part_path(ref->kind(), key));
+            want(found != nullptr && (*found)->digest == ref->digest()->string_view(), key, "is listed and not there");
+            const bool added = found == nullptr || parts_.emplace(PartKey(ref->kind(), key), (*found)->bytes.get()).second;
             want(added, key, "is listed twice");
         }
         want(parts_.size() == snapshot_.parts.size(), "root", "does not list every part");
