@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "ctl/apply/sockets.hpp"
 #include "ctl/plan/publish.hpp"
@@ -200,8 +201,8 @@ std::vector<Trouble> KernelMachine::prepare(const compile::Compiled& wanted) {
 
 Status KernelMachine::publish(const compile::Compiled& wanted, const std::string& digest, std::uint64_t generation) {
     const std::string name = root_name(digest, generation);
-    const plan::Publication difference = plan::difference(keeper_->held(), plan::needed(wanted.snapshot, name));
-    for (const auto& [kind, item] : difference.puts) {
+    const compile::Snapshot shipped = std::exchange(shipped_, {});  // not known any more if this stops half-way
+    for (const auto& [kind, item] : plan::puts(keeper_->held(), shipped, wanted.snapshot, name)) {
         switch (kind) {
             case ItemKind::Key: PST_TRY(keeper_->put_bytes(kind, item, wanted.snapshot.keys.at(item)->reveal())); break;
             case ItemKind::Part: PST_TRY(keeper_->put_bytes(kind, item, *compile::part_named(wanted.snapshot.parts, item)->bytes)); break;
@@ -213,6 +214,12 @@ Status KernelMachine::publish(const compile::Compiled& wanted, const std::string
     }
     PST_TRY(keeper_->publish(generation, name));
     root_name_ = name;
+    if (shipped.root != nullptr) {
+        plan::note_idle(shipped, wanted.snapshot, idle_);
+    } else {
+        idle_ = plan::idle_parts(keeper_->held(), wanted.snapshot);
+    }
+    shipped_ = wanted.snapshot;
     return success();
 }
 
@@ -221,11 +228,15 @@ std::vector<Trouble> KernelMachine::finish(const compile::Compiled& wanted) {
     for (const apply::Problem& problem : edge_->finish(wanted, now_ms())) {
         troubles.push_back(to_trouble(wanted, problem));
     }
-    for (const auto& [kind, item] : plan::difference(keeper_->held(), plan::needed(wanted.snapshot, root_name_)).drops) {
+    if (shipped_.root == nullptr) {
+        idle_ = plan::idle_parts(keeper_->held(), wanted.snapshot);
+    }
+    for (const auto& [kind, item] : plan::drops(keeper_->held(), idle_, wanted.snapshot, root_name_)) {
         if (auto dropped = keeper_->drop(kind, item); !dropped.ok()) {
             troubles.push_back({.what = "drop " + item, .error = std::move(dropped).error(), .failure = {}});
         }
     }
+    std::erase_if(idle_, [&](const std::string& part) { return !keeper_->held().contains({ItemKind::Part, part}); });
     return troubles;
 }
 

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -52,6 +53,8 @@ private:
     std::unique_ptr<apply::Edge> edge_;
     MachineEvents events_;
     std::string root_name_;  // of the wanted root, in the keeper
+    compile::Snapshot shipped_;    // what was published last, all of which is held; without a root: not known
+    std::set<std::string> idle_;   // held parts that may be needed no more
 };
 
 }  // namespace penstock::daemon

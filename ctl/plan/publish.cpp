@@ -9,50 +9,86 @@ namespace {
 
 using keeper::ItemKind;
 
-// The place of a kind in the order of puts.
-int rank(ItemKind kind) {
-    switch (kind) {
-        case ItemKind::Socket: return 0;
-        case ItemKind::Key: return 1;
-        case ItemKind::Part: return 2;
-        case ItemKind::Root: return 3;
-        case ItemKind::StatsPage:
-        case ItemKind::AccessLog: break;
-    }
-    return 4;
-}
-
-std::vector<Item> only_in(const Items& one, const Items& other) {
-    std::vector<Item> result;
-    std::copy_if(one.begin(), one.end(), std::back_inserter(result), [&](const Item& item) { return item.first != ItemKind::StatsPage && !other.contains(item); });
-    std::stable_sort(result.begin(), result.end(), [](const Item& a, const Item& b) { return rank(a.first) < rank(b.first); });
-    return result;
-}
-
-}  // namespace
-
-Items needed(const compile::Snapshot& snapshot, const std::string& root) {
-    Items items;
+// What a snapshot needs but parts, in the order of puts: the root comes last, parts before it.
+std::vector<Item> needed(const compile::Snapshot& snapshot) {
+    std::vector<Item> items;
     if (snapshot.root == nullptr) {
         return items;
     }
     for (const auto* port : *penstock::snapshot::GetRoot(snapshot.root->data())->ports()) {
-        items.emplace(ItemKind::Socket, port->socket()->str());
-    }
-    for (const auto& [path, part] : snapshot.parts) {
-        items.emplace(ItemKind::Part, part->name);
+        items.emplace_back(ItemKind::Socket, port->socket()->str());
     }
     for (const auto& [name, key] : snapshot.keys) {
-        items.emplace(ItemKind::Key, name);
+        items.emplace_back(ItemKind::Key, name);
     }
-    items.emplace(ItemKind::Root, root);
     return items;
 }
 
-Publication difference(const Items& held, const Items& wanted) {
-    Publication result{only_in(wanted, held), only_in(held, wanted)};
-    std::reverse(result.drops.begin(), result.drops.end());
-    return result;
+// The held items of a kind.
+template <class Visit>
+void for_kind(const Items& held, ItemKind kind, const Visit& visit) {
+    for (auto item = held.lower_bound({kind, ""}); item != held.end() && item->first == kind; ++item) {
+        visit(*item);
+    }
+}
+
+}  // namespace
+
+std::vector<Item> puts(const Items& held, const compile::Snapshot& shipped, const compile::Snapshot& wanted, const std::string& root) {
+    std::vector<Item> items = needed(wanted);
+    compile::Parts::diff(shipped.parts, wanted.parts, [&](const auto* /*before*/, const auto* after) {
+        if (after != nullptr) {
+            items.emplace_back(ItemKind::Part, after->second->name);
+        }
+    });
+    if (wanted.root != nullptr) {
+        items.emplace_back(ItemKind::Root, root);
+    }
+    std::erase_if(items, [&](const Item& item) { return held.contains(item); });
+    return items;
+}
+
+std::vector<Item> drops(const Items& held, const std::set<std::string>& idle, const compile::Snapshot& wanted, const std::string& root) {
+    std::vector<Item> items;
+    const auto add = [&](const Item& item) { items.push_back(item); };
+    for_kind(held, ItemKind::Root, [&](const Item& item) {
+        if (item.second != root) {
+            add(item);
+        }
+    });
+    for (const std::string& name : idle) {
+        if (compile::part_named(wanted.parts, name) == nullptr && held.contains({ItemKind::Part, name})) {
+            add({ItemKind::Part, name});
+        }
+    }
+    const std::vector<Item> others = needed(wanted);
+    const std::set<Item> kept(others.begin(), others.end());
+    for (const ItemKind kind : {ItemKind::Key, ItemKind::Socket}) {
+        for_kind(held, kind, [&](const Item& item) {
+            if (!kept.contains(item)) {
+                add(item);
+            }
+        });
+    }
+    return items;
+}
+
+void note_idle(const compile::Snapshot& shipped, const compile::Snapshot& wanted, std::set<std::string>& idle) {
+    compile::Parts::diff(shipped.parts, wanted.parts, [&](const auto* before, const auto* /*after*/) {
+        if (before != nullptr) {
+            idle.insert(before->second->name);
+        }
+    });
+}
+
+std::set<std::string> idle_parts(const Items& held, const compile::Snapshot& wanted) {
+    std::set<std::string> idle;
+    for_kind(held, ItemKind::Part, [&](const Item& item) {
+        if (compile::part_named(wanted.parts, item.second) == nullptr) {
+            idle.insert(item.second);
+        }
+    });
+    return idle;
 }
 
 }  // namespace penstock::plan

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // From what the keeper holds to what a snapshot needs: what to put before it is published, and what to drop once the workers serve it.
 // Pure: names in, names out. What is held under a right name is never put again, as names carry the content's digest.
+// Snapshots share what did not change, so what was put for one need not be looked at again for the next.
 #pragma once
 
 #include <set>
@@ -16,15 +17,17 @@ namespace penstock::plan {
 using Item = std::pair<keeper::ItemKind, std::string>;  // as in keeper messages
 using Items = std::set<Item>;
 
-struct Publication {
-    std::vector<Item> puts;   // in order: sockets, keys, parts, root
-    std::vector<Item> drops;  // in reverse: root, parts, keys, sockets
-};
+// In order: sockets, keys, parts, root. All that `shipped` needs is held already; without a root it needs nothing. `root` is the name that
+// the root is kept under.
+[[nodiscard]] std::vector<Item> puts(const Items& held, const compile::Snapshot& shipped, const compile::Snapshot& wanted, const std::string& root);
 
-// Every item that the snapshot needs; `root` is the name its root is kept under.
-[[nodiscard]] Items needed(const compile::Snapshot& snapshot, const std::string& root);
+// In reverse: root, parts, keys, sockets. Of parts only those among `idle`, names of held ones that some snapshot did not need.
+// Items of the keeper's own are never touched.
+[[nodiscard]] std::vector<Item> drops(const Items& held, const std::set<std::string>& idle, const compile::Snapshot& wanted, const std::string& root);
 
-// StatsPage items are the keeper's own and are never touched.
-[[nodiscard]] Publication difference(const Items& held, const Items& wanted);
+// Adds to `idle` what `shipped` needed and `wanted` does not.
+void note_idle(const compile::Snapshot& shipped, const compile::Snapshot& wanted, std::set<std::string>& idle);
+// All held parts that `wanted` does not need: where it is not known what was shipped before.
+[[nodiscard]] std::set<std::string> idle_parts(const Items& held, const compile::Snapshot& wanted);
 
 }  // namespace penstock::plan
