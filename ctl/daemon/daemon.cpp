@@ -18,7 +18,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr auto kDebounce = milliseconds(2);        // writers make several events of one change
+constexpr auto kDebounce = milliseconds(1);        // writers make several events of one change
 constexpr auto kWorkerPatience = milliseconds(2000);
 constexpr auto kSaveDelay = milliseconds(200);
 constexpr auto kLookAgain = milliseconds(2000);    // at a folder that cannot be watched
@@ -67,10 +67,10 @@ Result<std::uint64_t> decode_generation(std::string_view text) {
     return value;
 }
 
-bool same_ids(const compile::Ids& a, const compile::Ids& b) {
-    return a.backends == b.backends && a.services == b.services && a.listeners == b.listeners && a.rules == b.rules && a.sets == b.sets &&
-           a.endpoints == b.endpoints;
-}
+// Those that the maps hold.
+bool same_map_ids(const compile::Ids& a, const compile::Ids& b) { return a.backends == b.backends && a.services == b.services && a.listeners == b.listeners; }
+
+bool same_ids(const compile::Ids& a, const compile::Ids& b) { return same_map_ids(a, b) && a.rules == b.rules && a.sets == b.sets && a.endpoints == b.endpoints; }
 
 }  // namespace
 
@@ -144,8 +144,10 @@ void Daemon::keep(const char* name, const std::string& text) {
     }
 }
 
-// Before a map is written: a daemon that dies in between must find the numbers again, or it would rewrite what is right.
-void Daemon::save_ids() { keep(kFileIds, compile::encode(compiled_->ids)); }
+void Daemon::save_ids() {
+    keep(kFileIds, compile::encode(compiled_->ids));
+    ids_to_save_ = false;
+}
 
 void Daemon::save_later() {
     if (!loop_.pending("save")) {
@@ -160,7 +162,7 @@ void Daemon::save() {
     if (merger_.book().changed() || unkept_.contains(kFileObjects)) {
         keep(kFileObjects, merger_.book().encode());
     }
-    if (unkept_.contains(kFileIds)) {
+    if (ids_to_save_ || unkept_.contains(kFileIds)) {
         save_ids();
     }
     if (!all_were_kept || !unkept_.empty()) {
@@ -242,9 +244,12 @@ void Daemon::compile_now() {
     compile_options_ = machine_.compile_options();
     auto next = std::make_shared<compile::Compiled>(compile::compile(merged_.store, compile_options_, compiled_.get()));
     const bool changed = differs(*next);
-    const bool new_ids = !same_ids(next->ids, compiled_->ids);
-    compiled_ = std::move(next);
-    if (new_ids) {
+    const bool new_map_ids = !same_map_ids(next->ids, compiled_->ids);
+    ids_to_save_ = ids_to_save_ || !same_ids(next->ids, compiled_->ids);
+    const std::shared_ptr<const compile::Compiled> before = std::exchange(compiled_, std::move(next));
+    // Before a map is written: a daemon that dies in between must find its numbers again, or it would rewrite what is right. The others
+    // only tell counters apart; a change does not wait for the disk because of them.
+    if (new_map_ids) {
         save_ids();
     }
     if (changed) {
@@ -256,23 +261,24 @@ void Daemon::compile_now() {
         // The machine may have lost what it had (an address, a link): the plan is a difference, so looking costs nothing.
         rollout_.retry();
     }
-    want_statuses();
+    want_statuses(before->statuses);
     advance();
     save_later();
 }
 
-void Daemon::want_statuses() {
-    std::vector<status::Wanted> wanted;
-    for (const auto& [key, object_status] : compiled_->statuses) {
-        auto& [source, json] = status_json_[key];
-        if (source != object_status) {
-            source = object_status;
-            json = std::make_shared<const nlohmann::json>(compile::to_json(*object_status, compile_options_.controller_name));
+void Daemon::want_statuses(const compile::Statuses& before) {
+    std::vector<status::Wanted> changed;
+    std::vector<std::string> gone;
+    compile::Statuses::diff(before, compiled_->statuses, [&](const auto* old, const auto* now) {
+        if (now == nullptr) {
+            gone.push_back(source::name_of(old->first));
+        } else {
+            const auto& object_status = *now->second;
+            changed.push_back({source::name_of(now->first), object_status.generation,
+                               std::make_shared<const nlohmann::json>(compile::to_json(object_status, compile_options_.controller_name))});
         }
-        wanted.push_back({source::name_of(key), object_status->generation, json});
-    }
-    std::erase_if(status_json_, [&](const auto& entry) { return !compiled_->statuses.contains(entry.first); });
-    statuses_.want(std::move(wanted));
+    });
+    statuses_.want(std::move(changed), gone);
 }
 
 void Daemon::advance() {

@@ -72,7 +72,7 @@ private:
     source::Merged merge(source::Merger& merger, const source::Loaded& loaded, std::vector<source::Given>& given) const;
     void compile_now();
     [[nodiscard]] bool differs(const compile::Compiled& next) const;
-    void want_statuses();
+    void want_statuses(const compile::Statuses& before);
     void advance();
     void one_step();
     void tell();
@@ -111,11 +111,11 @@ private:
     compile::Options compile_options_;
     std::shared_ptr<const compile::Compiled> compiled_;
     std::string root_digest_;
+    bool ids_to_save_ = false;
 
     Rollout rollout_;
     Board board_;
     status::Book statuses_;
-    std::map<model::ObjectKey, std::pair<std::shared_ptr<const compile::ObjectStatus>, std::shared_ptr<const nlohmann::json>>> status_json_;
     ErrorBook errors_;
     std::optional<std::size_t> not_good_;  // conditions; nothing: to be counted
     std::vector<Trouble> prepare_troubles_;

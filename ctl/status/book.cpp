@@ -106,14 +106,22 @@ json corrected(const Wanted& wanted, Phase phase, const std::vector<Failure>& fa
     return status;
 }
 
-void Book::want(std::vector<Wanted> wanted) {
-    std::map<std::string, Wanted> next;
-    for (Wanted& one : wanted) {
+void Book::want(std::vector<Wanted> changed, const std::vector<std::string>& gone) {
+    for (const std::string& object : gone) {
+        wanted_.erase(object);
+        open_.insert(object);
+    }
+    for (Wanted& one : changed) {
         PST_ASSERT(one.status != nullptr);
         std::string object = one.object;
-        next.insert_or_assign(std::move(object), std::move(one));
+        open_.insert(object);
+        wanted_.insert_or_assign(std::move(object), std::move(one));
     }
-    wanted_ = std::move(next);
+}
+
+bool Book::forget(const std::string& object) {
+    texts_.erase(object);
+    return published_.erase(object) != 0;
 }
 
 bool Book::publish(const Wanted& wanted, Phase phase, const std::vector<Failure>& failures, const std::string& now) {
@@ -128,37 +136,52 @@ bool Book::publish(const Wanted& wanted, Phase phase, const std::vector<Failure>
     if (next == old) {
         return false;
     }
-    published_[wanted.object] = std::make_shared<const json>(std::move(next));
+    put(wanted.object, std::move(next));
     return true;
 }
 
+void Book::put(const std::string& object, json status) {
+    texts_[object] = status.dump(-1, ' ', false, json::error_handler_t::replace);
+    published_[object] = std::make_shared<const json>(std::move(status));
+}
+
 bool Book::update(Phase phase, const std::vector<Failure>& failures, std::int64_t now_s) {
-    const auto gone = [&](const auto& entry) { return !wanted_.contains(entry.first); };
-    bool changed = std::erase_if(published_, gone) > 0;
-    std::erase_if(settled_, gone);
+    bool changed = false;
+    if (std::exchange(restored_, false)) {
+        for (const auto& [object, status] : published_) {
+            open_.insert(object);
+        }
+    }
+    std::set<std::string> failed;
+    for (const Failure& failure : failures) {
+        if (wanted_.contains(failure.object)) {
+            failed.insert(failure.object);
+        }
+    }
+    std::set<std::string> look = std::exchange(open_, {});
+    look.insert(failed.begin(), failed.end());
     const std::string now = rfc3339(now_s);
-    for (const auto& [object, wanted] : wanted_) {
-        const bool failed = std::any_of(failures.begin(), failures.end(), [&](const Failure& f) { return f.object == object; });
-        const auto settled = settled_.find(object);
-        if (!failed && settled != settled_.end() && settled->second == wanted.status) {
+    for (const std::string& object : look) {
+        const auto wanted = wanted_.find(object);
+        if (wanted == wanted_.end()) {
+            changed = forget(object) || changed;
             continue;
         }
-        changed = publish(wanted, phase, failures, now) || changed;
-        if (phase == Phase::taken && !failed) {
-            settled_[object] = wanted.status;
-        } else {
-            settled_.erase(object);
+        changed = publish(wanted->second, phase, failures, now) || changed;
+        if (phase != Phase::taken || failed.contains(object)) {
+            open_.insert(object);
         }
     }
     return changed;
 }
 
 std::string Book::encode() const {
-    json text = json::object();
-    for (const auto& [object, status] : published_) {
-        text[object] = *status;
+    std::string text = "{";
+    for (const auto& [object, status] : texts_) {
+        text += (text.size() == 1 ? "" : ",") + json(object).dump(-1, ' ', false, json::error_handler_t::replace) + ":";
+        text += status;
     }
-    return text.dump(-1, ' ', false, json::error_handler_t::replace);
+    return text + "}";
 }
 
 Status Book::restore(std::string_view text) {
@@ -167,9 +190,11 @@ Status Book::restore(std::string_view text) {
         return Error{.code = Errc::invalid, .what = "read the kept statuses: not a JSON object"};
     }
     published_.clear();
+    texts_.clear();
     for (auto& [object, status] : parsed.items()) {
-        published_[object] = std::make_shared<const json>(std::move(status));
+        put(object, std::move(status));
     }
+    restored_ = true;
     return success();
 }
 

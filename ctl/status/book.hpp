@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,8 +51,8 @@ enum class Phase : std::uint8_t {
 
 class Book {
 public:
-    // Replaces the wanted statuses. Objects that are not in the list are forgotten at once.
-    void want(std::vector<Wanted> wanted);
+    // Statuses that are new or others now, and objects to forget.
+    void want(std::vector<Wanted> changed, const std::vector<std::string>& gone = {});
     // Brings what is published up to date. True if anything changed.
     bool update(Phase phase, const std::vector<Failure>& failures, std::int64_t now_s);
 
@@ -64,12 +65,16 @@ public:
     Status restore(std::string_view text);
 
 private:
+    bool forget(const std::string& object);
+    void put(const std::string& object, nlohmann::json status);
     bool publish(const Wanted& wanted, Phase phase, const std::vector<Failure>& failures, const std::string& now);
 
     std::map<std::string, Wanted> wanted_;
     Published published_;
-    // Objects whose published status is that of this pointer, whole: nothing to do while it stays.
-    std::map<std::string, std::shared_ptr<const nlohmann::json>> settled_;
+    std::map<std::string, std::string> texts_;  // of the published: an edit changes few of thousands
+    // Objects whose published status is not yet the wanted one, whole. The others have nothing to do while nothing of them fails.
+    std::set<std::string> open_;
+    bool restored_ = false;  // published_ may hold objects that nobody wants
 };
 
 // `status` with what the data path says: see Book. Exposed for tests.

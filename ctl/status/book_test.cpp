@@ -147,9 +147,15 @@ TEST_CASE("status: objects that are gone lose their status") {
     Book book;
     book.want({want("Gateway/a/edge", gateway()), want("HTTPRoute/a/r", route())});
     book.update(Phase::taken, {}, 10);
-    book.want({want("HTTPRoute/a/r", route())});
+    book.want({}, {"Gateway/a/edge"});
     CHECK(book.update(Phase::waiting, {}, 20));
     CHECK(book.published().size() == 1);
+    Book again;
+    REQUIRE(again.restore(book.encode()).ok());
+    again.want({want("Gateway/a/edge", gateway())});
+    again.update(Phase::taken, {}, 30);
+    CHECK(again.published().size() == 1);
+    CHECK(again.published().contains("Gateway/a/edge"));
 }
 
 TEST_CASE("status: conditions are found with their place and judged by their type") {
