@@ -72,7 +72,7 @@ nlohmann::ordered_json print(const model::Object& object, const json* object_sta
 // A moment of the daemon: shared and immutable, so it can be read on any thread.
 struct Daemon::View {
     model::Store store;
-    std::map<model::ObjectKey, std::string> origins;
+    model::ObjectMap<std::string> origins;
     status::Book::Published statuses;
 };
 
@@ -282,7 +282,7 @@ Status Daemon::apply_change(const ApiChange& change, source::Loaded& next, sourc
             return Error{.code = Errc::not_found, .what = fmt::format("there is no {} {}/{}", object.kind, object.ns, object.name)};
         }
         if (!next.remove(key)) {
-            return Error{.code = Errc::exists, .what = fmt::format("{} belongs to {}", key.text(), merged_.origins.at(key)), .hint = "take it out of that file"};
+            return Error{.code = Errc::exists, .what = fmt::format("{} belongs to {}", key.text(), *merged_.origins.get(key)), .hint = "take it out of that file"};
         }
         result.changes.push_back({key, source::ObjectChange::What::removed});
     }

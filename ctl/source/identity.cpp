@@ -59,6 +59,8 @@ void IdentityBook::keep_only(const std::set<std::string>& names) {
     }
 }
 
+void IdentityBook::forget(const std::string& name) { changed_ = entries_.erase(name) != 0 || changed_; }
+
 std::string IdentityBook::encode() {
     std::string text(kHeader);
     text += '\n';

@@ -30,6 +30,7 @@ public:
     const Identity& observe(const std::string& name, std::string_view content, std::int64_t now_s);
     // Forgets objects that are gone: one that comes back under the name is another object.
     void keep_only(const std::set<std::string>& names);
+    void forget(const std::string& name);
 
     [[nodiscard]] bool changed() const { return changed_; }  // since decode() or encode()
     [[nodiscard]] std::string encode();                      // text, one line per object

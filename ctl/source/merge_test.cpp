@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <random>
+
 #include "tools/test/catch.hpp"
 
 using namespace penstock;
@@ -31,7 +33,7 @@ TEST_CASE("merge: the first source wins and the loser is told") {
     const Merged merged = merger.merge({&folder, &loaded}, 100);
     CHECK(merged.store.size() == 2);
     CHECK(std::get<model::Service>(merged.store.get(key("one"))->body).ports.at(0).port == 80);
-    CHECK(merged.origins.at(key("one")) == "folder /m: a.yaml");
+    CHECK(*merged.origins.get(key("one")) == "folder /m: a.yaml");
     REQUIRE(merged.duplicates.size() == 2);
     CHECK(merged.duplicates[0].empty());
     REQUIRE(merged.duplicates[1].size() == 1);
@@ -83,4 +85,33 @@ TEST_CASE("merge: a Secret whose content changed is another object although it p
     CHECK(std::get<model::Secret>(second.store.get(name)->body).data.at("key") == "two");
     CHECK(second.store.get(name)->meta.generation == 2);
     CHECK(merger.book().encode().find("two") == std::string::npos);
+}
+
+TEST_CASE("merge: many random edits give what a merge from nothing gives") {
+    const auto seed = std::random_device()();
+    CAPTURE(seed);
+    std::mt19937 random(seed);
+    std::vector<Given> sources = {given("folder /m", "", ""), given("loaded", "", "")};
+    const auto merged_by = [&](Merger& merger, std::int64_t now_s) { return merger.merge({&sources[0], &sources[1]}, now_s); };
+    Merger merger{IdentityBook()};
+    for (int round = 0; round < 300; ++round) {
+        std::vector<model::ObjectPtr>& objects = sources[random() % 2].objects;
+        for (auto i = random() % 3; i != 0 && !objects.empty(); --i) {
+            objects.erase(objects.begin() + static_cast<std::ptrdiff_t>(random() % objects.size()));
+        }
+        for (auto i = random() % 3; i != 0; --i) {
+            const Given one = given("", fmt::format("{}.yaml", random() % 3), service(fmt::format("s{}", random() % 60), static_cast<int>(random() % 3) + 1));
+            objects.insert(objects.begin() + static_cast<std::ptrdiff_t>(random() % (objects.size() + 1)), one.objects.front());
+        }
+        const Merged edited = merged_by(merger, round);
+        Merger anew{IdentityBook()};
+        const Merged fresh = merged_by(anew, round);
+        CAPTURE(round);
+        REQUIRE(edited.origins == fresh.origins);
+        REQUIRE(std::equal(edited.store.begin(), edited.store.end(), fresh.store.begin(), fresh.store.end(),
+                           [](const auto& one, const auto& other) { return one.first == other.first && one.second->raw == other.second->raw; }));
+        for (std::size_t i = 0; i < 2; ++i) {
+            REQUIRE(edited.duplicates[i].size() == fresh.duplicates[i].size());
+        }
+    }
 }
