@@ -114,6 +114,7 @@ private:
     }
 
     void make_parts() {
+        tables_->made.reserve(2 * root_.parts()->size());
         for (const fb::Listener* listener : *root_.listeners()) {
             if (listener->certificates() != nullptr) {
                 users_[listener->certificates()->string_view()] = listener;
@@ -121,10 +122,15 @@ private:
         }
         for (const fb::PartRef* ref : *root_.parts()) {
             const std::string key = fb::part_path(ref->kind(), ref->key()->string_view());
-            const std::string made_of = makings(*ref);
             const auto* const before = previous_ != nullptr ? find(previous_->made, key) : nullptr;
+            // What was made of its own bytes alone need not be opened to be known again.
+            if (before != nullptr && before->digest == ref->digest()->string_view()) {
+                tables_->made.emplace(key, *before);
+                continue;
+            }
+            const std::string made_of = makings(*ref);
             if (before != nullptr && before->digest == made_of) {
-                tables_->made[key] = *before;
+                tables_->made.emplace(key, *before);
                 continue;
             }
             const std::string name = key + "/" + ref->digest()->str();
@@ -221,10 +227,45 @@ private:
     std::shared_ptr<const Host> host(const std::string& key) {
         auto [place, added] = hosts_.try_emplace(key);
         if (added) {
-            place->second = bind(part<match::RouteTable>(fb::PartKind::Host, key));
+            place->second = bound(key, part<match::RouteTable>(fb::PartKind::Host, key));
         }
         return place->second;
     }
+
+    // As the tables before have it, if it would be bound to the same.
+    std::shared_ptr<const Host> bound(const std::string& key, std::shared_ptr<const match::RouteTable> table) {
+        const std::string name = "bound/" + key;
+        const auto* const made = previous_ != nullptr ? find(previous_->made, name) : nullptr;
+        auto host = made != nullptr ? std::static_pointer_cast<const Host>(made->object) : nullptr;
+        if (host == nullptr || host->table != table || !binds_the_same(*host)) {
+            host = bind(std::move(table));
+        }
+        if (host != nullptr) {
+            tables_->made.emplace(name, Tables::Made{"", host});
+        }
+        return host;
+    }
+
+    bool binds_the_same(const Host& host) const {
+        const bool same_seals = tables_->seals == previous_->seals;
+        return std::all_of(host.rules.begin(), host.rules.end(), [&](const Rule& rule) {
+            for (std::size_t i = 0; i < rule.backends.size(); ++i) {
+                if (rule.backends[i].set != set_of(rule.spec->backends[i]->backends)) {
+                    return false;
+                }
+            }
+            return (rule.persistence == nullptr || same_seals) && same_mirrors(rule);
+        });
+    }
+
+    bool same_mirrors(const Rule& rule) const {
+        Rule now;
+        bind_mirrors(*rule.spec, now);
+        return std::equal(now.mirrors.begin(), now.mirrors.end(), rule.mirrors.begin(), rule.mirrors.end(),
+                          [](const RuleMirror& one, const RuleMirror& other) { return one.set == other.set; });
+    }
+
+    std::shared_ptr<const BackendSet> set_of(const std::string& key) const { return key.empty() ? nullptr : part<BackendSet>(fb::PartKind::Backends, key); }
 
     std::shared_ptr<const Host> bind(std::shared_ptr<const match::RouteTable> table) {
         if (table == nullptr) {
@@ -236,7 +277,7 @@ private:
             rule.spec = spec.get();
             std::vector<std::uint32_t> weights;
             for (const auto& backend : spec->backends) {
-                rule.backends.push_back({backend->backends.empty() ? nullptr : part<BackendSet>(fb::PartKind::Backends, backend->backends), backend->filters.get()});
+                rule.backends.push_back({set_of(backend->backends), backend->filters.get()});
                 weights.push_back(backend->weight);
             }
             rule.cycle = weighted_cycle(weights);
@@ -253,7 +294,7 @@ private:
         return host;
     }
 
-    void bind_mirrors(const fb::RuleT& spec, Rule& rule) {
+    void bind_mirrors(const fb::RuleT& spec, Rule& rule) const {
         for (std::size_t i = 0; spec.filters != nullptr && i < spec.filters->mirrors.size(); ++i) {
             const fb::MirrorT& mirror = *spec.filters->mirrors[i];
             auto set = part<BackendSet>(fb::PartKind::Backends, mirror.backends);

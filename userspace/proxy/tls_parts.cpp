@@ -75,12 +75,13 @@ Result<OwnCertificate> own_certificate(std::string_view key, const PartSource& p
 }  // namespace
 
 const fb::PartRef* PartSource::find(fb::PartKind kind, std::string_view key) const {
-    for (const fb::PartRef* ref : *root_.parts()) {
-        if (ref->kind() == kind && ref->key()->string_view() == key) {
-            return ref;
+    if (index_.empty()) {
+        for (const fb::PartRef* ref : *root_.parts()) {
+            index_.emplace(fb::part_path(ref->kind(), ref->key()->string_view()), ref);
         }
     }
-    return nullptr;
+    const auto found = index_.find(fb::part_path(kind, key));
+    return found == index_.end() ? nullptr : found->second;
 }
 
 std::string PartSource::digest(fb::PartKind kind, std::string_view key) const {

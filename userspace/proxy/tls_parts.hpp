@@ -7,6 +7,8 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 
 #include "schema/snapshot_generated.h"
 #include "userspace/base/result.hpp"
@@ -28,6 +30,7 @@ private:
     [[nodiscard]] const fb::PartRef* find(fb::PartKind kind, std::string_view key) const;
     const fb::Root& root_;
     const Storage& storage_;
+    mutable std::unordered_map<std::string, const fb::PartRef*> index_;  // by "kind/key"; filled when something is looked for
 };
 
 // Of everything outside of its own part that a listener's certificate set is made of.
