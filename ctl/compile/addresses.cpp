@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 #include <tuple>
+#include <utility>
 
 namespace penstock::compile {
 namespace {
@@ -16,7 +17,10 @@ bool is_unicast(const IpAddress& ip) {
     return !ip.is_any() && !multicast;
 }
 
-bool is_usable(const IpAddress& ip, const Options& options) {
+bool is_usable(const IpAddress& ip, const GatewayFront& gateway, const Options& options) {
+    if (gateway.pool != nullptr) {
+        return is_unicast(ip) && gateway.pool->contains(ip);
+    }
     const auto listed = [&](const std::vector<IpAddress>& list) { return std::find(list.begin(), list.end(), ip) != list.end(); };
     return is_unicast(ip) && (options.usable_addresses.empty() || listed(options.usable_addresses) || listed(options.node_addresses));
 }
@@ -47,7 +51,7 @@ void add_requested(GatewayFront& gateway, const model::GatewayAddress& wanted, c
         return;
     }
     const auto ip = IpAddress::parse(wanted.value);
-    if (!ip || !is_usable(*ip, options)) {
+    if (!ip || !is_usable(*ip, gateway, options)) {
         unprogram(gateway, ConditionReason::GatewayProgrammed_address_not_usable,
                   "address " + wanted.value + (ip ? " is not one that this edge may use" : " is not an IP address"));
         return;
@@ -55,21 +59,115 @@ void add_requested(GatewayFront& gateway, const model::GatewayAddress& wanted, c
     add(gateway, *ip);
 }
 
-void choose(GatewayFront& gateway, const Options& options) {
+// The addresses that a Gateway names, and whether one that it does not name is wanted, too.
+bool choose_requested(GatewayFront& gateway, const Options& options) {
     const auto& wanted = gateway.object.spec->addresses;
     bool own = wanted.empty();
     for (const auto& address : wanted) {
         add_requested(gateway, address, options, own);
     }
-    for (std::size_t i = 0; own && i < options.node_addresses.size(); ++i) {
-        add(gateway, options.node_addresses[i]);
+    return own;
+}
+
+// Who has which address of a pool. No two Gateways have one: they would need to agree on ports.
+struct Owners {
+    std::set<IpAddress> taken;
+    const AddressBook* before;  // may be null
+    AddressBook now;
+};
+
+void claim(GatewayFront& gateway, const std::vector<IpAddress>& asked, Owners& owners) {
+    for (const IpAddress& ip : asked) {
+        if (owners.taken.insert(ip).second) {
+            add(gateway, ip);
+        } else {
+            unprogram(gateway, ConditionReason::GatewayProgrammed_address_not_usable, "address " + ip.text() + " belongs to another Gateway");
+        }
     }
-    if (gateway.refused) {
-        gateway.addresses.clear();
-        gateway.status_addresses.clear();
-    } else if (gateway.addresses.empty()) {
-        unprogram(gateway, ConditionReason::GatewayProgrammed_address_not_assigned, "this edge has no address to give it");
+}
+
+std::string owner_name(const GatewayFront& gateway) { return "Gateway/" + gateway.object.ns() + "/" + gateway.object.name(); }
+
+void give(GatewayFront& gateway, const IpAddress& ip, Owners& owners) {
+    owners.taken.insert(ip);
+    owners.now[owner_name(gateway)].push_back(ip);
+    add(gateway, ip);
+}
+
+void keep_given(GatewayFront& gateway, Owners& owners) {
+    if (owners.before == nullptr) {
+        return;
     }
+    if (const auto had = owners.before->find(owner_name(gateway)); had != owners.before->end()) {
+        for (const IpAddress& ip : had->second) {
+            if (gateway.pool->contains(ip) && !owners.taken.contains(ip)) {
+                give(gateway, ip, owners);
+            }
+        }
+    }
+}
+
+// One of each family that the pool has.
+void give_free(GatewayFront& gateway, Owners& owners) {
+    const std::vector<IpAddress>& given = owners.now[owner_name(gateway)];
+    for (const Family family : {Family::v4, Family::v6}) {
+        const bool has_one = std::any_of(given.begin(), given.end(), [&](const IpAddress& ip) { return ip.family == family; });
+        if (has_one || !gateway.pool->has(family)) {
+            continue;
+        }
+        if (const auto ip = gateway.pool->free_one(family, owner_name(gateway), owners.taken)) {
+            give(gateway, *ip, owners);
+        } else {
+            unprogram(gateway, ConditionReason::GatewayProgrammed_address_not_assigned, "every address of its class is in use");
+        }
+    }
+}
+
+// What was given out before stays; what is asked for goes before what is given out now.
+AddressBook choose(std::vector<GatewayFront>& gateways, const Options& options, const AddressBook* before) {
+    Owners owners{.taken = {}, .before = before, .now = {}};
+    std::vector<GatewayFront*> asking;
+    std::vector<GatewayFront*> open;
+    for (GatewayFront& gateway : gateways) {
+        const bool own = choose_requested(gateway, options);
+        if (gateway.refused) {
+            continue;
+        }
+        if (gateway.pool == nullptr) {
+            for (std::size_t i = 0; own && i < options.node_addresses.size(); ++i) {
+                add(gateway, options.node_addresses[i]);
+            }
+            continue;
+        }
+        asking.push_back(&gateway);
+        if (own) {
+            open.push_back(&gateway);
+        }
+    }
+    std::map<const GatewayFront*, std::vector<IpAddress>> asked;
+    for (GatewayFront* gateway : asking) {
+        asked[gateway] = std::exchange(gateway->addresses, {});
+        gateway->status_addresses.clear();
+    }
+    for (GatewayFront* gateway : open) {
+        keep_given(*gateway, owners);
+    }
+    for (GatewayFront* gateway : asking) {
+        claim(*gateway, asked[gateway], owners);
+    }
+    for (GatewayFront* gateway : open) {
+        give_free(*gateway, owners);
+    }
+    for (GatewayFront& gateway : gateways) {
+        if (gateway.refused) {
+            gateway.addresses.clear();
+            gateway.status_addresses.clear();
+        } else if (gateway.addresses.empty()) {
+            unprogram(gateway, ConditionReason::GatewayProgrammed_address_not_assigned, "this edge has no address to give it");
+        }
+    }
+    std::erase_if(owners.now, [](const auto& entry) { return entry.second.empty(); });
+    return std::move(owners.now);
 }
 
 using Place = std::tuple<IpAddress, Transport, std::uint16_t>;
@@ -110,7 +208,10 @@ bool over_limits(const GatewayFront& gateway, const Claims& claims, std::size_t 
 
 }  // namespace
 
-std::vector<ClaimedAddress> assign_addresses(Front& front, const Options& options) {
+std::vector<ClaimedAddress> assign_addresses(Front& front, const Options& options, AddressBookPtr& book) {
+    if (AddressBook chosen = choose(front.gateways, options, book.get()); book == nullptr || chosen != *book) {
+        book = std::make_shared<const AddressBook>(std::move(chosen));
+    }
     Claims claims;
     if (options.metrics) {
         claims.owner.emplace(Place{options.metrics->address, Transport::tcp, options.metrics->port}, kNone);
@@ -119,7 +220,6 @@ std::vector<ClaimedAddress> assign_addresses(Front& front, const Options& option
     const std::set<IpAddress> own(options.node_addresses.begin(), options.node_addresses.end());
     for (std::size_t i = 0; i < front.gateways.size(); ++i) {
         GatewayFront& gateway = front.gateways[i];
-        choose(gateway, options);
         std::vector<std::size_t> servable;
         for (const std::size_t at : gateway.all_listeners) {
             if (front.listeners[at].servable()) {

@@ -69,7 +69,7 @@ struct Takers {
           sets(ids.sets, kStatsSetsMax - 1, kept.set_ids),
           endpoints(ids.endpoints, kManyIds, kept.endpoints) {}
 
-    Ids finish() { return {backends.finish(), services.finish(), listeners.finish(), rules.finish(), sets.finish(), endpoints.finish()}; }
+    Ids finish() { return {backends.finish(), services.finish(), listeners.finish(), rules.finish(), sets.finish(), endpoints.finish(), {}}; }
 };
 
 // The routes that changed themselves, and those that refer to a Service that did; by key.
@@ -174,7 +174,8 @@ Compiled compile(const model::Store& store, const Options& options, const Compil
     Front front = make_front(world, options, material);
     const BackendPolicies policies(world, material);
     Compiled out;
-    out.addresses = assign_addresses(front, options);
+    AddressBookPtr addresses = previous != nullptr ? previous->ids.addresses : nullptr;
+    out.addresses = assign_addresses(front, options, addresses);
     cache->shape = shape_of(front, policies);
 
     const bool same_ground = !first && !changes.ground && before.options == options;
@@ -217,6 +218,7 @@ Compiled compile(const model::Store& store, const Options& options, const Compil
     edit_statuses({world, front, cache->routes, policies, previous != nullptr ? &previous->statuses : nullptr}, edits, out.statuses);
 
     out.ids = ids.finish();
+    out.ids.addresses = std::move(addresses);
     cache->rules = ids.rules.uses();
     cache->set_ids = ids.sets.uses();
     cache->endpoints = ids.endpoints.uses();

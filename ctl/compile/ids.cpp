@@ -36,6 +36,18 @@ void encode_table(std::string_view space, const IdTable& table, std::string& out
     }
 }
 
+constexpr std::string_view kAddresses = "addresses";
+
+// "addresses given 1 Gateway/ns/name 10.0.0.1"; the number is that of the line.
+void encode_addresses(const AddressBook& book, std::string& out) {
+    std::size_t number = 0;
+    for (const auto& [owner, addresses] : book) {
+        for (const IpAddress& ip : addresses) {
+            out.append(kAddresses).append(" given ").append(std::to_string(++number)).append(" ").append(owner).append(" ").append(ip.text()).append("\n");
+        }
+    }
+}
+
 struct Line {
     std::string_view space;
     std::string_view word;
@@ -78,6 +90,16 @@ bool add_line(IdTable& table, const Line& line, std::unordered_set<std::uint32_t
     }
     table.resting.emplace_back(line.name, line.id);
     return line.word == "rest";
+}
+
+bool add_address(AddressBook& book, const Line& line) {
+    const std::size_t space = line.name.find(' ');
+    const auto ip = space != std::string_view::npos ? IpAddress::parse(line.name.substr(space + 1)) : std::nullopt;
+    if (!ip || line.word != "given") {
+        return false;
+    }
+    book[std::string(line.name.substr(0, space))].push_back(*ip);
+    return true;
 }
 
 }  // namespace
@@ -215,12 +237,16 @@ std::string encode(const Ids& ids) {
             encode_table(kSpaceNames[i], **all[i], out);
         }
     }
+    if (ids.addresses != nullptr) {
+        encode_addresses(*ids.addresses, out);
+    }
     return out;
 }
 
 Result<Ids> decode_ids(std::string_view text) {
     std::array<IdTable, kSpaceNames.size()> tables;
     std::array<std::unordered_set<std::uint32_t>, kSpaceNames.size()> used;
+    AddressBook book;
     for (std::size_t number = 1; !text.empty(); ++number) {
         const std::size_t end = std::min(text.find('\n'), text.size());
         const std::string_view row = text.substr(0, end);
@@ -229,6 +255,9 @@ Result<Ids> decode_ids(std::string_view text) {
             continue;
         }
         const auto line = parse_line(row);
+        if (line && number != 1 && line->space == kAddresses && add_address(book, *line)) {
+            continue;
+        }
         const auto space = line ? std::find(kSpaceNames.begin(), kSpaceNames.end(), line->space) : kSpaceNames.end();
         if (number == 1 || space == kSpaceNames.end() ||
             !add_line(tables[static_cast<std::size_t>(space - kSpaceNames.begin())], *line,
@@ -241,6 +270,7 @@ Result<Ids> decode_ids(std::string_view text) {
     for (std::size_t i = 0; i < all.size(); ++i) {
         *all[i] = std::make_shared<const IdTable>(std::move(tables[i]));
     }
+    ids.addresses = std::make_shared<const AddressBook>(std::move(book));
     return ids;
 }
 

@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "ctl/compile/pool.hpp"
 #include "userspace/base/piece_map.hpp"
 #include "userspace/base/result.hpp"
 
@@ -76,6 +77,7 @@ struct Ids {
     IdTablePtr rules;      // "HTTPRoute/ns/name/index" -> Rule.id
     IdTablePtr sets;       // "Service/ns/name/port" -> BackendSet.id
     IdTablePtr endpoints;  // "10.0.0.1:8080" -> snapshot BackendEndpoint.id
+    AddressBookPtr addresses;  // no numbers, but as stable as those
 };
 
 [[nodiscard]] std::string encode(const Ids& ids);  // text, one line per number

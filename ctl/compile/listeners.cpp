@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "ctl/compile/conflicts.hpp"
+#include "ctl/compile/features.hpp"
 #include "ctl/compile/hostname.hpp"
 #include "ctl/compile/listener_tls.hpp"
 #include "ctl/compile/overlaps.hpp"
@@ -104,13 +105,43 @@ private:
             if (object.spec->controller_name != options_.controller_name) {
                 continue;
             }
-            ClassFront entry{object, !object.spec->parameters_ref, {}, {}, {}};
+            ClassFront entry;
+            entry.object = object;
+            const std::string fault = read_parameters(entry);
+            entry.good = fault.empty();
             entry.faults = read_class(object.object->meta.annotations, entry.settings);
             entry.status.conditions.push_back(entry.good ? Condition{ConditionReason::ClassAccepted_accepted, class_remark(object)}
-                                                         : Condition{ConditionReason::ClassAccepted_invalid_parameters,
-                                                                     "spec.parametersRef: no kind of parameters is supported"});
+                                                         : Condition{ConditionReason::ClassAccepted_invalid_parameters, "spec.parametersRef: " + fault});
+            entry.status.supported_features.assign(kFeatures.begin(), kFeatures.end());
             front_.classes.push_back(std::move(entry));
         }
+    }
+
+    // A ConfigMap whose entry `addresses` is a pool. What is wrong with it; "" if nothing is.
+    std::string read_parameters(ClassFront& entry) const {
+        const auto& ref = entry.object.spec->parameters_ref;
+        if (!ref) {
+            return {};
+        }
+        if (!ref->group.empty() || ref->kind != "ConfigMap" || !ref->ns) {
+            return "a ConfigMap with its namespace is supported, and no other kind";
+        }
+        const std::string name = "ConfigMap " + *ref->ns + "/" + ref->name;
+        const auto object = world_.config_map(*ref->ns, ref->name);
+        if (object == nullptr) {
+            return name + " is not there";
+        }
+        const auto& entries = model::body_of<model::ConfigMap>(*object)->data;
+        const auto text = entries.find("addresses");
+        if (text == entries.end()) {
+            return name + " has no entry 'addresses'";
+        }
+        auto pool = Pool::parse(text->second);
+        if (const auto* fault = std::get_if<std::string>(&pool)) {
+            return name + ": addresses: " + *fault;
+        }
+        entry.pool = std::make_shared<const Pool>(std::get<Pool>(std::move(pool)));
+        return {};
     }
 
     // What holds for the whole edge is said by one class.
@@ -132,6 +163,7 @@ private:
         GatewayFront gateway;
         gateway.object = object;
         gateway.settings = found->settings;
+        gateway.pool = found->pool;
         gateway.annotations = read_gateway(object.object->meta.annotations, gateway.settings).condition();
         resolve_client_certificate(gateway, material_);
         if (!found->good) {

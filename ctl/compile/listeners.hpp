@@ -15,6 +15,7 @@
 #include "ctl/compile/annotations.hpp"
 #include "ctl/compile/compile.hpp"
 #include "ctl/compile/material.hpp"
+#include "ctl/compile/pool.hpp"
 #include "ctl/compile/parts.hpp"
 #include "ctl/compile/status.hpp"
 #include "ctl/compile/world.hpp"
@@ -70,6 +71,7 @@ struct GatewayFront {
     ServingCertificatePtr client_certificate;  // that it shows to backends; may be null
     std::vector<std::size_t> listeners;     // its own
     std::vector<std::size_t> all_listeners; // with those of its sets
+    std::shared_ptr<const Pool> pool;       // of its class; null: the node's own addresses
     std::vector<IpAddress> addresses;
     std::vector<StatusAddress> status_addresses;
 };
@@ -78,6 +80,7 @@ struct GatewayFront {
 struct ClassFront {
     Typed<model::GatewayClass> object;
     bool good = false;
+    std::shared_ptr<const Pool> pool;  // null: it names none
     ClassSettings settings;
     AnnotationFaults faults;
     ClassStatus status;

@@ -57,6 +57,7 @@ ListenerStatus listener_status(const Listener& listener, const GatewayFront& gat
 struct Tally {
     std::size_t all = 0;
     std::size_t refused = 0;
+    std::size_t unservable = 0;  // refused, in conflict, or without a certificate that can be used
     std::size_t served = 0;
     std::string first;       // refused one, with its reason
     std::string unresolved;  // the first whose references do not resolve, with its reason
@@ -69,6 +70,7 @@ Tally tally(const Front& front, const std::vector<std::size_t>& listeners) {
     for (const std::size_t at : listeners) {
         const Listener& listener = front.listeners[at];
         ++out.all;
+        out.unservable += listener.servable() ? 0 : 1;
         out.served += listener.addresses.empty() ? 0 : 1;
         if (listener.unresolved && out.unresolved.empty()) {
             out.unresolved = "listener " + listener.spec->name + ": " + listener.unresolved->message;
@@ -90,8 +92,9 @@ Condition set_accepted(const ListenerSetFront& set, const GatewayFront& gateway,
     if (gateway.refused) {
         return {R::ListenerSetAccepted_parent_not_accepted, gateway.refused->message};
     }
-    if (tally.none_valid()) {
-        return {R::ListenerSetAccepted_listeners_not_valid, tally.first};
+    // Unlike a Gateway, a set is not accepted for references alone.
+    if (tally.all != 0 && tally.unservable == tally.all) {
+        return {R::ListenerSetAccepted_listeners_not_valid, tally.first.empty() ? tally.unresolved : tally.first};
     }
     return tally.refused != 0 ? Condition{R::ListenerSetAccepted_listeners_partly_valid, tally.first} : Condition{R::ListenerSetAccepted_accepted, {}};
 }
