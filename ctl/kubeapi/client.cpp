@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctl/kubeapi/client.hpp"
+
+#include <curl/curl.h>
+#include <fmt/format.h>
+
+#include <charconv>
+#include <ctime>
+#include <deque>
+#include <future>
+#include <list>
+#include <map>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "ctl/kubeapi/credentials.hpp"
+#include "ctl/kubeapi/transfer.hpp"
+#include "ctl/model/value_text.hpp"
+#include "userspace/base/version.hpp"
+
+namespace penstock::kubeapi {
+
+namespace {
+
+std::int64_t unix_now() { return static_cast<std::int64_t>(::time(nullptr)); }
+
+class CurlClient : public Client {
+public:
+    CurlClient(Access access, ClientLimits limits, CURLM* multi)
+        : access_(access), limits_(limits), credentials_(std::move(access), unix_now), bucket_(limits.per_second, limits.burst, Clock::now()), multi_(multi) {
+        ::curl_multi_setopt(multi_, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
+        thread_ = std::thread([this] { run(); });
+    }
+    ~CurlClient() override {
+        {
+            const std::lock_guard lock(mutex_);
+            over_ = true;
+        }
+        ::curl_multi_wakeup(multi_);
+        thread_.join();
+        for (auto& transfer : running_) {
+            ::curl_multi_remove_handle(multi_, transfer->handle());
+        }
+        running_.clear();
+        ::curl_multi_cleanup(multi_);
+    }
+    CurlClient(const CurlClient&) = delete;
+    CurlClient& operator=(const CurlClient&) = delete;
+
+    void send(Request request, Done done) override { post({std::move(request), {}, std::move(done)}); }
+    void stream(Request request, OnLine line, Done done) override { post({std::move(request), std::move(line), std::move(done)}); }
+    void after(milliseconds delay, Task task) override {
+        {
+            const std::lock_guard lock(mutex_);
+            timers_.emplace(Clock::now() + delay, std::move(task));
+        }
+        ::curl_multi_wakeup(multi_);
+    }
+    [[nodiscard]] const ClientCounts& counts() const override { return counts_; }
+
+private:
+    using Running = std::list<std::unique_ptr<Transfer>>;
+
+    void post(Order order) {
+        {
+            const std::lock_guard lock(mutex_);
+            posted_.push_back(std::move(order));
+        }
+        ::curl_multi_wakeup(multi_);
+    }
+
+    // ---- the thread
+    void run() {
+        while (take_posted()) {
+            run_timers();
+            start_waiting();
+            int active = 0;
+            ::curl_multi_perform(multi_, &active);
+            finish();
+            ::curl_multi_poll(multi_, nullptr, 0, wait_ms(), nullptr);
+        }
+    }
+
+    bool take_posted() {
+        const std::lock_guard lock(mutex_);
+        for (Order& order : posted_) {
+            waiting_.push_back(std::move(order));
+        }
+        posted_.clear();
+        return !over_;
+    }
+
+    void run_timers() {
+        while (true) {
+            Task due;
+            {
+                const std::lock_guard lock(mutex_);
+                if (timers_.empty() || timers_.begin()->first > Clock::now()) {
+                    return;
+                }
+                due = std::move(timers_.begin()->second);
+                timers_.erase(timers_.begin());
+            }
+            due();
+        }
+    }
+
+    // Streams are few and long: they do not take the place of others.
+    void start_waiting() {
+        pause_ = milliseconds(-1);
+        for (auto it = waiting_.begin(); it != waiting_.end();) {
+            if (!it->line && plain_running_ >= limits_.in_flight) {
+                ++it;
+                continue;
+            }
+            if (const milliseconds wait = bucket_.take(Clock::now()); wait.count() > 0) {
+                counts_.throttled += it->counted_as_throttled ? 0 : 1;
+                it->counted_as_throttled = true;
+                pause_ = wait;
+                return;
+            }
+            Order order = std::move(*it);
+            it = waiting_.erase(it);
+            start(std::move(order));
+        }
+    }
+
+    void start(Order order) {
+        ++counts_.requests;
+        auto identity = credentials_.get();
+        if (!identity.ok()) {
+            ++counts_.failed;
+            order.done(std::move(identity).error());
+            return;
+        }
+        plain_running_ += order.line ? 0 : 1;
+        auto transfer = std::make_unique<Transfer>(std::move(order), access_, std::move(identity).value(), limits_);
+        ::curl_easy_setopt(transfer->handle(), CURLOPT_PRIVATE, transfer.get());
+        ::curl_multi_add_handle(multi_, transfer->handle());
+        running_.push_back(std::move(transfer));
+        running_.back()->place = std::prev(running_.end());
+    }
+
+    void finish() {
+        int left = 0;
+        while (CURLMsg* message = ::curl_multi_info_read(multi_, &left)) {
+            if (message->msg != CURLMSG_DONE) {
+                continue;
+            }
+            const CURLcode code = message->data.result;
+            Transfer* ended = nullptr;
+            ::curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &ended);
+            ::curl_multi_remove_handle(multi_, ended->handle());
+            const std::unique_ptr<Transfer> transfer = std::move(*ended->place);
+            running_.erase(transfer->place);
+            plain_running_ -= transfer->is_stream() ? 0 : 1;
+            Result<Answer> result = transfer->result(code);
+            tell(result);
+            transfer->done(std::move(result));
+        }
+    }
+
+    void tell(const Result<Answer>& result) {
+        counts_.failed += !result.ok() || result->status >= 500 ? 1 : 0;
+        counts_.throttled += result.ok() && result->status == 429 ? 1 : 0;
+        if (result.ok() && result->status == 401) {
+            credentials_.refused();
+        }
+    }
+
+    int wait_ms() {
+        const std::lock_guard lock(mutex_);
+        auto wait = milliseconds(60'000);
+        if (!posted_.empty() || over_) {
+            return 0;
+        }
+        if (pause_.count() >= 0) {
+            wait = std::min(wait, pause_);
+        }
+        if (!timers_.empty()) {
+            const auto until = std::chrono::ceil<milliseconds>(timers_.begin()->first - Clock::now());
+            wait = std::clamp(until, milliseconds(0), wait);
+        }
+        // What a callback queued may start at once; what waits for others in flight is started when one ends.
+        const bool room = plain_running_ < limits_.in_flight && !waiting_.empty() && pause_.count() < 0;
+        return room ? 0 : static_cast<int>(wait.count());
+    }
+
+    const Access access_;
+    const ClientLimits limits_;
+    ClientCounts counts_;
+
+    std::mutex mutex_;  // of the next three
+    std::vector<Order> posted_;
+    std::multimap<Time, Task> timers_;
+    bool over_ = false;
+
+    // The thread's own.
+    Credentials credentials_;
+    TokenBucket bucket_;
+    std::deque<Order> waiting_;
+    Running running_;
+    unsigned plain_running_ = 0;
+    milliseconds pause_{-1};  // for the pace; negative: none
+    CURLM* multi_;
+    std::thread thread_;
+};
+
+}  // namespace
+
+Error Answer::failure(const std::string& what) const {
+    const auto parsed = model::parse_json(body, {.bytes_max = 1U << 20});
+    const model::Value* message = parsed.ok() ? parsed->find("message") : nullptr;
+    const bool said = message != nullptr && message->as_string() != nullptr && !message->as_string()->empty();
+    Error error{.code = Errc::internal, .what = what + ": " + (said ? *message->as_string() : fmt::format("the API server answered {}", status))};
+    switch (status) {
+        case 401: error.code = Errc::denied, error.hint = "the API server does not know these credentials"; break;
+        case 403: error.code = Errc::denied, error.hint = "the service account or user lacks this right: see the ClusterRole in configs/deploy"; break;
+        case 404: error.code = Errc::not_found; break;
+        case 409: error.code = Errc::exists; break;
+        case 429: error.code = Errc::limit; break;
+        case 504: error.code = Errc::timeout; break;
+        default: break;
+    }
+    return error;
+}
+
+Result<Answer> Client::call(Request request) {
+    auto promise = std::make_shared<std::promise<Result<Answer>>>();
+    auto answer = promise->get_future();
+    send(std::move(request), [promise](Result<Answer> result) { promise->set_value(std::move(result)); });
+    return answer.get();
+}
+
+Result<std::unique_ptr<Client>> Client::start(Access access, ClientLimits limits) {
+    static const CURLcode kReady = ::curl_global_init(CURL_GLOBAL_DEFAULT);
+    CURLM* multi = kReady == CURLE_OK ? ::curl_multi_init() : nullptr;
+    if (multi == nullptr) {
+        return Error{.code = Errc::internal, .what = "set up libcurl"};
+    }
+    return std::unique_ptr<Client>(std::make_unique<CurlClient>(std::move(access), limits, multi));
+}
+
+}  // namespace penstock::kubeapi

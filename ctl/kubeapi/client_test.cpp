@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctl/kubeapi/client.hpp"
+
+#include <atomic>
+#include <future>
+
+#include "ctl/kubeapi/credentials.hpp"
+#include "tools/test/api_server.hpp"
+#include "tools/test/catch.hpp"
+#include "tools/test/folder.hpp"
+
+using namespace penstock;
+using namespace penstock::kubeapi;
+
+namespace {
+
+Access access_to(const test::ApiServer& server) {
+    Access access;
+    access.server = server.url();
+    return access;
+}
+
+nlohmann::json service(const std::string& name) { return {{"apiVersion", "v1"}, {"kind", "Service"}, {"metadata", {{"name", name}, {"namespace", "default"}}}}; }
+
+std::unique_ptr<Client> client_of(Access access, ClientLimits limits = {}) {
+    auto client = Client::start(std::move(access), limits);
+    REQUIRE(client.ok());
+    return std::move(client).value();
+}
+
+}  // namespace
+
+TEST_CASE("client: an answer comes whole, whatever its status, and a refusal has the server's words") {
+    test::ApiServer server;
+    server.put(service("a"));
+    const auto client = client_of(access_to(server));
+    const auto list = client->call({.path = "/api/v1/services?limit=500"});
+    REQUIRE(list.ok());
+    CHECK(list->status == 200);
+    CHECK(nlohmann::json::parse(list->body)["items"].size() == 1);
+    server.fail("/api/v1/services", 429, 1, "7");
+    const auto refused = client->call({.path = "/api/v1/services"});
+    REQUIRE(refused.ok());
+    CHECK(refused->status == 429);
+    CHECK(refused->retry_after == milliseconds(7000));
+    CHECK(refused->failure("list").message() == "list: made to fail");
+    CHECK(client->counts().throttled == 1);
+}
+
+TEST_CASE("client: a server that is not there is an error with its reason, in time") {
+    std::string gone;
+    {
+        const test::ApiServer server;
+        gone = server.url();
+    }
+    Access access;
+    access.server = gone;
+    const auto client = client_of(access);
+    const auto answer = client->call({.path = "/api/v1/services?secret=1"});
+    REQUIRE_FALSE(answer.ok());
+    CHECK(answer.error().message().find("GET /api/v1/services: ") == 0);
+    CHECK(answer.error().message().find("secret") == std::string::npos);
+    CHECK(client->counts().failed == 1);
+}
+
+TEST_CASE("client: a patch carries its body and type") {
+    test::ApiServer server;
+    server.put(service("a"));
+    const auto client = client_of(access_to(server));
+    const std::string version = server.get("/api/v1/namespaces/default/services/a")["metadata"]["resourceVersion"];
+    const std::string path = "/api/v1/namespaces/default/services/a/status";
+    const Request patch{.method = "PATCH", .path = path, .body = R"({"metadata":{"resourceVersion":")" + version + R"("},"status":{"x":1}})",
+                        .content_type = "application/merge-patch+json"};
+    CHECK(client->call(patch)->status == 200);
+    CHECK(server.get("/api/v1/namespaces/default/services/a")["status"]["x"] == 1);
+    CHECK(client->call(patch)->status == 409);
+}
+
+TEST_CASE("client: no more requests at once than allowed, and all are answered") {
+    test::ApiServer server;
+    const auto client = client_of(access_to(server), {.in_flight = 2, .per_second = 1000, .burst = 5});
+    std::atomic<int> done{0};
+    std::promise<void> all;
+    for (int i = 0; i < 50; ++i) {
+        client->send({.path = "/api/v1/services"}, [&](const Result<Answer>& answer) {
+            CHECK(answer.ok());
+            if (++done == 50) {
+                all.set_value();
+            }
+        });
+    }
+    REQUIRE(all.get_future().wait_for(std::chrono::seconds(30)) == std::future_status::ready);
+    CHECK(client->counts().requests == 50);
+}
+
+TEST_CASE("pace: a bucket gives its burst at once, then its rate; a back-off doubles and is never twice the same for all") {
+    Time now{std::chrono::hours(1)};
+    TokenBucket bucket(10, 3, now);
+    int taken = 0;
+    for (int i = 0; i < 1000; ++i) {
+        const milliseconds wait = bucket.take(now);
+        taken += wait.count() == 0 ? 1 : 0;
+        CHECK(wait <= milliseconds(101));
+        now += milliseconds(1);
+    }
+    CHECK(taken >= 12);
+    CHECK(taken <= 13);
+    Backoff backoff(milliseconds(100), milliseconds(1000), 1);
+    for (const int whole : {100, 200, 400, 800, 1000, 1000}) {
+        const milliseconds wait = backoff.next();
+        CHECK(wait >= milliseconds(whole / 2));
+        CHECK(wait <= milliseconds(whole));
+    }
+    backoff.succeeded();
+    CHECK(backoff.next() <= milliseconds(100));
+}
+
+TEST_CASE("client: a stream gives whole lines, and the end says how it was") {
+    test::ApiServer server;
+    const auto client = client_of(access_to(server));
+    std::promise<std::string> line;
+    std::promise<Result<Answer>> end;
+    client->stream({.path = "/api/v1/services?watch=1&resourceVersion=100", .patience = milliseconds(60'000)},
+                   [&, told = false](std::string_view text) mutable {
+                       if (!told) {
+                           told = true;
+                           line.set_value(std::string(text));
+                       }
+                   },
+                   [&](Result<Answer> answer) { end.set_value(std::move(answer)); });
+    server.put(service("a"));
+    CHECK(nlohmann::json::parse(line.get_future().get())["object"]["metadata"]["name"] == "a");
+    server.cut_watches(true);
+    const auto ended = end.get_future().get();
+    REQUIRE(ended.ok());
+    CHECK(ended->status == 200);
+}
+
+TEST_CASE("client: it ends with requests on their way") {
+    test::ApiServer server;
+    auto client = client_of(access_to(server));
+    std::atomic<bool> over{false};
+    for (int i = 0; i < 10; ++i) {
+        client->stream({.path = "/api/v1/services?watch=1&resourceVersion=100"}, [](std::string_view) {}, [&](const Result<Answer>&) { CHECK_FALSE(over); });
+    }
+    client->after(milliseconds(60'000), [&] { over = true; });
+    client.reset();
+    over = true;
+}
+
+TEST_CASE("credentials: a token file that was rotated is read again, at once after a 401") {
+    const test::TestFolder folder;
+    folder.write("token", "one\n");
+    std::int64_t now = 1000;
+    Access access;
+    access.token.file = folder.text() + "/token";
+    Credentials credentials(access, [&] { return now; });
+    CHECK((*credentials.get())->authorization == "Bearer one");
+    folder.write("token", "two");
+    now += 59;
+    CHECK((*credentials.get())->authorization == "Bearer one");
+    credentials.refused();
+    CHECK((*credentials.get())->authorization == "Bearer two");
+    folder.write("token", "three");
+    credentials.refused();  // too soon
+    CHECK((*credentials.get())->authorization == "Bearer two");
+    now += 60;
+    CHECK((*credentials.get())->authorization == "Bearer three");
+    folder.remove("token");
+    now += 60;
+    CHECK((*credentials.get())->authorization == "Bearer three");
+    folder.write("token", "a\nb");
+    now += 60;
+    CHECK((*credentials.get())->authorization == "Bearer three");
+}
+
+TEST_CASE("credentials: a file that was never there is an error, and a password is basic") {
+    Access access;
+    access.token.file = "/nowhere/token";
+    Credentials credentials(access, [] { return 1000; });
+    CHECK_FALSE(credentials.get().ok());
+    Access basic;
+    basic.username = "u";
+    basic.password = "p";
+    Credentials by_password(basic, [] { return 1000; });
+    CHECK((*by_password.get())->authorization == "Basic dTpw");
+}
+
+TEST_CASE("credentials: a plugin is run again before what it gave expires, and after a 401") {
+    std::int64_t now = 1000;
+    int runs = 0;
+    Access access;
+    access.exec = ExecPlugin{.command = "get-token"};
+    Credentials credentials(access, [&] { return now; },
+                            [&](const ExecPlugin&, const Access&) -> Result<ExecCredential> { return ExecCredential{.token = "t" + std::to_string(++runs), .expires_s = now + 600}; });
+    CHECK((*credentials.get())->authorization == "Bearer t1");
+    now += 569;
+    CHECK((*credentials.get())->authorization == "Bearer t1");
+    now += 1;
+    CHECK((*credentials.get())->authorization == "Bearer t2");
+    now += 10;
+    credentials.refused();
+    CHECK((*credentials.get())->authorization == "Bearer t3");
+}
+
+TEST_CASE("credentials: a plugin's program is run with what it asks for, and its faults are told") {
+    const test::TestFolder folder;
+    const std::string program = folder.text() + "/plugin";
+    folder.write("plugin", "#!/bin/sh\n[ \"$A\" = b ] && [ \"$1\" = x ] || exit 1\ncase \"$KUBERNETES_EXEC_INFO\" in *'\"interactive\":false'*) ;; *) exit 2 ;; esac\n"
+                           "echo '{\"kind\":\"ExecCredential\",\"status\":{\"token\":\"abc\",\"expirationTimestamp\":\"2030-01-01T00:00:00Z\"}}'\n");
+    std::filesystem::permissions(program, std::filesystem::perms::owner_all);
+    ExecPlugin plugin{.api_version = "client.authentication.k8s.io/v1", .command = program, .arguments = {"x"}, .environment = {{"A", "b"}}};
+    const auto good = run_exec_plugin(plugin, Access{});
+    REQUIRE(good.ok());
+    CHECK(good->token == "abc");
+    CHECK(good->expires_s == 1893456000);
+    plugin.arguments = {"y"};
+    CHECK(run_exec_plugin(plugin, Access{}).error().message().find("it failed") != std::string::npos);
+    plugin.command = "/nowhere/plugin";
+    plugin.install_hint = "install it";
+    CHECK(run_exec_plugin(plugin, Access{}).error().hint == "install it");
+    for (const char* text : {"", "{}", R"({"kind":"ExecCredential"})", R"({"kind":"ExecCredential","status":{}})", R"({"kind":"ExecCredential","status":{"clientCertificateData":"x"}})",
+                             R"({"kind":"ExecCredential","status":{"token":"x","expirationTimestamp":"soon"}})"}) {
+        CHECK_FALSE(parse_exec_credential(text).ok());
+    }
+}

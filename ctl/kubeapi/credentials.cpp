@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctl/kubeapi/credentials.hpp"
+
+#include <utility>
+
+#include "ctl/model/formats.hpp"
+#include "ctl/model/value_text.hpp"
+#include "userspace/base/files.hpp"
+#include "userspace/base/log.hpp"
+
+namespace penstock::kubeapi {
+
+namespace {
+
+constexpr std::size_t kFileMax = 16U << 20;
+constexpr std::int64_t kFileAge = 60;     // seconds: a projected token is rotated when 80 % of its hour is over
+constexpr std::int64_t kEarly = 30;       // a plugin is run so many seconds before its credential expires
+constexpr std::int64_t kRefusedAge = 10;  // a server that refuses everything must not make us read files all the time
+
+Result<std::string> bytes_of(const Material& material) {
+    return material.file.empty() ? Result<std::string>(material.bytes) : read_file(material.file, kFileMax);
+}
+
+// Tokens are written with and without a newline.
+std::string trimmed(std::string text) {
+    text.erase(text.find_last_not_of(" \t\r\n") + 1);
+    return text;
+}
+
+std::string text_at(const model::Value& of, std::string_view name) {
+    const model::Value* found = of.find(name);
+    return found != nullptr && found->as_string() != nullptr ? *found->as_string() : std::string();
+}
+
+}  // namespace
+
+Result<ExecCredential> parse_exec_credential(std::string_view text) {
+    const auto parsed = model::parse_json(text, {.bytes_max = 1U << 20});
+    const model::Value* status = parsed.ok() ? parsed->find("status") : nullptr;
+    if (status == nullptr || text_at(*parsed, "kind") != "ExecCredential") {
+        return Error{.code = Errc::invalid, .what = "what it printed is no ExecCredential with a status"};
+    }
+    ExecCredential out{.token = text_at(*status, "token"), .client_certificate = text_at(*status, "clientCertificateData"),
+                       .client_key = text_at(*status, "clientKeyData")};
+    if (const std::string expiry = text_at(*status, "expirationTimestamp"); !expiry.empty()) {
+        const auto when = model::time_s(expiry);
+        if (!when) {
+            return Error{.code = Errc::invalid, .what = "its expirationTimestamp is not a time"};
+        }
+        out.expires_s = *when;
+    }
+    if (out.token.empty() && out.client_certificate.empty()) {
+        return Error{.code = Errc::invalid, .what = "its status has neither a token nor a certificate"};
+    }
+    if (out.client_certificate.empty() != out.client_key.empty()) {
+        return Error{.code = Errc::invalid, .what = "its status has a certificate or a key, but not both"};
+    }
+    return out;
+}
+
+Credentials::Credentials(Access access, UnixClock clock, RunPlugin run) : access_(std::move(access)), clock_(std::move(clock)), run_(std::move(run)) {}
+
+Result<std::shared_ptr<const Identity>> Credentials::get() {
+    const std::int64_t now = clock_();
+    const bool expired = has_executed_ && executed_.expires_s != 0 && executed_.expires_s - kEarly <= now;
+    const bool stale = look_again_ || expired || now - read_s_ >= kFileAge || now < read_s_;
+    if (last_ != nullptr && !stale) {
+        return last_;
+    }
+    if (look_again_ || expired) {
+        has_executed_ = false;
+    }
+    look_again_ = false;
+    read_s_ = now;
+    auto fresh = read();
+    if (!fresh.ok()) {
+        if (last_ == nullptr) {
+            return fresh;
+        }
+        log::warn("Kubernetes credentials: {}; going on with those before", fresh.error().message());
+        return last_;
+    }
+    if (last_ == nullptr || **fresh != *last_) {
+        last_ = std::move(fresh).value();
+    }
+    return last_;
+}
+
+void Credentials::refused() { look_again_ = look_again_ || clock_() - read_s_ >= kRefusedAge; }
+
+Result<std::shared_ptr<const Identity>> Credentials::read() {
+    auto identity = std::make_shared<Identity>();
+    PST_TRY_ASSIGN(identity->ca, bytes_of(access_.ca));
+    PST_TRY_ASSIGN(identity->client_certificate, bytes_of(access_.client_certificate));
+    PST_TRY_ASSIGN(identity->client_key, bytes_of(access_.client_key));
+    PST_TRY_ASSIGN(std::string token, bytes_of(access_.token));
+    token = trimmed(std::move(token));
+    if (access_.exec) {
+        if (!has_executed_) {
+            PST_TRY_ASSIGN(executed_, run_(*access_.exec, access_));
+            has_executed_ = true;
+        }
+        token = executed_.token.empty() ? std::move(token) : executed_.token;
+        if (!executed_.client_certificate.empty()) {
+            identity->client_certificate = executed_.client_certificate;
+            identity->client_key = executed_.client_key;
+        }
+    }
+    if (!token.empty()) {
+        identity->authorization = "Bearer " + token;
+    } else if (!access_.username.empty()) {
+        identity->authorization = "Basic " + model::base64_of(access_.username + ":" + access_.password);
+    }
+    if (identity->authorization.find_first_of("\r\n") != std::string::npos) {
+        return Error{.code = Errc::invalid, .what = "the token has a line break in it"};
+    }
+    return std::shared_ptr<const Identity>(std::move(identity));
+}
+
+}  // namespace penstock::kubeapi

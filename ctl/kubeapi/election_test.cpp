@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctl/kubeapi/election.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "tools/test/catch.hpp"
+
+using namespace penstock;
+using namespace penstock::kubeapi;
+using nlohmann::json;
+
+namespace {
+
+// A Lease on a server that takes a write only if it was made from the newest version.
+struct LeaseServer {
+    json lease;
+    int version = 0;
+
+    Answer ask(const Request& request) {
+        if (request.method == "GET") {
+            return lease.is_null() ? Answer{.status = 404} : Answer{.status = 200, .body = lease.dump()};
+        }
+        json next = json::parse(request.body);
+        if (request.method == "POST" ? !lease.is_null() : lease.is_null() || next["metadata"].value("resourceVersion", "") != lease["metadata"]["resourceVersion"]) {
+            return {.status = 409};
+        }
+        next["metadata"]["resourceVersion"] = std::to_string(++version);
+        lease = next;
+        return {.status = request.method == "POST" ? 201 : 200, .body = lease.dump()};
+    }
+};
+
+struct Candidate {
+    Election election;
+    Time due{};
+    bool cut_off = false;
+
+    explicit Candidate(const std::string& name) : election("edge", "penstock-status", name) {}
+    void step(LeaseServer& server, Time now) {
+        while (due <= now) {
+            const Request request = election.next(1'700'000'000'000'006);
+            if (cut_off) {
+                election.answered(Error{.code = Errc::timeout, .what = "away"}, now);
+            } else {
+                election.answered(server.ask(request), now);
+            }
+            due = now + election.pause();
+            if (election.pause().count() > 0) {
+                break;
+            }
+        }
+    }
+};
+
+}  // namespace
+
+TEST_CASE("election: there is never more than one leader, and soon one when the old one is gone") {
+    LeaseServer server;
+    Candidate a("a");
+    Candidate b("b");
+    Time now{std::chrono::hours(1)};
+    int without = 0;
+    for (int ms = 0; ms < 120'000; ms += 100) {
+        now += milliseconds(100);
+        a.cut_off = ms >= 30'000 && ms < 70'000;
+        b.cut_off = ms >= 90'000;
+        a.step(server, now);
+        b.step(server, now);
+        CHECK_FALSE((a.election.leads(now) && b.election.leads(now)));
+        without += a.election.leads(now) || b.election.leads(now) ? 0 : 1;
+        if (ms == 29'000) {
+            CHECK(a.election.leads(now));
+            CHECK(b.election.holder() == "a");
+        }
+        if (ms == 60'000 || ms == 89'000) {
+            CHECK(b.election.leads(now));  // and a that comes back does not take it
+        }
+    }
+    CHECK(a.election.leads(now));
+    CHECK(without <= 2 * 90);  // 100 ms each: twice from the old one's deadline to the new one's first write
+    CHECK(server.lease["spec"]["leaseTransitions"] == 3);
+}
+
+TEST_CASE("election: a leader that steps down is followed at the next look") {
+    LeaseServer server;
+    Candidate a("a");
+    Candidate b("b");
+    Time now{std::chrono::hours(1)};
+    a.step(server, now);
+    REQUIRE(a.election.leads(now));
+    b.step(server, now);
+    CHECK_FALSE(b.election.release(0).has_value());
+    const auto release = a.election.release(0);
+    REQUIRE(release.has_value());
+    CHECK(server.ask(*release).status == 200);
+    CHECK_FALSE(a.election.leads(now));
+    now += Election::kPause;
+    b.step(server, now);
+    CHECK(b.election.leads(now));
+}
+
+TEST_CASE("election: times in a Lease do not count, and junk in it is no reason to end") {
+    LeaseServer server;
+    server.lease = {{"metadata", {{"resourceVersion", "7"}}}, {"spec", {{"holderIdentity", "gone"}, {"renewTime", "1999-01-01T00:00:00.000000Z"}, {"leaseTransitions", "x"}}}};
+    Candidate a("a");
+    Time now{std::chrono::hours(1)};
+    a.step(server, now);
+    CHECK_FALSE(a.election.leads(now));  // the old time may be a wrong clock's
+    for (int i = 0; i < 9; ++i) {
+        now += Election::kPause;
+        a.step(server, now);
+    }
+    CHECK(a.election.leads(now));
+    Election other("edge", "x", "b");
+    for (const char* body : {"", "[]", R"({"metadata":1,"spec":2})"}) {
+        (void)other.next(0);
+        other.answered(Answer{.status = 200, .body = body}, now);
+    }
+}

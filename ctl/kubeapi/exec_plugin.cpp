@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+// Running an exec plugin: the environment says what we expect, standard output is what it gives, standard error goes to our log's place.
+#include <fcntl.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "ctl/kubeapi/credentials.hpp"
+#include "userspace/base/fd.hpp"
+
+extern char** environ;  // NOLINT(readability-redundant-declaration)
+
+namespace penstock::kubeapi {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr auto kPatience = std::chrono::seconds(30);
+constexpr std::size_t kOutputMax = 1U << 20;
+
+// client.authentication.k8s.io, ExecCredentialSpec: no terminal is there to ask somebody.
+std::string exec_info(const ExecPlugin& plugin, const Access& access) {
+    nlohmann::json info = {{"apiVersion", plugin.api_version}, {"kind", "ExecCredential"}, {"spec", {{"interactive", false}}}};
+    if (plugin.wants_cluster) {
+        info["spec"]["cluster"] = {{"server", access.server}, {"insecure-skip-tls-verify", access.skip_verify}};
+        if (!access.tls_server_name.empty()) {
+            info["spec"]["cluster"]["tls-server-name"] = access.tls_server_name;
+        }
+    }
+    return info.dump();
+}
+
+std::vector<std::string> environment_of(const ExecPlugin& plugin, const Access& access) {
+    std::map<std::string, std::string> by_name;
+    for (char** one = environ; *one != nullptr; ++one) {
+        const std::string text = *one;
+        const std::size_t end = std::min(text.find('='), text.size());
+        by_name[text.substr(0, end)] = text;
+    }
+    for (const auto& [name, value] : plugin.environment) {
+        by_name[name] = name + "=" + value;
+    }
+    by_name["KUBERNETES_EXEC_INFO"] = "KUBERNETES_EXEC_INFO=" + exec_info(plugin, access);
+    std::vector<std::string> out;
+    for (auto& [name, text] : by_name) {
+        out.push_back(std::move(text));
+    }
+    return out;
+}
+
+std::vector<char*> pointers(std::vector<std::string>& texts) {
+    std::vector<char*> out;
+    for (std::string& text : texts) {
+        out.push_back(text.data());
+    }
+    out.push_back(nullptr);
+    return out;
+}
+
+// Until the end of its output; the child is ended if that takes too long.
+Status read_output(int fd, std::string& output) {
+    const auto deadline = Clock::now() + kPatience;
+    std::array<char, 4096> piece = {};
+    while (true) {
+        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
+        pollfd waited = {.fd = fd, .events = POLLIN, .revents = 0};
+        const int ready = left > 0 ? ::poll(&waited, 1, static_cast<int>(left)) : 0;
+        if (ready < 0 && errno == EINTR) {
+            continue;
+        }
+        if (ready <= 0) {
+            return Error{.code = Errc::timeout, .what = "it did not end within half a minute"};
+        }
+        const ssize_t got = ::read(fd, piece.data(), piece.size());
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < 0) {
+            return sys_error("read its output");
+        }
+        if (got == 0) {
+            return success();
+        }
+        output.append(piece.data(), static_cast<std::size_t>(got));
+        if (output.size() > kOutputMax) {
+            return Error{.code = Errc::limit, .what = "it printed more than 1 MiB"};
+        }
+    }
+}
+
+Result<pid_t> start(const ExecPlugin& plugin, const Access& access, int output) {
+    std::vector<std::string> words = {plugin.command};
+    words.insert(words.end(), plugin.arguments.begin(), plugin.arguments.end());
+    std::vector<std::string> variables = environment_of(plugin, access);
+    posix_spawn_file_actions_t actions;
+    ::posix_spawn_file_actions_init(&actions);
+    ::posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    ::posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
+    posix_spawnattr_t attributes;  // the daemon blocks signals, its children need not
+    ::posix_spawnattr_init(&attributes);
+    sigset_t none;
+    sigemptyset(&none);
+    ::posix_spawnattr_setsigmask(&attributes, &none);
+    ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+    pid_t child = -1;
+    const int failure = ::posix_spawnp(&child, plugin.command.c_str(), &actions, &attributes, pointers(words).data(), pointers(variables).data());
+    ::posix_spawnattr_destroy(&attributes);
+    ::posix_spawn_file_actions_destroy(&actions);
+    if (failure != 0) {
+        return sys_error_of(failure, "start it", plugin.install_hint);
+    }
+    return child;
+}
+
+int wait_for(pid_t child) {
+    int status = 0;
+    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+    return status;
+}
+
+Result<ExecCredential> run(const ExecPlugin& plugin, const Access& access) {
+    std::array<int, 2> ends = {};
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
+        return sys_error("open a pipe");
+    }
+    const Fd reading(ends[0]);
+    Fd writing(ends[1]);
+    PST_TRY_ASSIGN(const pid_t child, start(plugin, access, writing.get()));
+    writing.reset();
+    std::string output;
+    const Status read = read_output(reading.get(), output);
+    if (!read.ok()) {
+        ::kill(child, SIGKILL);
+    }
+    const int status = wait_for(child);
+    PST_TRY(read);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+        return Error{.code = Errc::invalid, .what = "it failed", .hint = "run it by hand: " + plugin.command};
+    }
+    return parse_exec_credential(output);
+}
+
+}  // namespace
+
+Result<ExecCredential> run_exec_plugin(const ExecPlugin& plugin, const Access& access) {
+    auto result = run(plugin, access);
+    return result.ok() ? std::move(result) : Result<ExecCredential>(std::move(result).error().in("credential plugin " + plugin.command));
+}
+
+}  // namespace penstock::kubeapi

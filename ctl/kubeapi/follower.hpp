@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// Follows all collections that the model reads: finds out where they are, lists and watches each, and hands on what changed. A kind whose
+// CRD is missing is looked for again and again, and followed once it is there. All of it runs on the client's thread.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ctl/kubeapi/client.hpp"
+#include "ctl/kubeapi/reflection.hpp"
+#include "ctl/kubeapi/resources.hpp"
+
+namespace penstock::kubeapi {
+
+struct KindState {
+    std::string api_version;       // "" if the server does not have the kind
+    bool synced = false;           // listed once: what was told is the whole of it
+    bool missing = false;          // its CRD is not there
+    std::string trouble;           // why it is not being followed now; "" if it is
+    bool operator==(const KindState&) const = default;
+};
+
+struct News {
+    model::Kind kind = model::Kind::gateway_class;
+    Resource resource;
+    Batch batch;        // may be empty: only the state is new
+    KindState state;
+};
+
+class Follower {
+public:
+    using Tell = std::function<void(News)>;
+
+    // `tell` is called on the client's thread. The client outlives the follower's work: end the client first.
+    static std::shared_ptr<Follower> start(Client& client, Tell tell);
+
+private:
+    struct Followed;
+    struct Round;  // of discovery
+
+    Follower(Client& client, Tell tell) : client_(client), tell_(std::move(tell)) {}
+    void discover();
+    void discover_after(milliseconds delay);
+    void ask_group(const std::shared_ptr<Round>& round, const std::string& path);
+    void ask_version(const std::shared_ptr<Round>& round, const std::string& path);
+    void discovered(const Round& round);
+    void follow(model::Kind kind, const Resource& resource);
+    void drop(model::Kind kind, const std::string& why, bool missing);
+    void step(const std::shared_ptr<Followed>& followed);
+    void list(const std::shared_ptr<Followed>& followed, const Reflection::Next& next);
+    void watch(const std::shared_ptr<Followed>& followed, const Reflection::Next& next);
+    void hand_on(const std::shared_ptr<Followed>& followed);
+
+    Client& client_;
+    Tell tell_;
+    std::map<model::Kind, std::shared_ptr<Followed>> followed_;
+    std::map<model::Kind, KindState> told_;
+    std::weak_ptr<Follower> self_;
+    std::map<model::Kind, unsigned> missed_;  // rounds of discovery in which a kind that we follow was not there
+    std::uint64_t discovery_turn_ = 0;
+    bool discovering_ = false;
+    bool any_missing_ = false;
+};
+
+}  // namespace penstock::kubeapi

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// How one collection of the API is followed, as a state machine without I/O: list page by page, then watch from where the list was, go on
+// from the last version seen after an end or a lost connection, and list anew when the server has forgotten that version (410).
+// Kubernetes API concepts, "Efficient detection of changes".
+// Invariant: what `Batch`es say, one after the other, is the collection as the server had it; a failure says nothing.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ctl/kubeapi/client.hpp"
+#include "ctl/kubeapi/pace.hpp"
+#include "ctl/model/value.hpp"
+
+namespace penstock::kubeapi {
+
+// What changed, in order of the server's versions.
+struct Batch {
+    struct Change {
+        model::Value object;
+        bool gone = false;  // the object as it was at the end
+    };
+    bool all = false;  // these are the whole collection: what is not among them is gone
+    std::vector<Change> changes;
+
+    [[nodiscard]] bool empty() const { return !all && changes.empty(); }
+};
+
+class Reflection {
+public:
+    struct Next {
+        enum class What : std::uint8_t { list, watch };
+        What what = What::list;
+        std::string query;        // "limit=500&continue=..."
+        milliseconds delay{0};    // before it is sent
+        milliseconds patience{0}; // for its whole answer
+    };
+
+    // `api_version` and `kind` are what the items of a list leave out. `selector`: a field selector, percent-encoded, or "".
+    Reflection(std::string api_version, std::string kind, std::string selector, std::uint64_t seed);
+
+    [[nodiscard]] Next next();
+
+    // The answer to a list. Something only after its last page.
+    std::optional<Batch> listed(const Result<Answer>& answer);
+    // A line of a watch, added to `batch`.
+    void line(std::string_view text, Batch& batch);
+    // The watch ended.
+    void watch_ended(const Result<Answer>& answer);
+
+    [[nodiscard]] bool synced() const { return synced_; }  // a whole list was seen at some time
+    [[nodiscard]] bool missing() const { return missing_; }  // the server has no such collection (404)
+    // What keeps it from following the server now; nothing if all is well.
+    [[nodiscard]] const std::optional<Error>& trouble() const { return trouble_; }
+
+private:
+    void failed(Error error, std::optional<milliseconds> retry_after);
+    void start_over();
+    [[nodiscard]] model::Value whole(const model::Value& item) const;
+    void watch_error(const model::Value& status);
+
+    const std::string api_version_;
+    const std::string kind_;
+    const std::string selector_;
+    Backoff backoff_;
+    std::minstd_rand random_;
+
+    std::string version_;   // to watch from; "": list first
+    std::string continue_;  // of the page to ask for
+    Batch pages_;
+    milliseconds delay_{0};
+    bool heard_ = false;    // the watch that runs has given a line
+    bool synced_ = false;
+    bool missing_ = false;
+    std::optional<Error> trouble_;
+};
+
+}  // namespace penstock::kubeapi

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctl/kubeapi/resources.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "ctl/kubeapi/url.hpp"
+
+namespace penstock::kubeapi {
+
+namespace {
+
+using model::Kind;
+using model::Value;
+
+// Newest first.
+constexpr std::array<std::string_view, 5> kVersions = {"v1", "v1beta1", "v1alpha3", "v1alpha2", "v1alpha1"};
+
+std::string text_at(const Value& of, std::string_view name) {
+    const Value* found = of.find(name);
+    return found != nullptr && found->as_string() != nullptr ? *found->as_string() : std::string();
+}
+
+std::string base_of(const std::string& api_version) { return api_version.find('/') == std::string::npos ? "/api/" + api_version : "/apis/" + api_version; }
+
+// The smaller, the better.
+std::size_t rank(const std::string& api_version) {
+    const std::size_t slash = api_version.find('/');
+    const std::string group = api_version.substr(0, slash);
+    const auto version = std::find(kVersions.begin(), kVersions.end(), api_version.substr(slash + 1));
+    return (group == model::kGatewayGroup ? 0 : kVersions.size()) + static_cast<std::size_t>(version - kVersions.begin());
+}
+
+// The model's kind of a resource of a discovered group.
+std::optional<Kind> kind_of(const std::string& group, const std::string& kind) {
+    if (group != model::kGatewayGroup && group != model::kExperimentalGroup) {
+        return std::nullopt;
+    }
+    const std::string plain = group == model::kExperimentalGroup && kind.starts_with('X') ? kind.substr(1) : kind;
+    const auto word = model::kind_of_word(plain);
+    return word && model::info(*word).name == plain && model::info(*word).group == model::kGatewayGroup ? word : std::nullopt;
+}
+
+}  // namespace
+
+std::string Resource::collection() const { return base_of(api_version) + "/" + plural; }
+
+std::string Resource::path(const std::string& ns, const std::string& name, std::string_view sub) const {
+    std::string out = base_of(api_version);
+    if (namespaced) {
+        out += "/namespaces/" + url_encoded(ns);
+    }
+    out += "/" + plural + "/" + url_encoded(name);
+    return sub.empty() ? out : out + "/" + std::string(sub);
+}
+
+Resources built_in_resources() {
+    Resources out;
+    for (const Kind kind : {Kind::service, Kind::endpoint_slice, Kind::secret, Kind::config_map, Kind::namespace_}) {
+        const model::KindInfo& info = model::info(kind);
+        const std::string group(info.group);
+        out[kind] = {.api_version = group.empty() ? std::string(info.version) : group + "/" + std::string(info.version), .kind = std::string(info.name),
+                     .plural = std::string(info.plural), .namespaced = info.namespaced};
+    }
+    return out;
+}
+
+std::vector<std::string> discovered_groups() {
+    return {std::string("/apis/") + model::kGatewayGroup, std::string("/apis/") + model::kExperimentalGroup};
+}
+
+std::vector<std::string> version_paths(const Value& api_group) {
+    std::vector<std::string> out;
+    const std::string group = text_at(api_group, "name");
+    if (const Value* versions = api_group.find("versions"); versions != nullptr && !group.empty()) {
+        for (const Value& one : versions->items()) {
+            const std::string version = text_at(one, "version");
+            if (std::find(kVersions.begin(), kVersions.end(), version) != kVersions.end()) {
+                out.push_back("/apis/" + group + "/" + version);
+            }
+        }
+    }
+    return out;
+}
+
+void add_resources(const Value& api_resource_list, Resources& resources) {
+    const std::string api_version = text_at(api_resource_list, "groupVersion");
+    const std::string group = api_version.substr(0, api_version.find('/'));
+    const Value* list = api_resource_list.find("resources");
+    if (list == nullptr) {
+        return;
+    }
+    for (const Value& one : list->items()) {
+        const std::string plural = text_at(one, "name");
+        const auto kind = kind_of(group, text_at(one, "kind"));
+        if (!kind || plural.empty() || plural.find('/') != std::string::npos) {
+            continue;
+        }
+        const Value* namespaced = one.find("namespaced");
+        Resource resource{.api_version = api_version, .kind = text_at(one, "kind"), .plural = plural,
+                          .namespaced = namespaced != nullptr && namespaced->as_boolean() != nullptr && *namespaced->as_boolean()};
+        const auto [known, fresh] = resources.try_emplace(*kind, resource);
+        if (!fresh && rank(api_version) < rank(known->second.api_version)) {
+            known->second = std::move(resource);
+        }
+    }
+}
+
+}  // namespace penstock::kubeapi

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where the kinds of the model are on an API server: which served version we read each in. The Gateway API's kinds come and go with its
+// CRDs, in several versions; the others are always there. Pure.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ctl/model/object.hpp"
+#include "ctl/model/value.hpp"
+
+namespace penstock::kubeapi {
+
+struct Resource {
+    std::string api_version;  // "gateway.networking.k8s.io/v1"
+    std::string kind;         // "HTTPRoute"; as this server has it: "XListenerSet"
+    std::string plural;       // "httproutes"
+    bool namespaced = true;
+
+    // "/apis/gateway.networking.k8s.io/v1/httproutes": of all namespaces.
+    [[nodiscard]] std::string collection() const;
+    // Of one object; `sub`: "status" or "". `ns` is ignored for kinds without namespaces.
+    [[nodiscard]] std::string path(const std::string& ns, const std::string& name, std::string_view sub = {}) const;
+    bool operator==(const Resource&) const = default;
+};
+
+using Resources = std::map<model::Kind, Resource>;
+
+// The kinds that a server has without CRDs.
+Resources built_in_resources();
+
+// Whose versions are asked for: "/apis/gateway.networking.k8s.io".
+std::vector<std::string> discovered_groups();
+// The paths of a group's versions, from the answer to its path (APIGroup). Versions that we do not read are left out.
+std::vector<std::string> version_paths(const model::Value& api_group);
+// Adds what one version has (APIResourceList): a kind is read in the newest version, and the standard group goes before the experimental one.
+void add_resources(const model::Value& api_resource_list, Resources& resources);
+
+}  // namespace penstock::kubeapi

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctl/kubeapi/transfer.hpp"
+
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include "userspace/base/assert.hpp"
+#include "userspace/base/version.hpp"
+
+namespace penstock::kubeapi {
+
+namespace {
+
+constexpr long kConnectMs = 10'000;
+constexpr unsigned kSilenceMs = 20'000;  // a peer that does not acknowledge for so long is gone: a watch would never notice
+
+int on_socket(void* /*unused*/, curl_socket_t socket, curlsocktype /*purpose*/) {
+    ::setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &kSilenceMs, sizeof kSilenceMs);
+    return CURL_SOCKOPT_OK;
+}
+
+// libcurl does not write to it.
+curl_blob blob_of(const std::string& bytes) {
+    return {.data = const_cast<char*>(bytes.data()), .len = bytes.size(), .flags = CURL_BLOB_NOCOPY};  // NOLINT(cppcoreguidelines-pro-type-const-cast)
+}
+
+}  // namespace
+
+Transfer::Transfer(Order order, const Access& access, std::shared_ptr<const Identity> identity, const ClientLimits& limits)
+    : order_(std::move(order)), identity_(std::move(identity)), limits_(limits), handle_(::curl_easy_init()) {
+    PST_ASSERT(handle_ != nullptr);
+    url_ = access.server + order_.request.path;
+    set_connection(access);
+    set_request();
+}
+
+Transfer::~Transfer() {
+    ::curl_easy_cleanup(handle_);
+    ::curl_slist_free_all(fields_);
+}
+
+void Transfer::set_connection(const Access& access) {
+    ::curl_easy_setopt(handle_, CURLOPT_URL, url_.c_str());
+    ::curl_easy_setopt(handle_, CURLOPT_NOSIGNAL, 1L);
+    ::curl_easy_setopt(handle_, CURLOPT_ERRORBUFFER, error_.data());
+    ::curl_easy_setopt(handle_, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
+    ::curl_easy_setopt(handle_, CURLOPT_PIPEWAIT, 1L);  // for the connection that is being made, and share it
+    ::curl_easy_setopt(handle_, CURLOPT_PROXY, access.proxy_url.c_str());
+    ::curl_easy_setopt(handle_, CURLOPT_FOLLOWLOCATION, 0L);
+    ::curl_easy_setopt(handle_, CURLOPT_CONNECTTIMEOUT_MS, kConnectMs);
+    ::curl_easy_setopt(handle_, CURLOPT_TIMEOUT_MS, static_cast<long>(order_.request.patience.count()));
+    ::curl_easy_setopt(handle_, CURLOPT_TCP_KEEPALIVE, 1L);
+    ::curl_easy_setopt(handle_, CURLOPT_TCP_KEEPIDLE, 10L);
+    ::curl_easy_setopt(handle_, CURLOPT_TCP_KEEPINTVL, 5L);
+    ::curl_easy_setopt(handle_, CURLOPT_SOCKOPTFUNCTION, on_socket);
+    if (access.skip_verify) {
+        ::curl_easy_setopt(handle_, CURLOPT_SSL_VERIFYPEER, 0L);
+        ::curl_easy_setopt(handle_, CURLOPT_SSL_VERIFYHOST, 0L);
+    }
+    if (!identity_->ca.empty()) {
+        const curl_blob ca = blob_of(identity_->ca);
+        ::curl_easy_setopt(handle_, CURLOPT_CAINFO_BLOB, &ca);
+    }
+    if (!identity_->client_certificate.empty()) {
+        const curl_blob certificate = blob_of(identity_->client_certificate);
+        const curl_blob key = blob_of(identity_->client_key);
+        ::curl_easy_setopt(handle_, CURLOPT_SSLCERT_BLOB, &certificate);
+        ::curl_easy_setopt(handle_, CURLOPT_SSLKEY_BLOB, &key);
+    }
+}
+
+void Transfer::set_request() {
+    const Request& request = order_.request;
+    const auto add = [this](const std::string& field) { fields_ = ::curl_slist_append(fields_, field.c_str()); };
+    add("Accept: " + request.accept);
+    add(fmt::format("User-Agent: penstock/{}", kVersion));
+    add("Expect:");
+    if (!identity_->authorization.empty()) {
+        add("Authorization: " + identity_->authorization);
+    }
+    if (!request.body.empty()) {
+        add("Content-Type: " + request.content_type);
+        ::curl_easy_setopt(handle_, CURLOPT_POSTFIELDS, request.body.data());
+        ::curl_easy_setopt(handle_, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
+    }
+    if (request.method != "GET" || !request.body.empty()) {
+        ::curl_easy_setopt(handle_, CURLOPT_CUSTOMREQUEST, request.method.c_str());
+    }
+    ::curl_easy_setopt(handle_, CURLOPT_HTTPHEADER, fields_);
+    ::curl_easy_setopt(handle_, CURLOPT_ACCEPT_ENCODING, "gzip");
+    curl_write_callback write = [](char* bytes, std::size_t size, std::size_t count, void* self) {
+        return static_cast<Transfer*>(self)->take({bytes, size * count});
+    };
+    ::curl_easy_setopt(handle_, CURLOPT_WRITEFUNCTION, write);
+    ::curl_easy_setopt(handle_, CURLOPT_WRITEDATA, this);
+}
+
+std::size_t Transfer::take(std::string_view piece) {
+    body_.append(piece);
+    long status = 0;
+    ::curl_easy_getinfo(handle_, CURLINFO_RESPONSE_CODE, &status);
+    const bool lines = order_.line && status == 200;
+    if (lines && !give_lines()) {
+        return 0;
+    }
+    if (!lines && body_.size() > limits_.body_max) {
+        overflow_ = fmt::format("the answer is larger than {} bytes", limits_.body_max);
+        return 0;
+    }
+    return piece.size();
+}
+
+bool Transfer::give_lines() {
+    std::size_t from = 0;
+    for (std::size_t end = body_.find('\n', from); end != std::string::npos; end = body_.find('\n', from)) {
+        order_.line(std::string_view(body_).substr(from, end - from));
+        from = end + 1;
+    }
+    body_.erase(0, from);
+    if (body_.size() > limits_.line_max) {
+        overflow_ = fmt::format("a line is longer than {} bytes", limits_.line_max);
+    }
+    return overflow_.empty();
+}
+
+Result<Answer> Transfer::result(CURLcode code) {
+    if (code != CURLE_OK) {
+        const std::string why = !overflow_.empty() ? overflow_ : error_[0] != '\0' ? std::string(error_.data()) : std::string(::curl_easy_strerror(code));
+        const std::size_t query = order_.request.path.find('?');
+        return Error{.code = code == CURLE_OPERATION_TIMEDOUT ? Errc::timeout : Errc::internal,
+                     .what = fmt::format("{} {}: {}", order_.request.method, order_.request.path.substr(0, query), why)};
+    }
+    Answer answer;
+    ::curl_easy_getinfo(handle_, CURLINFO_RESPONSE_CODE, &answer.status);
+    curl_off_t wait_s = 0;
+    if (::curl_easy_getinfo(handle_, CURLINFO_RETRY_AFTER, &wait_s) == CURLE_OK && wait_s > 0) {
+        answer.retry_after = milliseconds(std::min<curl_off_t>(wait_s, 600) * 1000);
+    }
+    answer.body = std::move(body_);
+    return answer;
+}
+
+}  // namespace penstock::kubeapi

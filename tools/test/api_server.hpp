@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: Apache-2.0
+// For tests: an API server in memory, over plain HTTP on loopback. It knows discovery, lists in pages, watches with bookmarks' form, merge
+// patches of status with versions that must match, applies objects whole, and it can be made to fail.
+#pragma once
+
+#include <httplib.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace penstock::test {
+
+class ApiServer {
+public:
+    ApiServer() {
+        server_.new_task_queue = [] { return new httplib::ThreadPool(64); };  // each watch holds one
+        server_.set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& response) { return before(request, response); });
+        server_.Get("/.*", [this](const httplib::Request& request, httplib::Response& response) { get(request, response); });
+        server_.Post("/.*", [this](const httplib::Request& request, httplib::Response& response) { write(request, response); });
+        server_.Put("/.*", [this](const httplib::Request& request, httplib::Response& response) { write(request, response); });
+        server_.Patch("/.*", [this](const httplib::Request& request, httplib::Response& response) { patch(request, response); });
+        port_ = server_.bind_to_any_port("127.0.0.1");
+        thread_ = std::thread([this] { server_.listen_after_bind(); });
+        while (!server_.is_running()) {
+            std::this_thread::yield();
+        }
+    }
+    ~ApiServer() {
+        {
+            const std::lock_guard lock(mutex_);
+            over_ = true;
+        }
+        changed_.notify_all();
+        server_.stop();
+        thread_.join();
+    }
+    ApiServer(const ApiServer&) = delete;
+    ApiServer& operator=(const ApiServer&) = delete;
+
+    [[nodiscard]] std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
+
+    // Puts an object; apiVersion, kind and metadata.name must be there. Its collection is that of its kind, in lower case with an s.
+    void put(nlohmann::json object) {
+        const std::lock_guard lock(mutex_);
+        store(std::move(object));
+        changed_.notify_all();
+    }
+    void remove(const std::string& path) {
+        const std::lock_guard lock(mutex_);
+        const auto found = objects_.find(path);
+        if (found != objects_.end()) {
+            nlohmann::json last = found->second;
+            last["metadata"]["resourceVersion"] = std::to_string(++version_);
+            objects_.erase(found);
+            events_.push_back({version_, collection_of(last), {{"type", "DELETED"}, {"object", last}}});
+        }
+        changed_.notify_all();
+    }
+    [[nodiscard]] nlohmann::json get(const std::string& path) {
+        const std::lock_guard lock(mutex_);
+        return objects_.contains(path) ? objects_.at(path) : nlohmann::json();
+    }
+
+    // Forgets the events so far: watches from there end with 410.
+    void forget() {
+        const std::lock_guard lock(mutex_);
+        forgotten_ = version_;
+        events_.clear();
+    }
+    // Ends every watch, in the middle of an event if asked for.
+    void cut_watches(bool in_an_event) {
+        const std::lock_guard lock(mutex_);
+        cut_ += 1;
+        cut_in_an_event_ = in_an_event;
+        changed_.notify_all();
+    }
+    // The next `count` requests whose path contains `part` get this status.
+    void fail(std::string part, int status, unsigned count, std::string retry_after = {}) {
+        const std::lock_guard lock(mutex_);
+        faults_.push_back({std::move(part), status, count, std::move(retry_after)});
+    }
+    // Gateway API kinds that are not there: "tlsroutes".
+    void hide(const std::string& plural, bool hidden) {
+        const std::lock_guard lock(mutex_);
+        hidden ? (void)hidden_.insert(plural) : (void)hidden_.erase(plural);
+    }
+    [[nodiscard]] std::vector<std::string> seen() {
+        const std::lock_guard lock(mutex_);
+        return seen_;
+    }
+    [[nodiscard]] unsigned requests(const std::string& part) {
+        const std::lock_guard lock(mutex_);
+        return static_cast<unsigned>(std::count_if(seen_.begin(), seen_.end(), [&](const std::string& one) { return one.find(part) != std::string::npos; }));
+    }
+    std::size_t page = 500;
+
+private:
+    struct Event {
+        int version;
+        std::string collection;
+        nlohmann::json content;
+    };
+    struct Fault {
+        std::string part;
+        int status;
+        unsigned left;
+        std::string retry_after;
+    };
+
+    static std::string collection_of(const nlohmann::json& object) {
+        static const std::map<std::string, std::string> kOdd = {{"GatewayClass", "gatewayclasses"}, {"BackendTLSPolicy", "backendtlspolicies"}};
+        const std::string kind = object["kind"];
+        std::string plural = kind + "s";
+        std::transform(plural.begin(), plural.end(), plural.begin(), [](unsigned char c) { return std::tolower(c); });
+        plural = kOdd.contains(kind) ? kOdd.at(kind) : plural;
+        const std::string version = object["apiVersion"];
+        return (version.find('/') == std::string::npos ? "/api/" : "/apis/") + version + "/" + plural;
+    }
+    static std::string path_of(const nlohmann::json& object) {
+        const std::string collection = collection_of(object);
+        const std::string ns = object["metadata"].value("namespace", "");
+        const std::size_t at = collection.rfind('/');
+        return (ns.empty() ? collection : collection.substr(0, at) + "/namespaces/" + ns + collection.substr(at)) + "/" + object["metadata"]["name"].get<std::string>();
+    }
+
+    void store(nlohmann::json object) {
+        const std::string path = path_of(object);
+        const bool known = objects_.contains(path);
+        auto& meta = object["metadata"];
+        meta["resourceVersion"] = std::to_string(++version_);
+        meta["uid"] = known ? objects_[path]["metadata"]["uid"] : nlohmann::json("uid-" + std::to_string(version_));
+        meta["creationTimestamp"] = known ? objects_[path]["metadata"]["creationTimestamp"] : nlohmann::json("2026-01-02T03:04:05Z");
+        const int generation = known ? objects_[path]["metadata"]["generation"].get<int>() : 0;
+        const bool same_spec = known && objects_[path].value("spec", nlohmann::json()) == object.value("spec", nlohmann::json());
+        meta["generation"] = same_spec ? generation : generation + 1;
+        if (known && !object.contains("status") && objects_[path].contains("status")) {
+            object["status"] = objects_[path]["status"];
+        }
+        objects_[path] = object;
+        events_.push_back({version_, collection_of(object), {{"type", known ? "MODIFIED" : "ADDED"}, {"object", object}}});
+    }
+
+    static void status(httplib::Response& response, int code, const std::string& message) {
+        response.status = code;
+        response.set_content(nlohmann::json{{"kind", "Status"}, {"code", code}, {"message", message}}.dump(), "application/json");
+    }
+
+    httplib::Server::HandlerResponse before(const httplib::Request& request, httplib::Response& response) {
+        const std::lock_guard lock(mutex_);
+        seen_.push_back(request.method + " " + request.target + " " + request.get_header_value("Authorization"));
+        for (Fault& fault : faults_) {
+            if (fault.left > 0 && request.target.find(fault.part) != std::string::npos) {
+                fault.left -= 1;
+                if (!fault.retry_after.empty()) {
+                    response.set_header("Retry-After", fault.retry_after);
+                }
+                status(response, fault.status, "made to fail");
+                return httplib::Server::HandlerResponse::Handled;
+            }
+        }
+        return httplib::Server::HandlerResponse::Unhandled;
+    }
+
+    void get(const httplib::Request& request, httplib::Response& response) {
+        if (request.path == "/apis/gateway.networking.k8s.io") {
+            response.set_content(R"({"kind":"APIGroup","name":"gateway.networking.k8s.io","versions":[{"version":"v1"}]})", "application/json");
+        } else if (request.path == "/apis/gateway.networking.k8s.io/v1") {
+            resources(response);
+        } else if (request.path.starts_with("/apis/gateway.networking.x-k8s.io")) {
+            status(response, 404, "not found");
+        } else if (request.path.find("/leases/") != std::string::npos) {
+            const std::lock_guard lock(mutex_);
+            objects_.contains(request.path) ? response.set_content(objects_[request.path].dump(), "application/json") : status(response, 404, "not found");
+        } else if (request.has_param("watch")) {
+            watch(request, response);
+        } else {
+            list(request, response);
+        }
+    }
+
+    void resources(httplib::Response& response) {
+        const std::lock_guard lock(mutex_);
+        nlohmann::json list = nlohmann::json::array();
+        for (const char* kind : {"GatewayClass", "Gateway", "ListenerSet", "HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute", "ReferenceGrant", "BackendTLSPolicy"}) {
+            const std::string collection = collection_of({{"kind", kind}, {"apiVersion", "v1"}});
+            const std::string plural = collection.substr(collection.rfind('/') + 1);
+            if (!hidden_.contains(plural)) {
+                list.push_back({{"name", plural}, {"kind", kind}, {"namespaced", std::string(kind) != "GatewayClass"}});
+                list.push_back({{"name", plural + "/status"}, {"kind", kind}, {"namespaced", true}});
+            }
+        }
+        response.set_content(nlohmann::json{{"kind", "APIResourceList"}, {"groupVersion", "gateway.networking.k8s.io/v1"}, {"resources", list}}.dump(), "application/json");
+    }
+
+    void list(const httplib::Request& request, httplib::Response& response) {
+        const std::lock_guard lock(mutex_);
+        nlohmann::json items = nlohmann::json::array();
+        const std::string from = request.has_param("continue") ? request.get_param_value("continue") : "";
+        std::string more;
+        for (const auto& [path, object] : objects_) {
+            if (collection_of(object) != request.path || path <= from) {
+                continue;
+            }
+            if (items.size() == page) {
+                more = path_of(items.back());
+                break;
+            }
+            items.push_back(object);
+        }
+        response.set_content(nlohmann::json{{"metadata", {{"resourceVersion", std::to_string(version_)}, {"continue", more}}}, {"items", items}}.dump(), "application/json");
+    }
+
+    void watch(const httplib::Request& request, httplib::Response& response) {
+        int from = std::stoi(request.get_param_value("resourceVersion"));
+        unsigned cut = 0;
+        {
+            const std::lock_guard lock(mutex_);
+            cut = cut_;
+            if (from < forgotten_) {
+                status(response, 410, "too old resource version");
+                return;
+            }
+        }
+        response.set_chunked_content_provider("application/json;stream=watch", [this, from, cut, collection = request.path](std::size_t, httplib::DataSink& sink) mutable {
+            std::unique_lock lock(mutex_);
+            std::string text;
+            changed_.wait_for(lock, std::chrono::milliseconds(200), [&] { return over_ || cut_ != cut || (!events_.empty() && events_.back().version > from); });
+            for (const Event& event : events_) {
+                if (event.version > from) {
+                    from = event.version;
+                    text += event.collection == collection ? event.content.dump() + "\n" : "";
+                }
+            }
+            if (over_ || cut_ != cut) {
+                if (cut_in_an_event_) {
+                    text += R"({"type":"ADDED","object":{"metadata":{"name":"half)";
+                }
+                sink.write(text.data(), text.size());
+                sink.done();
+                return true;
+            }
+            lock.unlock();
+            return text.empty() || sink.write(text.data(), text.size());
+        });
+    }
+
+    void write(const httplib::Request& request, httplib::Response& response) {
+        const std::lock_guard lock(mutex_);
+        nlohmann::json body = nlohmann::json::parse(request.body, nullptr, false);
+        const std::string path = path_of(body);
+        const bool create = request.method == "POST";
+        const bool known = objects_.contains(path);
+        if (create == known || (!create && body["metadata"].value("resourceVersion", "") != objects_[path]["metadata"]["resourceVersion"])) {
+            status(response, 409, "the object has been modified");
+            return;
+        }
+        store(std::move(body));
+        response.status = create ? 201 : 200;
+        response.set_content(objects_[path].dump(), "application/json");
+    }
+
+    void patch(const httplib::Request& request, httplib::Response& response) {
+        const std::lock_guard lock(mutex_);
+        const nlohmann::json body = nlohmann::json::parse(request.body, nullptr, false);
+        if (request.get_header_value("Content-Type") == "application/apply-patch+yaml") {
+            store(body);
+            changed_.notify_all();
+            response.set_content(objects_[request.path].dump(), "application/json");
+            return;
+        }
+        const std::string path = request.path.substr(0, request.path.rfind("/status"));
+        const auto found = objects_.find(path);
+        if (found == objects_.end() || path == request.path) {
+            status(response, 404, "not found");
+        } else if (body.is_discarded() || request.get_header_value("Content-Type") != "application/merge-patch+json") {
+            status(response, 400, "no merge patch");
+        } else if (body["metadata"].value("resourceVersion", "") != found->second["metadata"]["resourceVersion"]) {
+            status(response, 409, "the object has been modified");
+        } else {
+            nlohmann::json next = found->second;
+            next["status"].merge_patch(body["status"]);
+            store(next);
+            changed_.notify_all();
+            response.set_content(objects_[path].dump(), "application/json");
+        }
+    }
+
+    httplib::Server server_;
+    int port_ = 0;
+    std::thread thread_;
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::map<std::string, nlohmann::json> objects_;
+    std::deque<Event> events_;
+    std::vector<Fault> faults_;
+    std::set<std::string> hidden_;
+    std::vector<std::string> seen_;
+    int version_ = 100;
+    int forgotten_ = 0;
+    unsigned cut_ = 0;
+    bool cut_in_an_event_ = false;
+    bool over_ = false;
+};
+
+}  // namespace penstock::test
