@@ -3,8 +3,10 @@
 #include "ctl/daemon/daemon.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <utility>
 
@@ -67,10 +69,19 @@ Result<std::uint64_t> decode_generation(std::string_view text) {
     return value;
 }
 
-// Those that the maps hold.
-bool same_map_ids(const compile::Ids& a, const compile::Ids& b) { return a.backends == b.backends && a.services == b.services && a.listeners == b.listeners; }
+// Those that the maps hold, and the addresses that clients know.
+bool same_map_ids(const compile::Ids& a, const compile::Ids& b) {
+    return a.backends == b.backends && a.services == b.services && a.listeners == b.listeners && a.addresses == b.addresses;
+}
 
 bool same_ids(const compile::Ids& a, const compile::Ids& b) { return same_map_ids(a, b) && a.rules == b.rules && a.sets == b.sets && a.endpoints == b.endpoints; }
+
+// As Kubernetes knows this machine, as far as we are told.
+std::string node_name(const Options& options) {
+    std::array<char, 256> host = {};
+    const bool known = options.node.empty() && ::gethostname(host.data(), host.size() - 1) == 0;
+    return known ? std::string(host.data()) : options.node;
+}
 
 }  // namespace
 
@@ -89,6 +100,9 @@ Status Daemon::start() {
                          log::error("the keeper is gone: {}", why);
                          loop_.stop();
                      }});
+    if (options_.kubernetes) {
+        PST_TRY(open_cluster());
+    }
     if (!options_.config.empty()) {
         folder_.emplace(options_.config);
         PST_TRY_ASSIGN(auto watch, source::FolderWatch::open(options_.config));
@@ -101,6 +115,15 @@ Status Daemon::start() {
     if (options_.metrics) {
         tell_metrics();
     }
+    return success();
+}
+
+Status Daemon::open_cluster() {
+    PST_TRY_ASSIGN(kubeapi::Access access, kubeapi::find_access(options_.kubeconfig, options_.context));
+    log::info("following {}", access.server);
+    ClusterLink::Events events{.content = [this] { loop_.at("cluster", Loop::Clock::now(), [this] { sources_changed(); }); },
+                               .trouble = [this] { tell(); }};
+    PST_TRY_ASSIGN(cluster_, ClusterLink::open(loop_, std::move(access), compile_options_.controller_name, node_name(options_), std::move(events)));
     return success();
 }
 
@@ -202,6 +225,9 @@ void Daemon::look_again_later() {
 
 source::Merged Daemon::merge(source::Merger& merger, const source::Loaded& loaded, std::vector<source::Given>& given) const {
     given.clear();
+    if (cluster_) {
+        given.push_back(cluster_->given());
+    }
     if (folder_) {
         given.push_back(folder_->given());
     }
@@ -213,7 +239,8 @@ source::Merged Daemon::merge(source::Merger& merger, const source::Loaded& loade
     source::Merged merged = merger.merge(sources, clock_());
     for (std::size_t i = 0; i < given.size(); ++i) {
         given[i].diagnostics.insert(given[i].diagnostics.end(), merged.duplicates[i].begin(), merged.duplicates[i].end());
-        for (const model::ObjectPtr& object : given[i].objects) {
+        // In a cluster a reference may come before its object, and conditions tell.
+        for (const model::ObjectPtr& object : given[i].kind == "cluster" ? std::vector<model::ObjectPtr>() : given[i].objects) {
             const auto dangling = compile::dangling(*object, merged.store);
             given[i].diagnostics.insert(given[i].diagnostics.end(), dangling.begin(), dangling.end());
         }
@@ -226,7 +253,7 @@ void Daemon::sources_changed() {
     merged_ = merge(merger_, loaded_, given_);
     for (const source::Given& one : given_) {
         const auto errors = std::count_if(one.diagnostics.begin(), one.diagnostics.end(), [](const auto& d) { return d.severity == model::Severity::error; });
-        log::info("{}: {} objects, {} errors", one.name, one.objects.size(), errors);
+        log::write(one.kind == "cluster" ? log::Level::debug : log::Level::info, fmt::format("{}: {} objects, {} errors", one.name, one.objects.size(), errors));
         for (const model::Diagnostic& diagnostic : one.diagnostics) {
             diagnostic.severity == model::Severity::error ? log::error("{}: {}", one.name, diagnostic.text()) : log::debug("{}: {}", one.name, diagnostic.text());
         }
@@ -241,6 +268,9 @@ bool Daemon::differs(const compile::Compiled& next) const {
 
 void Daemon::compile_now() {
     loop_.cancel("compile");
+    if (cluster_ && !cluster_->ready()) {
+        return;  // half a cluster is a wrong one: what ran before goes on
+    }
     compile_options_ = machine_.compile_options();
     auto next = std::make_shared<compile::Compiled>(compile::compile(merged_.store, compile_options_, compiled_.get()));
     const bool changed = differs(*next);
@@ -335,6 +365,10 @@ std::vector<Trouble> Daemon::all_troubles() const {
     for (const auto& [name, error] : unkept_) {
         all.push_back({.what = fmt::format("keep {}", name), .error = error, .failure = {}});
     }
+    if (cluster_) {
+        const std::vector<Trouble> some = cluster_->troubles();
+        all.insert(all.end(), some.begin(), some.end());
+    }
     const std::vector<Trouble> standing = machine_.standing_troubles();
     all.insert(all.end(), standing.begin(), standing.end());
     return all;
@@ -361,6 +395,9 @@ void Daemon::tell() {
     if (statuses_.update(rollout_.phase(), failures, clock_())) {
         not_good_.reset();
         save_later();
+        if (cluster_) {
+            cluster_->publish(statuses_.published());
+        }
     }
     if (const Generation before = board_.get(); before.taken != rollout_.generation().taken) {
         log::info("generation {} is served", rollout_.generation().taken);

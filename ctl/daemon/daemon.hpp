@@ -14,6 +14,7 @@
 
 #include "ctl/compile/compile.hpp"
 #include "ctl/daemon/api.hpp"
+#include "ctl/daemon/cluster_link.hpp"
 #include "ctl/daemon/error_book.hpp"
 #include "ctl/daemon/ladder.hpp"
 #include "ctl/daemon/loop.hpp"
@@ -66,6 +67,7 @@ private:
     void save();
 
     // ---- the cycle
+    Status open_cluster();
     void folder_event();
     void look_again_later();
     void sources_changed();
@@ -102,12 +104,13 @@ private:
     Loop::Time started_ = Loop::Clock::now();
     std::vector<Rung> rungs_;
 
+    std::unique_ptr<ClusterLink> cluster_;
     std::optional<source::Folder> folder_;
     std::optional<source::FolderWatch> watch_;
     source::Loaded loaded_;
     source::Merger merger_{source::IdentityBook()};
     source::Merged merged_;
-    std::vector<source::Given> given_;  // as of merged_: folder (if any), loaded; diagnostics include duplicates
+    std::vector<source::Given> given_;  // as of merged_: cluster and folder (if any), loaded; diagnostics include duplicates
     compile::Options compile_options_;
     std::shared_ptr<const compile::Compiled> compiled_;
     std::string root_digest_;

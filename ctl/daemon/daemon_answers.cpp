@@ -182,6 +182,7 @@ json Daemon::status_now() {
             {"addresses", facts.addresses},
             {"kernel", {{"release", kernel_release()}, {"rungs", rungs}}},
             {"sources", sources_json()},
+            {"cluster", cluster_ ? cluster_->facts() : json()},
             {"objects", kinds},
             {"not_good", daemon::not_good_of(statuses_.published())},
             {"counters", {{"verdicts", facts.verdicts}, {"reasons", reasons_json(machine_.stats())}, {"worker", worker_json(machine_.stats())}}},

@@ -88,6 +88,18 @@ void add_plain(CLI::App& app, Options& options) {
     // "" would be what a unit's unset variable gives, and serve nothing without a word.
     const CLI::Validator named([](const std::string& text) { return std::string(text.empty() ? "the name is empty" : ""); }, "");
     app.add_option("--config", options.config, "Folder of manifests to serve and to watch (*.yaml, *.yml, *.json)")->check(named)->type_name("DIR");
+    app.add_flag("--kubernetes", options.kubernetes, "Serve the Gateway API objects of a cluster: that of KUBECONFIG, of this pod or of ~/.kube/config");
+    app.add_option_function<std::string>(
+           "--kubeconfig",
+           [&options](const std::string& file) {
+               options.kubeconfig = file;
+               options.kubernetes = true;
+           },
+           "The cluster's kubeconfig; means --kubernetes")
+        ->check(named)
+        ->type_name("FILE");
+    app.add_option("--context", options.context, "Context of the kubeconfig (default: its current one)")->check(named)->type_name("NAME");
+    app.add_option("--node-name", options.node, "This node's name in the cluster (default: the machine's)")->envname("NODE_NAME")->check(named)->type_name("NAME");
     app.add_option("--state-dir", options.state_dir, "Where sockets and state live")->capture_default_str()->type_name("DIR");
     app.add_option("--pin-dir", options.pin_dir, "Where BPF maps are pinned")->capture_default_str()->type_name("DIR");
     add_word(app, "--datapath", options.datapath, kDatapaths, "How TCP and UDP listeners are carried: auto, xdp or userspace")

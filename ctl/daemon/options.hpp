@@ -25,6 +25,10 @@ struct PortRange {
 
 struct Options {
     std::string config;                    // folder of manifests; empty: none
+    bool kubernetes = false;               // follow the API that kubeconfig, $KUBECONFIG or this pod names
+    std::string kubeconfig;
+    std::string context;                   // of the kubeconfig; empty: its current one
+    std::string node;                      // name of this node; empty: that of the machine
     std::string state_dir = "/run/penstock";
     std::string pin_dir = "/sys/fs/bpf/penstock";
     DatapathWish datapath = DatapathWish::automatic;

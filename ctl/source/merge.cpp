@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "ctl/model/value_text.hpp"
+#include "ctl/source/same_content.hpp"
 
 namespace penstock::source {
 
@@ -23,12 +24,8 @@ std::string content_of(const model::Object& object) {
     return text;
 }
 
-bool same_content(const model::Object& a, const model::Object& b) {
-    const auto* left = model::body_of<model::Secret>(a);
-    const auto* right = model::body_of<model::Secret>(b);
-    const bool secrets = left == nullptr || right == nullptr || (left->type == right->type && left->data == right->data);
-    return secrets && a.meta == b.meta && a.raw == b.raw && a.origin.file == b.origin.file;
-}
+// An API server has given it its identity.
+bool from_api(const model::Object& object) { return !object.meta.uid.empty() && object.meta.creation_s != 0; }
 
 model::Diagnostic duplicate_of(const model::Object& object, const std::string& winner) {
     model::Diagnostic diagnostic;
@@ -45,8 +42,11 @@ model::Diagnostic duplicate_of(const model::Object& object, const std::string& w
 }  // namespace
 
 model::ObjectPtr Merger::finish(const model::ObjectPtr& given, std::int64_t now_s) {
+    if (from_api(*given)) {
+        return given;
+    }
     const auto found = finished_.find(given->key);
-    if (found != finished_.end() && (found->second.given == given || same_content(*found->second.given, *given))) {
+    if (found != finished_.end() && (found->second.given == given || (found->second.given->origin.file == given->origin.file && same_content(*found->second.given, *given)))) {
         found->second.given = given;
         return found->second.whole;
     }
@@ -143,7 +143,9 @@ void Merger::merge_whole(const std::vector<const Given*>& sources, std::int64_t 
                 continue;
             }
             merged_.origins.set(object->key, source->name + ": " + object->origin.file);
-            names.insert(name_of(object->key));
+            if (!from_api(*object)) {
+                names.insert(name_of(object->key));
+            }
             merged_.store.put(finish(object, now_s));
         }
     }

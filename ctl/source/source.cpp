@@ -21,6 +21,16 @@ std::string name_of(const model::ObjectKey& key) {
     return std::string(model::kind_name(key.kind)) + "/" + key.ns + "/" + key.name;
 }
 
+std::optional<model::ObjectKey> key_of_name(std::string_view name) {
+    const std::size_t first = name.find('/');
+    const std::size_t second = first == std::string_view::npos ? first : name.find('/', first + 1);
+    const auto kind = second == std::string_view::npos ? std::nullopt : model::kind_of_word(name.substr(0, first));
+    if (!kind) {
+        return std::nullopt;
+    }
+    return model::ObjectKey{*kind, std::string(name.substr(first + 1, second - first - 1)), std::string(name.substr(second + 1))};
+}
+
 void shorten(std::vector<model::Diagnostic>& diagnostics) {
     if (diagnostics.size() <= kDiagnosticsMax) {
         return;

@@ -3,6 +3,7 @@
 // makes one store of them.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +31,8 @@ std::string_view name_of(State state);
 
 // The name of an object that survives restarts and is shown in messages: "HTTPRoute/shop/cart", "GatewayClass//penstock".
 std::string name_of(const model::ObjectKey& key);
+// The other way; nothing if it is no such name.
+std::optional<model::ObjectKey> key_of_name(std::string_view name);
 
 // Of one text: a file with a million faults is told of in a hundred lines, errors first, and their number.
 inline constexpr std::size_t kDiagnosticsMax = 100;

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctl/daemon/cluster_link.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "ctl/model/value_text.hpp"
+#include "userspace/base/log.hpp"
+
+namespace penstock::daemon {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr auto kApplyAgain = std::chrono::seconds(5);
+constexpr auto kReleasePatience = std::chrono::milliseconds(1000);
+constexpr const char* kLease = "penstock-status";
+
+std::int64_t unix_us() { return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count(); }
+
+}  // namespace
+
+ClusterLink::ClusterLink(Loop& loop, const kubeapi::Access& access, std::string controller, const std::string& node, Events events)
+    : loop_(loop), server_(access.server), events_(std::move(events)), cluster_(access.server),
+      writer_(
+          std::move(controller), [this](const model::ObjectKey& key) { return find(key); },
+          [this](kubeapi::Request request, status::Writer::Done done) {
+              client_->send(std::move(request), [this, done = std::move(done)](Result<kubeapi::Answer> answer) {
+                  loop_.post([this, done, answer = std::move(answer)] {
+                      done(answer);
+                      pump();
+                  });
+              });
+          },
+          [this](const model::ObjectKey& key, std::string version, const json& status) {
+              cluster_.wrote(key, std::move(version), model::from_json(nlohmann::ordered_json(status)));
+          }),
+      election_(access.ns, kLease, node) {
+    writer_.enable(false);
+}
+
+ClusterLink::~ClusterLink() {
+    if (auto release = client_ != nullptr ? election_.release(unix_us()) : std::nullopt) {
+        release->patience = kReleasePatience;
+        (void)client_->call(std::move(*release));
+    }
+}
+
+Result<std::unique_ptr<ClusterLink>> ClusterLink::open(Loop& loop, kubeapi::Access access, std::string controller, const std::string& node, Events events) {
+    std::unique_ptr<ClusterLink> link(new ClusterLink(loop, access, std::move(controller), node, std::move(events)));
+    PST_TRY_ASSIGN(link->client_, kubeapi::Client::start(std::move(access)));
+    kubeapi::Follower::start(*link->client_, [&loop, raw = link.get()](kubeapi::News news) {
+        // Shared: a posted task is copied.
+        auto read = std::make_shared<source::ClusterNews>(source::read_news(std::move(news)));
+        loop.post([raw, read] { raw->on_news(std::move(*read)); });
+    });
+    loop.post([raw = link.get()] { raw->elect(); });
+    return link;
+}
+
+// ---- who writes -------------------------------------------------------------------------------------------------------
+void ClusterLink::elect() {
+    client_->send(election_.next(unix_us()), [this](Result<kubeapi::Answer> answer) {
+        loop_.post([this, answer = std::move(answer)] { elected(answer); });
+    });
+}
+
+void ClusterLink::elected(const Result<kubeapi::Answer>& answer) {
+    const auto now = Loop::Clock::now();
+    election_.answered(answer, now);
+    loop_.at("lease", now + election_.pause(), [this] { elect(); });
+    if (const bool leads = election_.leads(now); leads != led_) {
+        led_ = leads;
+        log::info("statuses are written by {}", leads ? "this node" : election_.holder());
+        made_.clear();
+    }
+    pump();
+    make_generated();
+}
+
+// ---- what comes -------------------------------------------------------------------------------------------------------
+
+void ClusterLink::on_news(source::ClusterNews news) {
+    bool lost = false;
+    for (const source::ClusterItem& item : news.items) {
+        const auto ours = item.gone ? generated_.find(item.key) : generated_.end();
+        if (ours != generated_.end()) {
+            lost = true;  // somebody deleted it, or its Gateway went
+            made_.erase(ours->second);
+            generated_.erase(ours);
+        }
+    }
+    const source::Cluster::Changed changed = cluster_.apply(std::move(news));
+    for (const model::ObjectKey& key : changed.statuses) {
+        writer_.seen(key);
+    }
+    if (changed.content) {
+        events_.content();
+    } else {
+        events_.trouble();
+    }
+    if (ready() && !changed.statuses.empty()) {
+        pump();
+    }
+    if (lost) {
+        make_generated();
+    }
+}
+
+bool ClusterLink::is_generated(const model::ObjectKey& key) const {
+    const source::Cluster::Stored* stored = cluster_.find(key);
+    if (stored == nullptr || stored->object == nullptr || (key.kind != model::Kind::service && key.kind != model::Kind::endpoint_slice)) {
+        return false;
+    }
+    const auto label = stored->object->meta.labels.find(status::kManagedBy);
+    return label != stored->object->meta.labels.end() && label->second == status::kManager;
+}
+
+// Whatever a Gateway's object or status may have changed of it.
+void ClusterLink::make_generated() {
+    if (!ready() || !election_.leads(Loop::Clock::now())) {
+        return;
+    }
+    std::erase_if(made_, [this](const auto& entry) { return cluster_.find(entry.first) == nullptr; });
+    for (const auto& [name, status] : published_) {
+        const auto key = source::key_of_name(name);
+        const source::Cluster::Stored* stored = key && key->kind == model::Kind::gateway ? cluster_.find(*key) : nullptr;
+        if (stored == nullptr || stored->object == nullptr || stored->object->meta.deletion_s) {
+            continue;
+        }
+        Made& made = made_[*key];
+        if (made.gateway == stored->object && made.status == status) {
+            continue;
+        }
+        made = {stored->object, status};
+        for (const status::Generated& thing : status::generated_of(*stored->object, status->value("addresses", json::array()))) {
+            apply_generated(*key, thing);
+        }
+    }
+}
+
+void ClusterLink::apply_generated(const model::ObjectKey& gateway, const status::Generated& thing) {
+    const source::Cluster::Stored* stored = cluster_.find(thing.key);
+    if (stored != nullptr && !is_generated(thing.key)) {
+        not_made_.insert_or_assign(thing.path, Error{.code = Errc::exists, .what = thing.key.text() + " is somebody else's: " + gateway.text() + " gets none",
+                                                     .hint = "delete or rename it"});
+        return;
+    }
+    generated_.insert_or_assign(thing.key, gateway);
+    kubeapi::Request request{.method = "PATCH", .path = thing.path + "?fieldManager=penstock&force=true", .body = thing.content.dump(-1, ' ', false, json::error_handler_t::replace),
+                             .content_type = "application/apply-patch+yaml"};
+    client_->send(std::move(request), [this, gateway, path = thing.path](Result<kubeapi::Answer> answer) {
+        loop_.post([this, gateway, path, answer = std::move(answer)] {
+            if (answer.ok() && answer->good()) {
+                not_made_.erase(path);
+                return;
+            }
+            not_made_.insert_or_assign(path, answer.ok() ? answer->failure("apply " + path) : answer.error());
+            made_.erase(gateway);
+            loop_.at("generated", Loop::Clock::now() + kApplyAgain, [this] { make_generated(); });
+        });
+    });
+}
+
+
+std::optional<status::Target> ClusterLink::find(const model::ObjectKey& key) const {
+    const source::Cluster::Stored* stored = cluster_.find(key);
+    const kubeapi::Resource* resource = cluster_.resource(key.kind);
+    if (stored == nullptr || resource == nullptr) {
+        return std::nullopt;
+    }
+    return status::Target{.path = resource->path(key.ns, key.name, "status"), .version = stored->version, .status = json(model::to_json(stored->status))};
+}
+
+void ClusterLink::publish(const status::Book::Published& published) {
+    std::map<model::ObjectKey, std::shared_ptr<const json>> wanted;
+    for (const auto& [name, status] : published) {
+        if (const auto key = source::key_of_name(name); key && cluster_.find(*key) != nullptr) {
+            wanted.emplace(*key, status);
+        }
+    }
+    writer_.want(wanted);
+    pump();
+    published_ = published;
+    make_generated();
+}
+
+void ClusterLink::pump() {
+    // A leader that cannot renew its Lease stops by the clock.
+    writer_.enable(ready() && election_.leads(Loop::Clock::now()));
+    if (const auto again = writer_.pump(Loop::Clock::now())) {
+        loop_.at("statuses", *again, [this] { pump(); });
+    }
+    if (const std::size_t now = writer_.troubles().size(); now != troubles_told_) {
+        troubles_told_ = now;
+        events_.trouble();
+    }
+}
+
+std::vector<Trouble> ClusterLink::troubles() const {
+    std::vector<Trouble> out;
+    for (const auto& [kind, state] : cluster_.states()) {
+        if (!state.trouble.empty() && !state.missing) {
+            out.push_back({.what = fmt::format("follow {} of {}", model::kind_name(kind), server_),
+                           .error = {.code = Errc::internal, .what = state.trouble, .hint = "what was known is served"}, .failure = {}});
+        }
+    }
+    for (const auto& [object, error] : writer_.troubles()) {
+        out.push_back({.what = "status of " + object, .error = error, .failure = {}});
+    }
+    if (election_.trouble()) {
+        out.push_back({.what = "be or find the writer of statuses", .error = *election_.trouble(), .failure = {}});
+    }
+    for (const auto& [path, error] : not_made_) {
+        out.push_back({.what = "apply " + path, .error = error, .failure = {}});
+    }
+    return out;
+}
+
+json ClusterLink::facts() const {
+    json kinds = json::array();
+    for (const auto& [kind, state] : cluster_.states()) {
+        kinds.push_back({{"kind", model::kind_name(kind)}, {"version", state.api_version}, {"synced", state.synced}, {"missing", state.missing}, {"trouble", state.trouble}});
+    }
+    const kubeapi::ClientCounts& counts = client_->counts();
+    return {{"server", server_},
+            {"ready", ready()},
+            {"kinds", std::move(kinds)},
+            {"events", cluster_.events()},
+            {"events_that_mattered", cluster_.events_that_mattered()},
+            {"statuses_written", writer_.written()},
+            {"statuses_waiting", writer_.waiting()},
+            {"conflicts", writer_.conflicts()},
+            {"writer", election_.holder()},
+            {"is_writer", election_.leads(Loop::Clock::now())},
+            {"requests", counts.requests.load()},
+            {"requests_failed", counts.failed.load()},
+            {"requests_throttled", counts.throttled.load()}};
+}
+
+}  // namespace penstock::daemon

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// The daemon's tie to a Kubernetes API: what is watched becomes the source `cluster`, what is published goes back as statuses. The talking
+// is done on the client's thread; all else here is the loop's.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "ctl/daemon/error_book.hpp"
+#include "ctl/daemon/loop.hpp"
+#include "ctl/kubeapi/client.hpp"
+#include "ctl/kubeapi/election.hpp"
+#include "ctl/source/cluster.hpp"
+#include "ctl/status/generated.hpp"
+#include "ctl/status/writer.hpp"
+
+namespace penstock::daemon {
+
+class ClusterLink {
+public:
+    struct Events {
+        std::function<void()> content;  // given() or ready() is another one
+        std::function<void()> trouble;  // troubles() may be others
+    };
+    // Begins to talk at once; an API server that is away is trouble, not an error. `loop` outlives it, and its events are on the loop's thread.
+    // `node` is the name of this node: of all daemons with one Lease, that of one node writes.
+    static Result<std::unique_ptr<ClusterLink>> open(Loop& loop, kubeapi::Access access, std::string controller, const std::string& node, Events events);
+    // Steps down as the writer.
+    ~ClusterLink();
+    ClusterLink(const ClusterLink&) = delete;
+    ClusterLink& operator=(const ClusterLink&) = delete;
+
+    [[nodiscard]] bool ready() const { return cluster_.ready(); }
+    [[nodiscard]] source::Given given() const { return cluster_.given(); }
+    // The statuses that the server shall have.
+    void publish(const status::Book::Published& published);
+
+    [[nodiscard]] std::vector<Trouble> troubles() const;
+    // For GET /v1/status.
+    [[nodiscard]] nlohmann::json facts() const;
+
+private:
+    ClusterLink(Loop& loop, const kubeapi::Access& access, std::string controller, const std::string& node, Events events);
+    void elect();
+    void elected(const Result<kubeapi::Answer>& answer);
+    void on_news(source::ClusterNews news);
+    void pump();
+    [[nodiscard]] bool is_generated(const model::ObjectKey& key) const;
+    void make_generated();
+    void apply_generated(const model::ObjectKey& gateway, const status::Generated& thing);
+    [[nodiscard]] std::optional<status::Target> find(const model::ObjectKey& key) const;
+
+    Loop& loop_;
+    std::string server_;
+    Events events_;
+    source::Cluster cluster_;
+    status::Writer writer_;
+    kubeapi::Election election_;
+    bool led_ = false;
+    struct Made {
+        model::ObjectPtr gateway;
+        std::shared_ptr<const nlohmann::json> status;
+    };
+    std::map<model::ObjectKey, Made> made_;  // Gateways whose generated objects were applied, and as of what
+    std::map<model::ObjectKey, model::ObjectKey> generated_;  // whose each is
+    std::map<std::string, Error> not_made_;  // by path
+    status::Book::Published published_;
+    std::size_t troubles_told_ = 0;
+    std::unique_ptr<kubeapi::Client> client_;  // the last: its thread ends first
+};
+
+}  // namespace penstock::daemon

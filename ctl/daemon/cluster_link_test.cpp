@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctl/daemon/cluster_link.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <thread>
+
+#include "tools/test/api_server.hpp"
+#include "tools/test/catch.hpp"
+
+using namespace penstock;
+using namespace penstock::daemon;
+using nlohmann::json;
+
+namespace {
+
+kubeapi::Access access_to(const test::ApiServer& server) {
+    kubeapi::Access access;
+    access.server = server.url();
+    return access;
+}
+
+constexpr const char* kController = "penstock.dev/gateway-controller";
+constexpr const char* kShop = "/apis/gateway.networking.k8s.io/v1/namespaces/default/httproutes/shop";
+
+json route(const std::string& path) {
+    return {{"apiVersion", "gateway.networking.k8s.io/v1"},
+            {"kind", "HTTPRoute"},
+            {"metadata", {{"name", "shop"}, {"namespace", "default"}}},
+            {"spec", {{"parentRefs", json::array({{{"name", "edge"}}})}, {"rules", json::array({{{"matches", json::array({{{"path", {{"value", path}}}}})}}})}}}};
+}
+
+std::shared_ptr<const json> accepted(const std::string& value, int generation) {
+    return std::make_shared<const json>(
+        json{{"parents", json::array({{{"controllerName", kController},
+                                       {"parentRef", {{"name", "edge"}}},
+                                       {"conditions", json::array({{{"type", "Accepted"}, {"status", value}, {"observedGeneration", generation}, {"lastTransitionTime", "t"}}})}}})}});
+}
+
+// A link on a loop of its own thread.
+struct Linked {
+    test::ApiServer server;
+    std::unique_ptr<Loop> loop = std::move(Loop::open()).value();
+    std::atomic<int> contents{0};
+    std::unique_ptr<ClusterLink> link;
+    std::thread thread;
+
+    void start() {
+        auto opened = ClusterLink::open(*loop, access_to(server), kController, "node-1", {.content = [this] { ++contents; }, .trouble = [] {}});
+        REQUIRE(opened.ok());
+        link = std::move(opened).value();
+        thread = std::thread([this] { loop->run(); });
+    }
+    ~Linked() {
+        loop->stop();
+        thread.join();
+        link.reset();
+    }
+    // The answer of a question on the loop's thread.
+    template <class Question>
+    auto ask(Question question) {
+        std::atomic<bool> done{false};
+        decltype(question()) answer{};
+        loop->post([&] {
+            answer = question();
+            done = true;
+        });
+        while (!done) {
+            std::this_thread::yield();
+        }
+        return answer;
+    }
+    bool until(const std::function<bool()>& is) {
+        for (int i = 0; i < 3000; ++i) {
+            if (ask(is)) {
+                return true;
+            }
+            std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        }
+        return false;
+    }
+    void publish(const std::string& value, int generation) {
+        ask([&] {
+            link->publish({{"HTTPRoute/default/shop", accepted(value, generation)}, {"HTTPRoute/default/of-a-file", accepted(value, generation)}});
+            return true;
+        });
+    }
+    [[nodiscard]] std::string status_of_shop() {
+        const json status = server.get(kShop).value("status", json::object());
+        std::string out;
+        for (const json& parent : status.value("parents", json::array())) {
+            out += parent.value("controllerName", "") + "=" + (parent["conditions"].empty() ? "" : parent["conditions"][0].value("status", "")) + " ";
+        }
+        return out;
+    }
+};
+
+}  // namespace
+
+TEST_CASE("cluster link: objects come, statuses go, and what others wrote stays") {
+    Linked linked;
+    linked.server.put(route("/a"));
+    linked.start();
+    REQUIRE(linked.until([&] { return linked.link->ready(); }));
+    CHECK(linked.ask([&] { return linked.link->given().objects.size(); }) == 1);
+    linked.publish("True", 1);
+    REQUIRE(linked.until([&] { return linked.status_of_shop() == std::string(kController) + "=True "; }));
+
+    // Somebody adds an entry of theirs and spoils ours.
+    json spoiled = linked.server.get(kShop);
+    const json foreign = {{"controllerName", "example.com/other"}, {"parentRef", {{"name", "x"}}}, {"conditions", json::array({{{"type", "Z"}, {"status", "Odd"}}})}};
+    spoiled["status"]["parents"] = json::array({foreign});
+    linked.server.put(spoiled);
+    REQUIRE(linked.until([&] { return linked.status_of_shop() == "example.com/other=Odd " + std::string(kController) + "=True "; }));
+    CHECK(linked.server.get(kShop)["status"]["parents"][0] == foreign);
+    CHECK(linked.until([&] { return linked.link->facts()["statuses_written"] == 2; }));
+    CHECK(linked.ask([&] { return linked.link->facts(); })["ready"] == true);
+}
+
+TEST_CASE("cluster link: our own writes make no work") {
+    Linked linked;
+    linked.server.put(route("/a"));
+    linked.start();
+    REQUIRE(linked.until([&] { return linked.link->ready(); }));
+    const int before = linked.contents;
+    const auto mattered = linked.ask([&] { return linked.link->facts()["events_that_mattered"].get<int>(); });
+    linked.publish("True", 1);
+    REQUIRE(linked.until([&] { return linked.link->facts()["statuses_waiting"] == 0 && !linked.status_of_shop().empty(); }));
+    linked.server.put(route("/b"));
+    REQUIRE(linked.until([&] { return linked.contents == before + 1; }));
+    CHECK(linked.ask([&] { return linked.link->facts()["events_that_mattered"].get<int>(); }) == mattered + 1);
+}
+
+TEST_CASE("cluster link: statuses get through a server that refuses, throttles and cuts its watches") {
+    Linked linked;
+    linked.server.put(route("/a"));
+    linked.start();
+    REQUIRE(linked.until([&] { return linked.link->ready(); }));
+    linked.server.fail("/status", 500, 2);
+    linked.server.fail("/status", 429, 1, "1");
+    linked.server.cut_watches(true);
+    linked.publish("False", 1);
+    REQUIRE(linked.until([&] { return linked.status_of_shop() == std::string(kController) + "=False "; }));
+    REQUIRE(linked.until([&] { return linked.link->troubles().empty(); }));
+}
+
+TEST_CASE("cluster link: an API server that is away is trouble, and nobody waits for it") {
+    Linked linked;
+    linked.server.fail("/", 503, 1000000);
+    linked.start();
+    REQUIRE(linked.until([&] { return !linked.link->troubles().empty(); }));
+    CHECK_FALSE(linked.ask([&] { return linked.link->ready(); }));
+    CHECK(linked.ask([&] { return linked.link->given().state; }) == source::State::failed);
+}
+
+TEST_CASE("cluster link: a Gateway gets a Service of its addresses, again if somebody deletes it, and nobody's is taken over") {
+    Linked linked;
+    const json gateway = {{"apiVersion", "gateway.networking.k8s.io/v1"},
+                          {"kind", "Gateway"},
+                          {"metadata", {{"name", "edge"}, {"namespace", "default"}}},
+                          {"spec", {{"gatewayClassName", "penstock"},
+                                    {"infrastructure", {{"labels", {{"team", "shop"}}}, {"annotations", {{"note", "x"}}}}},
+                                    {"listeners", json::array({{{"name", "http"}, {"port", 80}, {"protocol", "HTTP"}}, {{"name", "dns"}, {"port", 53}, {"protocol", "UDP"}}})}}}};
+    const std::string service = "/api/v1/namespaces/default/services/edge-penstock";
+    linked.server.put(gateway);
+    linked.start();
+    REQUIRE(linked.until([&] { return linked.link->ready(); }));
+    const auto publish = [&](const std::string& address) {
+        const json status = {{"addresses", json::array({{{"type", "IPAddress"}, {"value", address}}})}};
+        linked.ask([&] {
+            linked.link->publish({{"Gateway/default/edge", std::make_shared<const json>(status)}});
+            return true;
+        });
+    };
+    publish("192.0.2.1");
+    REQUIRE(linked.until([&] { return !linked.server.get("/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/edge-penstock-ipv4").is_null(); }));
+    const json made = linked.server.get(service);
+    CHECK(made["metadata"]["labels"]["team"] == "shop");
+    CHECK(made["metadata"]["labels"]["gateway.networking.k8s.io/gateway-name"] == "edge");
+    CHECK(made["metadata"]["annotations"]["note"] == "x");
+    CHECK(made["metadata"]["ownerReferences"][0]["name"] == "edge");
+    CHECK(made["spec"]["ports"].size() == 2);
+    const json slice = linked.server.get("/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/edge-penstock-ipv4");
+    CHECK(slice["endpoints"][0]["addresses"][0] == "192.0.2.1");
+    CHECK(slice["metadata"]["labels"]["kubernetes.io/service-name"] == "edge-penstock");
+
+    linked.server.remove(service);
+    REQUIRE(linked.until([&] { return !linked.server.get(service).is_null(); }));
+
+    json theirs = made;
+    theirs["metadata"]["labels"] = json::object();
+    linked.server.put(theirs);
+    REQUIRE(linked.until([&] {
+        const auto objects = linked.link->given().objects;
+        return std::any_of(objects.begin(), objects.end(), [](const auto& one) { return one->key.name == "edge-penstock" && one->meta.labels.empty(); });
+    }));
+    publish("192.0.2.2");
+    REQUIRE(linked.until([&] { return !linked.link->troubles().empty(); }));
+    CHECK(linked.server.get(service)["metadata"]["labels"].empty());
+}

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctl/source/cluster.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "ctl/source/same_content.hpp"
+
+namespace penstock::source {
+
+namespace {
+
+using model::Value;
+
+std::string text_at(const Value& value, std::initializer_list<std::string_view> path) {
+    const Value* found = value.find_path(path);
+    return found != nullptr && found->as_string() != nullptr ? *found->as_string() : std::string();
+}
+
+// Without what changes though nothing that we read does.
+Value bare(const Value& whole) {
+    Value out = whole.without("status");
+    const Value* metadata = out.find("metadata");
+    if (metadata == nullptr) {
+        return out;
+    }
+    Value meta = metadata->without("managedFields").without("resourceVersion");
+    if (const Value* annotations = meta.find("annotations")) {
+        meta = meta.with("annotations", annotations->without("kubectl.kubernetes.io/last-applied-configuration")
+                                            .without("endpoints.kubernetes.io/last-change-trigger-time"));
+    }
+    return out.with("metadata", meta);
+}
+
+model::ObjectKey key_of(model::Kind kind, const Value& whole) {
+    return {kind, model::info(kind).namespaced ? text_at(whole, {"metadata", "namespace"}) : std::string(), text_at(whole, {"metadata", "name"})};
+}
+
+ClusterItem read_item(model::Kind kind, const Value& whole) {
+    ClusterItem item{.key = key_of(kind, whole), .gone = false, .object = {}, .version = text_at(whole, {"metadata", "resourceVersion"}), .status = {}, .diagnostics = {}};
+    if (const Value* status = whole.find("status")) {
+        item.status = *status;
+    }
+    item.object = model::decode_object(bare(whole), item.key.text(), item.diagnostics);
+    // An API server keeps newer fields than we know; only what makes an object useless to us is worth a word there.
+    std::erase_if(item.diagnostics, [](const auto& diagnostic) { return diagnostic.severity != model::Severity::error; });
+    return item;
+}
+
+// Whether `a` is an older version than `b`. They are numbers on every server that we know (KEP-5504); others are taken as they come.
+bool older(const std::string& a, const std::string& b) {
+    const auto is_number = [](const std::string& text) { return !text.empty() && text.find_first_not_of("0123456789") == std::string::npos; };
+    return is_number(a) && is_number(b) && (a.size() != b.size() ? a.size() < b.size() : a < b);
+}
+
+}  // namespace
+
+ClusterNews read_news(kubeapi::News news) {
+    ClusterNews out{.kind = news.kind, .resource = std::move(news.resource), .state = std::move(news.state), .all = news.batch.all, .items = {}};
+    for (const auto& [whole, gone] : news.batch.changes) {
+        out.items.push_back(gone ? ClusterItem{.key = key_of(news.kind, whole), .gone = true} : read_item(news.kind, whole));
+    }
+    return out;
+}
+
+Cluster::Changed Cluster::apply(ClusterNews news) {
+    Changed changed;
+    const bool first = news.state.synced && synced_.insert(news.kind).second;
+    changed.content = first;
+    states_[news.kind] = news.state;
+    if (!news.resource.plural.empty()) {
+        resources_[news.kind] = std::move(news.resource);
+    } else if (news.state.missing) {
+        resources_.erase(news.kind);
+    }
+    if (news.all) {
+        keep_only(news, changed);
+    }
+    for (ClusterItem& item : news.items) {
+        if (item.gone) {
+            take_out(item.key, changed);
+        } else {
+            put(std::move(item), news.all, changed);
+        }
+    }
+    return changed;
+}
+
+void Cluster::keep_only(const ClusterNews& news, Changed& changed) {
+    std::set<model::ObjectKey> listed;
+    for (const ClusterItem& item : news.items) {
+        listed.insert(item.key);
+    }
+    std::vector<model::ObjectKey> gone;
+    for (auto it = objects_.lower_bound({news.kind, "", ""}); it != objects_.end() && it->first.kind == news.kind; ++it) {
+        if (!listed.contains(it->first)) {
+            gone.push_back(it->first);
+        }
+    }
+    for (const model::ObjectKey& key : gone) {
+        take_out(key, changed);
+    }
+}
+
+void Cluster::put(ClusterItem item, bool listed, Changed& changed) {
+    events_ += 1;
+    Stored& stored = objects_[item.key];
+    if (!listed && older(item.version, stored.version)) {
+        return;  // the answer to a write of ours was faster; that version comes, too
+    }
+    if (stored.version != item.version) {
+        changed.statuses.push_back(item.key);
+    }
+    stored.version = std::move(item.version);
+    stored.status = std::move(item.status);
+    stored.diagnostics = std::move(item.diagnostics);
+    if (item.object == nullptr) {
+        mattered_ += 1;
+        changed.content = true;  // to be told
+        return;
+    }
+    if (stored.object == nullptr || !same_content(*stored.object, *item.object)) {
+        mattered_ += 1;
+        changed.content = true;
+        stored.object = std::move(item.object);
+    }
+}
+
+void Cluster::take_out(const model::ObjectKey& key, Changed& changed) {
+    events_ += 1;
+    if (objects_.erase(key) != 0) {
+        mattered_ += 1;
+        changed.content = true;
+    }
+}
+
+void Cluster::wrote(const model::ObjectKey& key, std::string version, Value status) {
+    if (const auto found = objects_.find(key); found != objects_.end() && older(found->second.version, version)) {
+        found->second.version = std::move(version);
+        found->second.status = std::move(status);
+    }
+}
+
+Given Cluster::given() const {
+    Given given{.name = "cluster " + name_, .kind = "cluster", .state = ready() ? State::ok : State::failed, .objects = {}, .diagnostics = {}};
+    for (const auto& [kind, state] : states_) {
+        if (!state.trouble.empty()) {
+            model::Diagnostic told;
+            told.severity = state.missing ? model::Severity::warning : model::Severity::error;
+            told.file = state.api_version;
+            told.kind = model::kind_name(kind);
+            told.message = state.trouble;
+            given.diagnostics.push_back(std::move(told));
+        }
+    }
+    for (const auto& [key, stored] : objects_) {
+        if (stored.object != nullptr) {
+            given.objects.push_back(stored.object);
+        }
+        given.diagnostics.insert(given.diagnostics.end(), stored.diagnostics.begin(), stored.diagnostics.end());
+    }
+    const bool bad = std::any_of(given.diagnostics.begin(), given.diagnostics.end(), [](const auto& d) { return d.severity == model::Severity::error; });
+    if (bad && given.state == State::ok) {
+        given.state = State::degraded;
+    }
+    return given;
+}
+
+const Cluster::Stored* Cluster::find(const model::ObjectKey& key) const {
+    const auto found = objects_.find(key);
+    return found != objects_.end() ? &found->second : nullptr;
+}
+
+const kubeapi::Resource* Cluster::resource(model::Kind kind) const {
+    const auto found = resources_.find(kind);
+    return found != resources_.end() ? &found->second : nullptr;
+}
+
+}  // namespace penstock::source

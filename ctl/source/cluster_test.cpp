@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctl/source/cluster.hpp"
+
+#include "ctl/model/store.hpp"
+#include "ctl/model/value_text.hpp"
+#include "tools/test/catch.hpp"
+
+using namespace penstock;
+using namespace penstock::source;
+using model::Kind;
+
+namespace {
+
+const model::ObjectKey kShop{Kind::http_route, "default", "shop"};
+
+// An HTTPRoute as an API server gives it. `more` goes into metadata, `rest` beside spec.
+model::Value route(const std::string& version, const std::string& path, const std::string& more = "", const std::string& rest = "") {
+    const std::string text = R"({"apiVersion":"gateway.networking.k8s.io/v1","kind":"HTTPRoute","metadata":{"name":"shop","namespace":"default","uid":"u1","generation":1,)"
+                             R"("creationTimestamp":"2026-01-02T03:04:05Z","resourceVersion":")" + version + "\"" + more +
+                             R"(},"spec":{"parentRefs":[{"group":"gateway.networking.k8s.io","kind":"Gateway","name":"edge"}],"rules":[{"matches":[{"path":{"type":"PathPrefix","value":")" +
+                             path + R"("}}]}]})" + rest + "}";
+    auto value = model::parse_json(text);
+    REQUIRE(value.ok());
+    return std::move(value).value();
+}
+
+kubeapi::News news(Kind kind, std::vector<kubeapi::Batch::Change> changes, bool all = false) {
+    return {.kind = kind, .resource = {.api_version = "v1", .kind = "K", .plural = "ks"}, .batch = {.all = all, .changes = std::move(changes)},
+            .state = {.api_version = "v1", .synced = true}};
+}
+
+Cluster::Changed apply(Cluster& cluster, std::vector<kubeapi::Batch::Change> changes, bool all = false) {
+    return cluster.apply(read_news(news(Kind::http_route, std::move(changes), all)));
+}
+
+std::string path_of(const Cluster& cluster) {
+    return cluster.find(kShop) != nullptr ? model::body_of<model::HttpRoute>(*cluster.find(kShop)->object)->rules[0].matches[0].path.value : "gone";
+}
+
+}  // namespace
+
+TEST_CASE("cluster: only what we read makes work; a status, managed fields and the kubectl's copy do not") {
+    Cluster cluster("test");
+    apply(cluster, {}, true);
+    CHECK(apply(cluster, {{route("1", "/a")}}).content);
+    const model::ObjectPtr first = cluster.find(kShop)->object;
+    struct Row {
+        const char* what;
+        model::Value value;
+        bool matters;
+    };
+    const Row rows[] = {
+        {"a status", route("2", "/a", "", R"(,"status":{"parents":[]})"), false},
+        {"managed fields", route("3", "/a", R"(,"managedFields":[{"manager":"x"}])"), false},
+        {"a copy in an annotation", route("4", "/a", R"(,"annotations":{"kubectl.kubernetes.io/last-applied-configuration":"{}"})"), true},
+        {"another copy", route("5", "/a", R"(,"annotations":{"kubectl.kubernetes.io/last-applied-configuration":"{ }"})"), false},
+        {"a label", route("6", "/a", R"(,"labels":{"a":"b"})"), true},
+        {"a path", route("7", "/b", R"(,"labels":{"a":"b"})"), true},
+    };
+    for (const Row& row : rows) {
+        INFO(row.what);
+        const auto changed = apply(cluster, {{row.value}});
+        CHECK(changed.content == row.matters);
+        CHECK(changed.statuses == std::vector{kShop});
+    }
+    CHECK(cluster.find(kShop)->version == "7");
+    CHECK(cluster.events() == 7);
+    CHECK(cluster.events_that_mattered() == 4);
+    CHECK(first->raw.find("status") == nullptr);
+    CHECK(apply(cluster, {{route("7", "/b", R"(,"labels":{"a":"b"})")}}).statuses.empty());
+}
+
+TEST_CASE("cluster: events of one batch count in their order, and a new list takes out what is not in it") {
+    Cluster cluster("test");
+    apply(cluster, {{route("1", "/a")}}, true);
+    apply(cluster, {{route("2", "/b")}, {route("3", "/b"), true}});
+    CHECK(path_of(cluster) == "gone");
+    apply(cluster, {{route("4", "/c")}, {route("5", "/c"), true}, {route("6", "/d")}});
+    CHECK(path_of(cluster) == "/d");
+    CHECK(apply(cluster, {}, true).content);
+    CHECK(path_of(cluster) == "gone");
+    CHECK_FALSE(apply(cluster, {}, true).content);
+}
+
+TEST_CASE("cluster: an object that we cannot read stays in its last good version and is told") {
+    Cluster cluster("test");
+    apply(cluster, {{route("1", "/a")}}, true);
+    const auto changed = apply(cluster, {{route("2", "no path")}});
+    CHECK(changed.content);
+    CHECK(path_of(cluster) == "/a");
+    CHECK(cluster.find(kShop)->version == "2");
+    bool told = false;
+    for (const auto& diagnostic : cluster.given().diagnostics) {
+        told = told || (diagnostic.name == "shop" && diagnostic.severity == model::Severity::error);
+    }
+    CHECK(told);
+    apply(cluster, {{route("3", "/c")}});
+    CHECK(path_of(cluster) == "/c");
+    CHECK(cluster.given().diagnostics.empty());
+}
+
+TEST_CASE("cluster: it is ready when every kind was listed or is not there, and trouble later does not change that") {
+    Cluster cluster("test");
+    for (std::size_t i = 0; i < model::kKinds; ++i) {
+        CHECK_FALSE(cluster.ready());
+        CHECK(cluster.given().state == State::failed);
+        const auto kind = static_cast<Kind>(i);
+        kubeapi::News one = news(kind, {}, true);
+        if (kind == Kind::tls_route) {
+            one.resource = {};
+            one.state = {.synced = true, .missing = true, .trouble = "no CRD"};
+        }
+        cluster.apply(read_news(std::move(one)));
+    }
+    CHECK(cluster.ready());
+    CHECK(cluster.given().state == State::ok);
+    CHECK(cluster.given().diagnostics.size() == 1);
+    CHECK(cluster.resource(Kind::tls_route) == nullptr);
+    kubeapi::News trouble = news(Kind::secret, {});
+    trouble.state.trouble = "away";
+    cluster.apply(read_news(std::move(trouble)));
+    CHECK(cluster.ready());
+    CHECK(cluster.given().state == State::degraded);
+}
+
+TEST_CASE("cluster: what we wrote counts before the watch tells it") {
+    Cluster cluster("test");
+    apply(cluster, {{route("1", "/a")}}, true);
+    cluster.wrote(kShop, "5", model::parse_json(R"({"parents":[]})").value());
+    CHECK(cluster.find(kShop)->version == "5");
+    CHECK(apply(cluster, {{route("3", "/b")}}).statuses.empty());  // an older event that was on its way
+    CHECK(cluster.find(kShop)->version == "5");
+    CHECK(path_of(cluster) == "/a");
+    CHECK(apply(cluster, {{route("5", "/b", "", R"(,"status":{"parents":[]})")}}).content);
+    CHECK(path_of(cluster) == "/b");
+    apply(cluster, {{route("12", "/b")}});
+    cluster.wrote(kShop, "9", model::Value());  // an answer that was late
+    CHECK(cluster.find(kShop)->version == "12");
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// Brings the statuses that Book publishes onto the API server: a merge patch of the status subresource with the version that it was made
+// from, so that nobody's newer words are overwritten; only where something differs; few at once and one per object. GatewayClasses go
+// first, then ListenerSets, and Gateways wait for those; an object that changes all the time is written at a pace. No thread, clock or
+// I/O of its own: time and sending are parameters. An object without a published status loses what of ours it has.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "ctl/kubeapi/client.hpp"
+#include "ctl/model/object.hpp"
+#include "ctl/status/book.hpp"
+
+namespace penstock::status {
+
+// An object as the server has it.
+struct Target {
+    std::string path;     // of its status subresource
+    std::string version;  // metadata.resourceVersion
+    nlohmann::json status;
+};
+
+class Writer {
+public:
+    using Time = kubeapi::Time;
+    using Milliseconds = std::chrono::milliseconds;
+    // Nothing: the server does not have it (any more).
+    using Find = std::function<std::optional<Target>(const model::ObjectKey&)>;
+    using Done = std::function<void(Result<kubeapi::Answer>)>;
+    using Send = std::function<void(kubeapi::Request, Done)>;
+    // The server took it: its new version and status.
+    using Wrote = std::function<void(const model::ObjectKey&, std::string version, nlohmann::json status)>;
+
+    Writer(std::string controller, Find find, Send send, Wrote wrote)
+        : controller_(std::move(controller)), find_(std::move(find)), send_(std::move(send)), wrote_(std::move(wrote)) {}
+
+    // What is published now. Objects whose status is another one than before are looked at by the next pump().
+    void want(const std::map<model::ObjectKey, std::shared_ptr<const nlohmann::json>>& published);
+    // The server has another status or version of it, or has it anew.
+    void seen(const model::ObjectKey& key);
+    // Off: others write. What is to be done is kept.
+    void enable(bool on) { enabled_ = on; }
+
+    // Sends what may go now. When to call it again; nothing: when something happened. Answers come by the `done` of Send, on the same
+    // thread, never from within: the caller pumps again after each.
+    std::optional<Time> pump(Time now);
+
+    struct Trouble {
+        std::string object;
+        Error error;
+    };
+    [[nodiscard]] std::vector<Trouble> troubles() const;
+    [[nodiscard]] std::uint64_t written() const { return written_; }
+    [[nodiscard]] std::uint64_t conflicts() const { return conflicts_; }
+    [[nodiscard]] std::size_t waiting() const { return dirty_.size() + in_flight_; }
+
+private:
+    struct Entry {
+        std::shared_ptr<const nlohmann::json> wanted;
+        bool in_flight = false;
+        unsigned tokens = 0;        // writes that may go without a pause
+        Time refilled{};
+        Time not_before{};
+        unsigned failures = 0;
+        std::optional<Error> trouble;
+        nlohmann::json settled;     // what we wrote last, and the version that it became: the server's form of it may differ
+        std::string settled_version;
+    };
+
+    [[nodiscard]] Time ready_at(Entry& entry, Time now) const;
+    bool send_one(const model::ObjectKey& key, Entry& entry, Time now);
+    void answered(const model::ObjectKey& key, const nlohmann::json& status, const Result<kubeapi::Answer>& answer);
+    void failed(Entry& entry, Error error, std::optional<Milliseconds> retry_after);
+
+    const std::string controller_;
+    Find find_;
+    Send send_;
+    Wrote wrote_;
+    std::map<model::ObjectKey, Entry> entries_;
+    std::set<model::ObjectKey> dirty_;
+    std::size_t in_flight_ = 0;
+    std::size_t sets_in_flight_ = 0;
+    bool enabled_ = true;
+    Time now_{};  // of the last pump
+    std::uint64_t written_ = 0;
+    std::uint64_t conflicts_ = 0;
+};
+
+}  // namespace penstock::status

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctl/status/writer.hpp"
+
+#include <deque>
+
+#include "tools/test/catch.hpp"
+
+using namespace penstock;
+using namespace penstock::status;
+using model::Kind;
+using model::ObjectKey;
+using nlohmann::json;
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr const char* kController = "penstock.dev/gateway-controller";
+const ObjectKey kClass{Kind::gateway_class, "", "penstock"};
+const ObjectKey kGateway{Kind::gateway, "default", "edge"};
+const ObjectKey kSet{Kind::listener_set, "default", "more"};
+const ObjectKey kRoute{Kind::http_route, "default", "shop"};
+
+std::shared_ptr<const json> status_of(const std::string& value) {
+    return std::make_shared<const json>(json{{"conditions", json::array({{{"type", "Accepted"}, {"status", value}, {"lastTransitionTime", "t"}}})}});
+}
+
+// A server in memory: it takes a patch if its version is the object's.
+struct Server {
+    struct Pending {
+        ObjectKey key;
+        json patch;
+        Writer::Done done;
+    };
+    std::map<ObjectKey, Target> objects;
+    std::deque<Pending> pending;
+    int version = 100;
+    std::map<ObjectKey, std::shared_ptr<const json>> published;
+    Writer::Time now{std::chrono::hours(1)};
+
+    Writer writer{kController, [this](const ObjectKey& key) { return objects.contains(key) ? std::optional(objects.at(key)) : std::nullopt; },
+                  [this](const kubeapi::Request& request, Writer::Done done) {
+                      for (const auto& [key, target] : objects) {
+                          if (target.path == request.path) {
+                              pending.push_back({key, json::parse(request.body), std::move(done)});
+                              return;
+                          }
+                      }
+                      pending.push_back({{}, json(), std::move(done)});
+                  },
+                  [this](const ObjectKey& key, std::string at, json status) { objects[key] = {objects[key].path, std::move(at), std::move(status)}; }};
+
+    void put(const ObjectKey& key, json status = nullptr) {
+        objects[key] = {"/" + key.text(), std::to_string(++version), std::move(status)};
+        writer.seen(key);
+    }
+    void want(const ObjectKey& key, const std::string& value) {
+        published[key] = status_of(value);
+        writer.want(published);
+    }
+    std::optional<Writer::Time> pump() { return writer.pump(now); }
+    // Which objects are being written.
+    [[nodiscard]] std::string flying() const {
+        std::string out;
+        for (const Pending& one : pending) {
+            out += one.key.text() + ",";
+        }
+        return out;
+    }
+    void answer(long code = 0, std::string body = "{}") {
+        Pending one = std::move(pending.front());
+        pending.pop_front();
+        if (code == 0) {
+            Target& target = objects.at(one.key);
+            if (one.patch["metadata"]["resourceVersion"] != target.version) {
+                code = 409;
+            } else {
+                code = 200;
+                json status = target.status.is_object() ? target.status : json::object();
+                status.merge_patch(one.patch["status"]);
+                body = json{{"metadata", {{"resourceVersion", std::to_string(++version)}}}, {"status", status}}.dump();
+            }
+        }
+        one.done(kubeapi::Answer{.status = code, .body = body, .retry_after = {}});
+    }
+};
+
+}  // namespace
+
+TEST_CASE("writer: what differs is written once, and what is right is not") {
+    Server server;
+    server.put(kRoute);
+    server.want(kRoute, "True");
+    server.pump();
+    REQUIRE(server.flying() == "HTTPRoute default/shop,");
+    server.answer();
+    CHECK(server.objects[kRoute].status["conditions"][0]["status"] == "True");
+    server.writer.seen(kRoute);
+    server.pump();
+    CHECK(server.flying().empty());
+    CHECK(server.writer.written() == 1);
+    server.put(kRoute, *status_of("True"));
+    server.pump();
+    CHECK(server.flying().empty());
+}
+
+TEST_CASE("writer: a form that the server makes of ours is not written again and again") {
+    Server server;
+    server.put(kRoute);
+    server.want(kRoute, "True");
+    server.pump();
+    const std::string version = std::to_string(++server.version);
+    server.answer(200, json{{"metadata", {{"resourceVersion", version}}}, {"status", {{"conditions", json::array()}}}}.dump());
+    server.writer.seen(kRoute);
+    server.pump();
+    CHECK(server.flying().empty());
+    server.objects[kRoute].version = "999";  // but somebody else's change is
+    server.writer.seen(kRoute);
+    server.pump();
+    CHECK_FALSE(server.flying().empty());
+}
+
+TEST_CASE("writer: classes first, ListenerSets before Gateways") {
+    Server server;
+    for (const ObjectKey& key : {kRoute, kGateway, kSet, kClass}) {
+        server.put(key);
+        server.want(key, "True");
+    }
+    server.pump();
+    CHECK(server.flying() == "GatewayClass penstock,ListenerSet default/more,HTTPRoute default/shop,");
+    server.answer();
+    server.pump();
+    CHECK(server.flying() == "ListenerSet default/more,HTTPRoute default/shop,");
+    server.answer();
+    server.pump();
+    CHECK(server.flying() == "HTTPRoute default/shop,Gateway default/edge,");
+    server.answer();
+    server.answer();
+    server.put(kSet, *status_of("True"));  // nothing to write: a Gateway need not wait
+    server.want(kGateway, "False");
+    server.pump();
+    CHECK(server.flying() == "Gateway default/edge,");
+}
+
+TEST_CASE("writer: one at a time per object, and the newest wish goes next") {
+    Server server;
+    server.put(kRoute);
+    server.want(kRoute, "True");
+    server.pump();
+    server.want(kRoute, "False");
+    server.want(kRoute, "Unknown");
+    server.pump();
+    CHECK(server.pending.size() == 1);
+    server.answer();
+    server.pump();
+    REQUIRE(server.pending.size() == 1);
+    CHECK(server.pending[0].patch["status"]["conditions"][0]["status"] == "Unknown");
+}
+
+TEST_CASE("writer: an object that changes all the time is written at a pace, and its last word is") {
+    Server server;
+    server.put(kGateway);
+    int written = 0;
+    std::optional<Writer::Time> again;
+    for (int i = 0; i < 500; ++i) {
+        server.now += milliseconds(10);
+        server.want(kGateway, std::to_string(i));
+        again = server.pump();
+        if (!server.pending.empty()) {
+            server.answer();
+            ++written;
+        }
+    }
+    CHECK(written <= 12);
+    REQUIRE(again.has_value());
+    CHECK(*again <= server.now + milliseconds(700));
+    server.now = *again;
+    server.pump();
+    server.answer();
+    CHECK(server.objects[kGateway].status["conditions"][0]["status"] == "499");
+}
+
+TEST_CASE("writer: a conflict is no trouble, and the newer object is written") {
+    Server server;
+    server.put(kRoute);
+    server.want(kRoute, "True");
+    server.pump();
+    server.put(kRoute, json{{"parents", json::array({{{"controllerName", "example.com/other"}}})}});
+    server.answer();
+    CHECK(server.writer.conflicts() == 1);
+    CHECK(server.writer.troubles().empty());
+    server.now += milliseconds(300);
+    server.pump();
+    REQUIRE(server.pending.size() == 1);
+    server.answer();
+    CHECK(server.objects[kRoute].status["parents"].size() == 1);
+    CHECK(server.objects[kRoute].status["conditions"].size() == 1);
+}
+
+TEST_CASE("writer: what the server refuses is told and tried again, later and later") {
+    Server server;
+    server.put(kRoute);
+    server.want(kRoute, "True");
+    milliseconds last(0);
+    for (int i = 0; i < 5; ++i) {
+        const auto again = server.pump();
+        CHECK_FALSE(again.has_value());
+        REQUIRE(server.pending.size() == 1);
+        server.answer(i % 2 == 0 ? 403 : 500, R"({"message":"no"})");
+        REQUIRE(server.writer.troubles().size() == 1);
+        CHECK(server.writer.troubles()[0].error.message().find("no") != std::string::npos);
+        const auto when = server.pump();
+        REQUIRE(when.has_value());
+        CHECK(*when - server.now > last);
+        last = std::chrono::duration_cast<milliseconds>(*when - server.now);
+        server.now = *when;
+    }
+    server.pump();
+    server.answer();
+    CHECK(server.writer.troubles().empty());
+}
+
+TEST_CASE("writer: an object that is not published loses ours, and one that was deleted is forgotten") {
+    Server server;
+    server.put(kRoute, json{{"parents", json::array({{{"controllerName", kController}}, {{"controllerName", "example.com/other"}}})}});
+    server.pump();
+    REQUIRE(server.pending.size() == 1);
+    server.answer();
+    CHECK(server.objects[kRoute].status["parents"].size() == 1);
+    server.put(kGateway);
+    server.want(kGateway, "True");
+    server.pump();
+    server.objects.erase(kGateway);
+    server.answer(404);
+    server.published.clear();
+    server.writer.want(server.published);
+    server.pump();
+    CHECK(server.flying().empty());
+    CHECK(server.writer.waiting() == 0);
+}
+
+TEST_CASE("writer: many objects go out a few at a time") {
+    Server server;
+    for (int i = 0; i < 100; ++i) {
+        const ObjectKey key{Kind::http_route, "default", "r" + std::to_string(i)};
+        server.put(key);
+        server.want(key, "True");
+    }
+    server.pump();
+    CHECK(server.pending.size() == 32);
+    while (!server.pending.empty()) {
+        server.answer();
+        server.pump();
+    }
+    CHECK(server.writer.written() == 100);
+}
