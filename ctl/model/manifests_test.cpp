@@ -131,6 +131,15 @@ TEST_CASE("manifests: defaults are filled as the CRDs do") {
     CHECK(body_of<Gateway>(*gateway.objects[0])->listeners[0].allowed_routes.namespaces.from == "Same");
 }
 
+TEST_CASE("manifests: an EndpointSlice of a Service without pods has no endpoints, as an API server gives it") {
+    for (const char* endpoints : {"", "endpoints: null\n", "endpoints: []\n", "endpoints:\nports: null\n"}) {
+        const ParseResult result = parse_manifests(std::string("apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: a-1}\naddressType: IPv4\n") + endpoints, "f.yaml");
+        CHECK(result.diagnostics.empty());
+        REQUIRE(result.objects.size() == 1);
+        CHECK(body_of<EndpointSlice>(*result.objects[0])->endpoints.empty());
+    }
+}
+
 TEST_CASE("manifests: durations are up to four numbers with their units, each once (GEP-2257)") {
     struct Row {
         const char* text;

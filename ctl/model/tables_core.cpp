@@ -67,7 +67,7 @@ const Table<SliceEndpoint>& table_of(const SliceEndpoint*) {
 const Table<EndpointSlice>& table_of(const EndpointSlice*) {
     static const FieldsOf<EndpointSlice> f;
     static const Table<EndpointSlice> table = {
-        {f.required("addressType", &EndpointSlice::address_type, one_of({"IPv4", "IPv6", "FQDN"})), f.optional("ports", &EndpointSlice::ports), f.required("endpoints", &EndpointSlice::endpoints, items{0, 1000})},
+        {f.required("addressType", &EndpointSlice::address_type, one_of({"IPv4", "IPv6", "FQDN"})), f.optional("ports", &EndpointSlice::ports), f.optional("endpoints", &EndpointSlice::endpoints, items{0, 1000})},
         {}, {"apiVersion", "kind", "metadata"}};
     return table;
 }
