@@ -79,10 +79,10 @@ void ClusterLink::elected(const Result<kubeapi::Answer>& answer) {
     }
     pump();
     make_generated();
+    tell_troubles();
 }
 
 // ---- what comes -------------------------------------------------------------------------------------------------------
-
 void ClusterLink::on_news(source::ClusterNews news) {
     bool lost = false;
     for (const source::ClusterItem& item : news.items) {
@@ -99,9 +99,8 @@ void ClusterLink::on_news(source::ClusterNews news) {
     }
     if (changed.content) {
         events_.content();
-    } else {
-        events_.trouble();
     }
+    tell_troubles();
     if (ready() && !changed.statuses.empty()) {
         pump();
     }
@@ -125,19 +124,18 @@ void ClusterLink::make_generated() {
         return;
     }
     std::erase_if(made_, [this](const auto& entry) { return cluster_.find(entry.first) == nullptr; });
-    for (const auto& [name, status] : published_) {
-        const auto key = source::key_of_name(name);
-        const source::Cluster::Stored* stored = key && key->kind == model::Kind::gateway ? cluster_.find(*key) : nullptr;
+    for (const auto& [key, status] : gateways_) {
+        const source::Cluster::Stored* stored = cluster_.find(key);
         if (stored == nullptr || stored->object == nullptr || stored->object->meta.deletion_s) {
             continue;
         }
-        Made& made = made_[*key];
+        Made& made = made_[key];
         if (made.gateway == stored->object && made.status == status) {
             continue;
         }
         made = {stored->object, status};
         for (const status::Generated& thing : status::generated_of(*stored->object, status->value("addresses", json::array()))) {
-            apply_generated(*key, thing);
+            apply_generated(key, thing);
         }
     }
 }
@@ -156,16 +154,17 @@ void ClusterLink::apply_generated(const model::ObjectKey& gateway, const status:
         loop_.post([this, gateway, path, answer = std::move(answer)] {
             if (answer.ok() && answer->good()) {
                 not_made_.erase(path);
-                return;
+            } else {
+                not_made_.insert_or_assign(path, answer.ok() ? answer->failure("apply " + path) : answer.error());
+                made_.erase(gateway);
+                loop_.at("generated", Loop::Clock::now() + kApplyAgain, [this] { make_generated(); });
             }
-            not_made_.insert_or_assign(path, answer.ok() ? answer->failure("apply " + path) : answer.error());
-            made_.erase(gateway);
-            loop_.at("generated", Loop::Clock::now() + kApplyAgain, [this] { make_generated(); });
+            tell_troubles();
         });
     });
 }
 
-
+// ---- what goes ----------------------------------------------------------------------------------------------------------
 std::optional<status::Target> ClusterLink::find(const model::ObjectKey& key) const {
     const source::Cluster::Stored* stored = cluster_.find(key);
     const kubeapi::Resource* resource = cluster_.resource(key.kind);
@@ -177,14 +176,17 @@ std::optional<status::Target> ClusterLink::find(const model::ObjectKey& key) con
 
 void ClusterLink::publish(const status::Book::Published& published) {
     std::map<model::ObjectKey, std::shared_ptr<const json>> wanted;
+    gateways_.clear();
     for (const auto& [name, status] : published) {
         if (const auto key = source::key_of_name(name); key && cluster_.find(*key) != nullptr) {
             wanted.emplace(*key, status);
+            if (key->kind == model::Kind::gateway) {
+                gateways_.emplace(*key, status);
+            }
         }
     }
     writer_.want(wanted);
     pump();
-    published_ = published;
     make_generated();
 }
 
@@ -194,8 +196,17 @@ void ClusterLink::pump() {
     if (const auto again = writer_.pump(Loop::Clock::now())) {
         loop_.at("statuses", *again, [this] { pump(); });
     }
-    if (const std::size_t now = writer_.troubles().size(); now != troubles_told_) {
-        troubles_told_ = now;
+    tell_troubles();
+}
+
+// Only when there are others: most events change none, and telling walks all that is known.
+void ClusterLink::tell_troubles() {
+    std::vector<std::string> now;
+    for (const Trouble& trouble : troubles()) {
+        now.push_back(trouble.what + ": " + trouble.error.what);
+    }
+    if (now != troubles_told_) {
+        troubles_told_ = std::move(now);
         events_.trouble();
     }
 }
@@ -209,7 +220,7 @@ std::vector<Trouble> ClusterLink::troubles() const {
         }
     }
     for (const auto& [object, error] : writer_.troubles()) {
-        out.push_back({.what = "status of " + object, .error = error, .failure = {}});
+        out.push_back({.what = "status of " + object.text(), .error = error, .failure = {}});
     }
     if (election_.trouble()) {
         out.push_back({.what = "be or find the writer of statuses", .error = *election_.trouble(), .failure = {}});

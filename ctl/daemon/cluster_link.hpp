@@ -48,6 +48,7 @@ private:
     void elected(const Result<kubeapi::Answer>& answer);
     void on_news(source::ClusterNews news);
     void pump();
+    void tell_troubles();
     [[nodiscard]] bool is_generated(const model::ObjectKey& key) const;
     void make_generated();
     void apply_generated(const model::ObjectKey& gateway, const status::Generated& thing);
@@ -67,8 +68,8 @@ private:
     std::map<model::ObjectKey, Made> made_;  // Gateways whose generated objects were applied, and as of what
     std::map<model::ObjectKey, model::ObjectKey> generated_;  // whose each is
     std::map<std::string, Error> not_made_;  // by path
-    status::Book::Published published_;
-    std::size_t troubles_told_ = 0;
+    std::map<model::ObjectKey, std::shared_ptr<const nlohmann::json>> gateways_;  // of the published statuses
+    std::vector<std::string> troubles_told_;
     std::unique_ptr<kubeapi::Client> client_;  // the last: its thread ends first
 };
 

@@ -240,7 +240,7 @@ source::Merged Daemon::merge(source::Merger& merger, const source::Loaded& loade
     for (std::size_t i = 0; i < given.size(); ++i) {
         given[i].diagnostics.insert(given[i].diagnostics.end(), merged.duplicates[i].begin(), merged.duplicates[i].end());
         // In a cluster a reference may come before its object, and conditions tell.
-        for (const model::ObjectPtr& object : given[i].kind == "cluster" ? std::vector<model::ObjectPtr>() : given[i].objects) {
+        for (const model::ObjectPtr& object : given[i].kind == source::kClusterKind ? std::vector<model::ObjectPtr>() : given[i].objects) {
             const auto dangling = compile::dangling(*object, merged.store);
             given[i].diagnostics.insert(given[i].diagnostics.end(), dangling.begin(), dangling.end());
         }
@@ -253,7 +253,7 @@ void Daemon::sources_changed() {
     merged_ = merge(merger_, loaded_, given_);
     for (const source::Given& one : given_) {
         const auto errors = std::count_if(one.diagnostics.begin(), one.diagnostics.end(), [](const auto& d) { return d.severity == model::Severity::error; });
-        log::write(one.kind == "cluster" ? log::Level::debug : log::Level::info, fmt::format("{}: {} objects, {} errors", one.name, one.objects.size(), errors));
+        log::write(one.kind == source::kClusterKind ? log::Level::debug : log::Level::info, fmt::format("{}: {} objects, {} errors", one.name, one.objects.size(), errors));
         for (const model::Diagnostic& diagnostic : one.diagnostics) {
             diagnostic.severity == model::Severity::error ? log::error("{}: {}", one.name, diagnostic.text()) : log::debug("{}: {}", one.name, diagnostic.text());
         }

@@ -4,7 +4,6 @@
 #include <curl/curl.h>
 #include <fmt/format.h>
 
-#include <charconv>
 #include <ctime>
 #include <deque>
 #include <future>
@@ -18,7 +17,6 @@
 #include "ctl/kubeapi/credentials.hpp"
 #include "ctl/kubeapi/transfer.hpp"
 #include "ctl/model/value_text.hpp"
-#include "userspace/base/version.hpp"
 
 namespace penstock::kubeapi {
 

@@ -142,7 +142,7 @@ void Cluster::wrote(const model::ObjectKey& key, std::string version, Value stat
 }
 
 Given Cluster::given() const {
-    Given given{.name = "cluster " + name_, .kind = "cluster", .state = ready() ? State::ok : State::failed, .objects = {}, .diagnostics = {}};
+    Given given{.name = "cluster " + name_, .kind = kClusterKind, .state = ready() ? State::ok : State::failed, .objects = {}, .diagnostics = {}};
     for (const auto& [kind, state] : states_) {
         if (!state.trouble.empty()) {
             model::Diagnostic told;

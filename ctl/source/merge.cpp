@@ -24,8 +24,8 @@ std::string content_of(const model::Object& object) {
     return text;
 }
 
-// An API server has given it its identity.
-bool from_api(const model::Object& object) { return !object.meta.uid.empty() && object.meta.creation_s != 0; }
+// An API server has given its objects their identities.
+bool from_api(const Given& source) { return source.kind == kClusterKind; }
 
 model::Diagnostic duplicate_of(const model::Object& object, const std::string& winner) {
     model::Diagnostic diagnostic;
@@ -41,8 +41,8 @@ model::Diagnostic duplicate_of(const model::Object& object, const std::string& w
 
 }  // namespace
 
-model::ObjectPtr Merger::finish(const model::ObjectPtr& given, std::int64_t now_s) {
-    if (from_api(*given)) {
+model::ObjectPtr Merger::finish(const Given& source, const model::ObjectPtr& given, std::int64_t now_s) {
+    if (from_api(source)) {
         return given;
     }
     const auto found = finished_.find(given->key);
@@ -117,7 +117,7 @@ void Merger::merge_edits(const std::vector<Edit>& edits, std::int64_t now_s) {
         for (const model::ObjectPtr& object : edit.come) {
             come.insert(object->key);
             merged_.origins.set(object->key, edit.source->name + ": " + object->origin.file);
-            merged_.store.put(finish(object, now_s));
+            merged_.store.put(finish(*edit.source, object, now_s));
         }
     }
     for (const Edit& edit : edits) {
@@ -143,10 +143,10 @@ void Merger::merge_whole(const std::vector<const Given*>& sources, std::int64_t 
                 continue;
             }
             merged_.origins.set(object->key, source->name + ": " + object->origin.file);
-            if (!from_api(*object)) {
+            if (!from_api(*source)) {
                 names.insert(name_of(object->key));
             }
-            merged_.store.put(finish(object, now_s));
+            merged_.store.put(finish(*source, object, now_s));
         }
     }
     book_.keep_only(names);

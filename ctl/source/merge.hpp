@@ -48,7 +48,7 @@ private:
     [[nodiscard]] bool without_duplicates(const std::vector<Edit>& edits) const;
     void merge_edits(const std::vector<Edit>& edits, std::int64_t now_s);
     void merge_whole(const std::vector<const Given*>& sources, std::int64_t now_s);
-    model::ObjectPtr finish(const model::ObjectPtr& given, std::int64_t now_s);
+    model::ObjectPtr finish(const Given& source, const model::ObjectPtr& given, std::int64_t now_s);
 
     IdentityBook book_;
     std::map<model::ObjectKey, Finished> finished_;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a source gives: objects in a fixed order and what it has to say about its texts. The sources are `folder` and `loaded`; merge.hpp
+// What a source gives: objects in a fixed order and what it has to say about its texts. The sources are `folder`, `loaded` and `cluster`; merge.hpp
 // makes one store of them.
 #pragma once
 
@@ -19,9 +19,11 @@ enum class State {
     failed     // nothing can be read
 };
 
+inline constexpr const char* kClusterKind = "cluster";
+
 struct Given {
     std::string name;  // "folder /etc/penstock", "loaded"
-    std::string kind;  // "folder", "loaded"
+    std::string kind;  // "folder", "loaded", kClusterKind
     State state = State::ok;
     std::vector<model::ObjectPtr> objects;  // file order, then document order
     std::vector<model::Diagnostic> diagnostics;

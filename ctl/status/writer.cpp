@@ -72,6 +72,7 @@ Writer::Time Writer::ready_at(Entry& entry, Time now) const {
 bool Writer::send_one(const model::ObjectKey& key, Entry& entry, Time now) {
     const auto target = find_(key);
     if (!target) {
+        troubles_.erase(key);
         if (entry.wanted == nullptr) {
             entries_.erase(key);
         }
@@ -80,7 +81,7 @@ bool Writer::send_one(const model::ObjectKey& key, Entry& entry, Time now) {
     const json next = entry.wanted != nullptr ? merged(target->status, *entry.wanted, controller_) : without_ours(target->status, controller_);
     const bool settled = entry.settled_version == target->version && entry.settled == next;
     if (settled || next == target->status || (next.empty() && target->status.is_null())) {
-        entry.trouble.reset();
+        troubles_.erase(key);
         return false;
     }
     json patch = {{"metadata", {{"resourceVersion", target->version}}}, {"status", next}};
@@ -140,11 +141,16 @@ std::optional<Writer::Time> Writer::pump(Time now) {
     return again;
 }
 
-void Writer::failed(Entry& entry, Error error, std::optional<Milliseconds> retry_after) {
+void Writer::hold_back(Entry& entry, std::optional<Milliseconds> retry_after) {
     const auto pause = kFirstRetry * (1U << std::min(entry.failures, kRetryShiftMax));
     entry.failures += 1;
     entry.not_before = now_ + std::max<Milliseconds>(pause, retry_after.value_or(Milliseconds(0)));
-    entry.trouble = std::move(error);
+}
+
+void Writer::failed(const model::ObjectKey& key, Entry& entry, Error error, std::optional<Milliseconds> retry_after) {
+    hold_back(entry, retry_after);
+    troubles_.insert_or_assign(key, std::move(error));
+    dirty_.insert(key);
 }
 
 void Writer::answered(const model::ObjectKey& key, const json& status, const Result<kubeapi::Answer>& answer) {
@@ -157,47 +163,33 @@ void Writer::answered(const model::ObjectKey& key, const json& status, const Res
     Entry& entry = found->second;
     entry.in_flight = false;
     if (!answer.ok()) {
-        failed(entry, answer.error(), {});
-        dirty_.insert(key);
+        failed(key, entry, answer.error(), {});
         return;
     }
-    if (answer->status == 404) {
-        entry.trouble.reset();  // it was deleted: the watch says so
+    if (!answer->good() && answer->status != 404 && answer->status != 409) {
+        failed(key, entry, answer->failure("write the status of " + key.text()), answer->retry_after);
         return;
+    }
+    troubles_.erase(key);
+    if (answer->status == 404) {
+        return;  // it was deleted: the watch says so
     }
     if (answer->status == 409) {
         // Somebody was faster: the watch brings the newer version, and seen() follows. Should it not, look again.
         conflicts_ += 1;
-        failed(entry, answer->failure("write the status of " + key.text()), {});
-        entry.trouble.reset();
-        dirty_.insert(key);
-        return;
-    }
-    if (!answer->good()) {
-        failed(entry, answer->failure("write the status of " + key.text()), answer->retry_after);
+        hold_back(entry, {});
         dirty_.insert(key);
         return;
     }
     written_ += 1;
     entry.failures = 0;
     entry.not_before = {};
-    entry.trouble.reset();
     json whole = json::parse(answer->body, nullptr, false);
     if (whole.is_object() && whole.contains("metadata") && whole["metadata"].contains("resourceVersion")) {
         entry.settled = status;
         entry.settled_version = whole["metadata"]["resourceVersion"].get<std::string>();
         wrote_(key, entry.settled_version, whole.value("status", json::object()));
     }
-}
-
-std::vector<Writer::Trouble> Writer::troubles() const {
-    std::vector<Trouble> out;
-    for (const auto& [key, entry] : entries_) {
-        if (entry.trouble) {
-            out.push_back({key.text(), *entry.trouble});
-        }
-    }
-    return out;
 }
 
 }  // namespace penstock::status

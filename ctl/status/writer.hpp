@@ -53,11 +53,8 @@ public:
     // thread, never from within: the caller pumps again after each.
     std::optional<Time> pump(Time now);
 
-    struct Trouble {
-        std::string object;
-        Error error;
-    };
-    [[nodiscard]] std::vector<Trouble> troubles() const;
+    // What could not be written, and why; by object.
+    [[nodiscard]] const std::map<model::ObjectKey, Error>& troubles() const { return troubles_; }
     [[nodiscard]] std::uint64_t written() const { return written_; }
     [[nodiscard]] std::uint64_t conflicts() const { return conflicts_; }
     [[nodiscard]] std::size_t waiting() const { return dirty_.size() + in_flight_; }
@@ -70,7 +67,6 @@ private:
         Time refilled{};
         Time not_before{};
         unsigned failures = 0;
-        std::optional<Error> trouble;
         nlohmann::json settled;     // what we wrote last, and the version that it became: the server's form of it may differ
         std::string settled_version;
     };
@@ -78,7 +74,8 @@ private:
     [[nodiscard]] Time ready_at(Entry& entry, Time now) const;
     bool send_one(const model::ObjectKey& key, Entry& entry, Time now);
     void answered(const model::ObjectKey& key, const nlohmann::json& status, const Result<kubeapi::Answer>& answer);
-    void failed(Entry& entry, Error error, std::optional<Milliseconds> retry_after);
+    void hold_back(Entry& entry, std::optional<Milliseconds> retry_after);
+    void failed(const model::ObjectKey& key, Entry& entry, Error error, std::optional<Milliseconds> retry_after);
 
     const std::string controller_;
     Find find_;
@@ -86,6 +83,7 @@ private:
     Wrote wrote_;
     std::map<model::ObjectKey, Entry> entries_;
     std::set<model::ObjectKey> dirty_;
+    std::map<model::ObjectKey, Error> troubles_;
     std::size_t in_flight_ = 0;
     std::size_t sets_in_flight_ = 0;
     bool enabled_ = true;

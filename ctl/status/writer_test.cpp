@@ -207,7 +207,7 @@ TEST_CASE("writer: what the server refuses is told and tried again, later and la
         REQUIRE(server.pending.size() == 1);
         server.answer(i % 2 == 0 ? 403 : 500, R"({"message":"no"})");
         REQUIRE(server.writer.troubles().size() == 1);
-        CHECK(server.writer.troubles()[0].error.message().find("no") != std::string::npos);
+        CHECK(server.writer.troubles().begin()->second.message().find("no") != std::string::npos);
         const auto when = server.pump();
         REQUIRE(when.has_value());
         CHECK(*when - server.now > last);
