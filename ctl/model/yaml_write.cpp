@@ -33,8 +33,13 @@ bool is_plain(const std::string& text) {
            plain_scalar(text, 0).type() == Value::Type::string;
 }
 
+// JSON may hold DEL as it is, YAML may not (YAML 1.2.2, 5.1).
 std::string quoted(const std::string& text) {
-    return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    std::string out = nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    for (std::size_t at = out.find('\x7f'); at != std::string::npos; at = out.find('\x7f', at)) {
+        out.replace(at, 1, "\\u007f");
+    }
+    return out;
 }
 
 // Lines of printable ASCII (certificates, texts) stay readable as a block.

@@ -14,6 +14,7 @@ using namespace penstock::http;
 namespace {
 
 constexpr Limits kLimits{.head_bytes_max = 1024, .headers_max = 8, .chunk_extension_bytes_max = 64, .trailer_bytes_max = 256, .body_bytes_max = 4096};
+constexpr std::size_t kWrittenMore = 100;
 
 void require(bool condition) {
     if (!condition) {
@@ -154,8 +155,9 @@ void check_message(std::string_view bytes, std::size_t step, std::string_view me
     require(meaning(whole.head()) == meaning(split.head()) && whole.head().headers.size() <= kLimits.headers_max);
     const Framing framing = whole.head().framing;
     const Body body = body_both_ways(bytes.substr(whole.size()), step, framing, whole.head().content_length);
-    // What is written is HTTP/1.1, and may have a reason or a space more.
-    if (body.progress != Progress::done || whole.head().minor != 1 || whole.size() + 100 > kLimits.head_bytes_max) {
+    // What is written is HTTP/1.1, and may have a reason or a space in each field more.
+    if (body.progress != Progress::done || whole.head().minor != 1 || whole.size() + kWrittenMore > kLimits.head_bytes_max ||
+        body.trailers.size() + kWrittenMore > kLimits.trailer_bytes_max) {
         return;
     }
     std::string text;
