@@ -69,11 +69,8 @@ public:
     }
     bool post(Posting& what) override;
 
-    Status watch(ReadableWait& wait) override { return control(EPOLL_CTL_ADD, wait.fd(), EPOLLIN, tagged(&wait, kWait)); }
-    void unwatch(ReadableWait& wait) override {
-        drop(wait.fd());
-        wait.finish(wait.cancel_error());
-    }
+    void watch(ReadyWait& wait) override;
+    void unwatch(ReadyWait& wait) override;
 
     void turn(Time until) override;
     ~EpollEngine() override { forget_dead(); }
@@ -90,6 +87,7 @@ private:
     int wait(epoll_event* events, Time until);
     void dispatch(const epoll_event& event);
     void socket_event(SocketState& socket, std::uint32_t events);
+    static void ready(SocketState& socket, ReadyWait::For what);
     void forget_dead();
     ssize_t read_into(ReceiveState& from, std::uint8_t* data, std::size_t size);
     static ssize_t read_record(int fd, std::uint8_t* data, std::size_t size);
@@ -240,6 +238,33 @@ bool EpollEngine::post(Posting& what) {
     return !full;
 }
 
+void EpollEngine::watch(ReadyWait& wait) {
+    if (SocketState* const socket = wait.socket()) {  // whose events come anyway
+        if (wait.what() == ReadyWait::For::reading ? socket->readable : socket->writable) {
+            ready(*socket, wait.what());
+        }
+        return;
+    }
+    if (const Status watched = control(EPOLL_CTL_ADD, wait.fd(), EPOLLIN, tagged(&wait, kWait)); !watched.ok()) {
+        wait.finish(watched.error().sys_errno);
+    }
+}
+
+void EpollEngine::unwatch(ReadyWait& wait) {
+    if (SocketState* const socket = wait.socket()) {
+        socket->ready_wait(wait.what()) = nullptr;
+    } else {
+        drop(wait.fd());
+    }
+    wait.finish(wait.cancel_error());
+}
+
+void EpollEngine::ready(SocketState& socket, ReadyWait::For what) {
+    if (ReadyWait* const wait = std::exchange(socket.ready_wait(what), nullptr)) {
+        wait->finish(0);
+    }
+}
+
 void EpollEngine::socket_event(SocketState& socket, std::uint32_t events) {
     if (socket.closed) {
         return;
@@ -253,12 +278,14 @@ void EpollEngine::socket_event(SocketState& socket, std::uint32_t events) {
     if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
         socket.readable = true;
         socket.hangup = socket.hangup || (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+        ready(socket, ReadyWait::For::reading);
         if (socket.wants()) {
             receive(socket);
         }
     }
     if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0 && !socket.closed) {
         socket.writable = true;
+        ready(socket, ReadyWait::For::writing);
         if (socket.writer != nullptr) {
             if (const int result = send(socket, *socket.writer); result != kPending) {
                 socket.sent(result);
@@ -288,7 +315,7 @@ void EpollEngine::dispatch(const epoll_event& event) {
             break;
         }
         case kWait: {
-            auto& wait = untagged<ReadableWait>(what);
+            auto& wait = untagged<ReadyWait>(what);
             drop(wait.fd());
             wait.finish(0);
             break;

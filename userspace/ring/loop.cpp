@@ -5,6 +5,8 @@
 #include <netinet/tcp.h>
 #include <sys/eventfd.h>
 
+#include <csignal>
+
 #include "userspace/base/assert.hpp"
 #include "userspace/base/log.hpp"
 #include "userspace/ring/state.hpp"
@@ -56,7 +58,7 @@ std::string_view to_string(Kind kind) {
     return "?";
 }
 
-Loop::Loop(const Options& options) : options_(options) {}
+Loop::Loop(const Options& options) : options_(options), pipes_(options.pipes_max, options.pipe_bytes) {}
 
 Result<std::unique_ptr<Loop>> Loop::create(const Options& options) {
     std::unique_ptr<Loop> loop(new Loop(options));
@@ -72,6 +74,10 @@ void Loop::make_pools() {
 Status Loop::start() {
     root_.reset(new Scope(*this, Scope::Root{}));
     make_pools();
+    struct sigaction broken_pipe {};
+    if (::sigaction(SIGPIPE, nullptr, &broken_pipe) != 0 || broken_pipe.sa_handler == SIG_DFL) {
+        pipes_.forbid();
+    }
     wake_ = Fd(::eventfd(0, EFD_CLOEXEC));
     if (!wake_.valid()) {
         return sys_error("eventfd");

@@ -29,6 +29,7 @@
 #include <vector>
 
 #include "userspace/base/result.hpp"
+#include "userspace/ring/pipe.hpp"
 #include "userspace/ring/socket.hpp"
 #include "userspace/ring/task.hpp"
 
@@ -47,6 +48,8 @@ struct Options {
     unsigned bulk_bytes = 65536;      // of a buffer for a stream that fills many small ones in a row
     unsigned bulk_buffers = 8;        // hot ones; a power of two
     unsigned bulk_buffers_max = 256;  // beyond, streams have small ones; 16 MiB
+    unsigned pipe_bytes = 262144;     // of a pipe that bytes are spliced through
+    unsigned pipes_max = 64;          // beyond, they are received and sent
     unsigned inbox_buffers = 8;       // received ahead per socket; 1 when a quarter of buffers_max is lent
     unsigned sockets_max = 250000;    // connected sockets of this loop
     unsigned accepted_max = 100000;   // of these, accepted ones: beyond, clients wait in the kernel's queue
@@ -120,7 +123,7 @@ public:
     [[nodiscard]] SleepWait sleep_until(Time when) { return {*this, when}; }
     [[nodiscard]] SleepWait sleep(Duration duration) { return {*this, now_ + duration}; }
     // co_await: 0, ETIMEDOUT or the error of the scope.
-    [[nodiscard]] ReadableWait readable(int fd, Time deadline = kNever) { return {*this, fd, deadline}; }
+    [[nodiscard]] ReadyWait readable(int fd, Time deadline = kNever) { return {*this, fd, deadline}; }
 
     // A listening socket (bound, listening; made non-blocking, TCP_NODELAY set). One Listener per descriptor and loop.
     Result<Listener> listen(Fd socket);
@@ -138,6 +141,8 @@ public:
     [[nodiscard]] std::size_t sockets() const { return sockets_; }
     [[nodiscard]] unsigned buffers_lent() const { return pool_->lent() + bulk_pool_->lent(); }
     [[nodiscard]] const Options& options() const { return options_; }
+    // For splicing; gives none where that cannot be.
+    [[nodiscard]] Pipes& pipes() { return pipes_; }
 
 private:
     friend class Waiter;
@@ -166,6 +171,7 @@ private:
     std::unique_ptr<BufferPool> pool_;           // streams
     std::unique_ptr<BufferPool> bulk_pool_;      // streams that have much to say
     std::unique_ptr<BufferPool> datagram_pool_;  // made with the first datagram socket
+    Pipes pipes_;
     std::unique_ptr<Engine> engine_;
     Waiter* ready_first_ = nullptr;
     Waiter** ready_last_ = &ready_first_;

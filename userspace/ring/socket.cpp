@@ -2,6 +2,7 @@
 // Streams and connected datagram sockets: inbox, waiters, deadlines, lifetime.
 #include "userspace/ring/socket.hpp"
 
+#include <fcntl.h>
 #include <linux/tls.h>
 
 #include <cstring>
@@ -185,12 +186,23 @@ void SocketState::close() {
     if (writer != nullptr) {
         writer->cancel(ECANCELED);
     }
+    for (ReadyWait* const wait : {ready_reader, ready_writer}) {
+        if (wait != nullptr) {
+            wait->cancel(ECANCELED);
+        }
+    }
     Internals::sockets(loop)--;
     if (accepted) {
         Internals::accepted(loop)--;
         Internals::resume_listeners(loop);
     }
     Internals::engine(loop).close(*this);
+}
+
+void SocketState::make_nonblocking() {
+    if (!std::exchange(nonblocking, true)) {
+        ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
+    }
 }
 
 // ---- Socket --------------------------------------------------------------------------------------------------------------
@@ -232,6 +244,32 @@ void Socket::receives_records() {
 void Socket::sends_records() {
     PST_ASSERT(state_->writer == nullptr);
     state_->seals = true;
+}
+
+bool Socket::streams() const {
+    return state_->full == kStreaming && untouched();
+}
+
+std::ptrdiff_t Socket::pull(Pipe& into, std::size_t most) {
+    PST_ASSERT(untouched() && into.held() == 0);
+    state_->make_nonblocking();
+    const std::ptrdiff_t n = into.fill(state_->fd, most);
+    if (n > 0 && static_cast<std::size_t>(n) <= state_->loop.options().buffer_bytes) {
+        state_->full = 0;
+    } else if (n == -EAGAIN) {
+        state_->readable = false;
+    }
+    return n;
+}
+
+std::ptrdiff_t Socket::push(Pipe& from) {
+    PST_ASSERT(state_->writer == nullptr);
+    state_->make_nonblocking();
+    const std::ptrdiff_t n = from.empty(state_->fd);
+    if (n == -EAGAIN) {
+        state_->writable = false;
+    }
+    return n;
 }
 
 void Socket::unread(Buffer buffer) {

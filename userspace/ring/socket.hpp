@@ -23,6 +23,7 @@
 namespace penstock::ring {
 
 class Loop;
+class Pipe;
 struct SocketState;    // of a stream or a connected datagram socket
 struct ListenerState;
 struct PortState;      // of an unconnected datagram socket
@@ -94,6 +95,39 @@ private:
     alignas(cmsghdr) std::array<char, CMSG_SPACE(1)> control_;  // in use if `message` says so
 };
 
+// A descriptor, or a socket of the loop, can be read or written without waiting.
+class alignas(16) ReadyWait final : public Awaitable {
+public:
+    enum class For : std::uint8_t { reading, writing };
+    // The descriptor stays the caller's and must live until the wait ends. For reading.
+    ReadyWait(Loop& loop, int fd, Time deadline);
+    ReadyWait(SocketState& socket, For what, Time deadline);
+    ReadyWait(const ReadyWait&) = delete;
+    ~ReadyWait();
+    int await_resume() const { return error_; }  // 0: ready, or hung up: try to know
+
+    // For the loop's engines.
+    [[nodiscard]] int fd() const { return fd_; }
+    [[nodiscard]] SocketState* socket() const { return socket_; }  // null for a foreign descriptor
+    [[nodiscard]] For what() const { return what_; }
+    [[nodiscard]] int cancel_error() const { return cancel_error_; }
+
+private:
+    struct Deadline : Timer {
+        explicit Deadline(ReadyWait& owner);
+        ReadyWait& wait;
+    };
+    bool start(Scope& scope, std::coroutine_handle<> who) override;
+    void on_cancel(int error) override;
+    Loop& loop_;
+    SocketState* socket_ = nullptr;
+    int fd_;
+    For what_ = For::reading;
+    int cancel_error_ = 0;
+    Time until_;
+    Deadline deadline_;
+};
+
 // Told once when a parked socket is not quiet any more: bytes, the end, an error (`error` 0 for the first two) or ETIMEDOUT.
 // Called by the loop, outside of any coroutine; it may close the socket. The socket is not parked any more.
 class IdleHook {
@@ -149,6 +183,15 @@ public:
     [[nodiscard]] SendWait send_record(std::uint8_t type, std::span<const std::uint8_t> bytes, Time deadline = kNever) {
         return {*state_, type, bytes, deadline};
     }
+
+    // ---- splicing: bytes go from the kernel to the kernel -----------------------------------------------------------------------
+    // The peer says much, and all that was received was taken: the next bytes may be pulled. Receiving and sending go on beside it as ever.
+    [[nodiscard]] bool streams() const;
+    // As Pipe::fill and Pipe::empty.
+    std::ptrdiff_t pull(Pipe& into, std::size_t most);
+    std::ptrdiff_t push(Pipe& from);
+    // co_await: 0 or errno. One at a time for each.
+    [[nodiscard]] ReadyWait ready(ReadyWait::For what, Time deadline = kNever) { return {*state_, what, deadline}; }
 
     // Hands a datagram to the kernel and forgets it (connected datagram sockets). False: too many are on their way; dropped.
     bool post(Buffer datagram);
@@ -275,30 +318,6 @@ public:
 
 private:
     PortState* state_ = nullptr;
-};
-
-// Readability of a foreign descriptor (a channel). The descriptor stays the caller's and must live until the wait ends.
-class alignas(16) ReadableWait final : public Awaitable {
-public:
-    ReadableWait(Loop& loop, int fd, Time deadline);
-    ReadableWait(const ReadableWait&) = delete;
-    ~ReadableWait();
-    int await_resume() const { return error_; }  // 0: readable, or hung up: read to know
-    [[nodiscard]] int fd() const { return fd_; }
-    [[nodiscard]] int cancel_error() const { return cancel_error_; }
-
-private:
-    struct Deadline : Timer {
-        explicit Deadline(ReadableWait& owner);
-        ReadableWait& wait;
-    };
-    bool start(Scope& scope, std::coroutine_handle<> who) override;
-    void on_cancel(int error) override;
-    Loop& loop_;
-    int fd_;
-    int cancel_error_ = 0;
-    Time until_;
-    Deadline deadline_;
 };
 
 }  // namespace penstock::ring

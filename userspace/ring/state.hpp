@@ -108,6 +108,10 @@ struct SocketState final : ReceiveState {
     }
     void expire();
     void close();
+    [[nodiscard]] ReadyWait*& ready_wait(ReadyWait::For what) {
+        return what == ReadyWait::For::reading ? ready_reader : ready_writer;
+    }
+    void make_nonblocking();  // which splice(2) asks of the file, while sends and receives do not care
 
     struct Deadline : Timer {
         explicit Deadline(SocketState& owner);
@@ -117,11 +121,13 @@ struct SocketState final : ReceiveState {
     ReceiveWait* reader = nullptr;
     SendWait* writer = nullptr;        // its memory is with the kernel
     ConnectWait* connector = nullptr;
+    ReadyWait *ready_reader = nullptr, *ready_writer = nullptr;
     IdleHook* hook = nullptr;
     Buffer unread;
     int write_error = 0;               // why the writer was cancelled
     bool accepted = false;
     bool connecting = false;
+    bool nonblocking = false;          // splicing needs it of the file
     bool seals = false;                // what is sent becomes records in the kernel
     bool writable = false;             // epoll
     Time receive_until = kNever, send_until = kNever;
@@ -228,8 +234,8 @@ public:
     virtual void close(PortState& port) = 0;
     virtual bool post(Posting& what) = 0;  // false: dropped; else posted() follows or happened already
 
-    virtual Status watch(ReadableWait& wait) = 0;
-    virtual void unwatch(ReadableWait& wait) = 0;  // its finish() follows
+    virtual void watch(ReadyWait& wait) = 0;
+    virtual void unwatch(ReadyWait& wait) = 0;  // its finish() follows
 
     // Submits, waits until `until` (the past: not at all) for events, reports them.
     virtual void turn(Time until) = 0;

@@ -4,6 +4,7 @@
 // once at a time, into large buffers (ADR 0012).
 #include <poll.h>
 
+#include <array>
 #include <cstring>
 
 #include "userspace/base/assert.hpp"
@@ -44,6 +45,9 @@ public:
         PST_TRY_ASSIGN(io_uring_buf_ring* const large, ring_.buffer_ring(loop_.options().bulk_buffers, kBulkGroup));
         bulk_pool().attach(large);
         PST_TRY_ASSIGN(datagram_ring_, ring_.buffer_ring(64, kDatagramGroup));
+        if (!waits_on_nonblocking()) {
+            loop_.pipes().forbid();
+        }
         read_wake();
         return success();
     }
@@ -70,14 +74,15 @@ public:
     void close(PortState& port) override;
     bool post(Posting& what) override;
 
-    Status watch(ReadableWait& wait) override;
-    void unwatch(ReadableWait& wait) override { cancel(name(wait, kPoll)); }
+    void watch(ReadyWait& wait) override;
+    void unwatch(ReadyWait& wait) override { cancel(name(wait, kPoll)); }
 
     void turn(Time until) override;
     bool busy() const override { return closing_ != 0; }
 
 private:
     void read_wake();
+    bool waits_on_nonblocking();
     void cancel(std::uint64_t target);
     void submit_send(SocketState& socket);
     void complete(const io_uring_cqe& completion);
@@ -86,7 +91,7 @@ private:
     void sent(SocketState& socket, int result);
     void connected(SocketState& socket, int result);
     void accepted(ListenerState& listener, const io_uring_cqe& completion);
-    void polled(ReadableWait& wait, int result);
+    void polled(ReadyWait& wait, int result);
     void done(Posting& posting, int result);
     void settle(ReceiveState& what);  // frees what is closed and unreferenced
     void settle(ListenerState& listener);
@@ -107,6 +112,33 @@ void UringEngine::read_wake() {
     sqe.addr = reinterpret_cast<std::uint64_t>(&wake_count_);
     sqe.len = sizeof wake_count_;
     sqe.user_data = kWake;
+}
+
+// Whether a receive on a socket that does not block waits all the same, as it does unless it says MSG_DONTWAIT: what is
+// spliced must not block.
+bool UringEngine::waits_on_nonblocking() {
+    std::array<int, 2> pair{};
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair.data()) != 0) {
+        return false;
+    }
+    const Fd ours(pair[0]);
+    Fd peer(pair[1]);
+    char byte = 0;
+    io_uring_sqe& sqe = ring_.entry();
+    sqe.opcode = IORING_OP_RECV;
+    sqe.fd = ours.get();
+    sqe.addr = reinterpret_cast<std::uint64_t>(&byte);
+    sqe.len = 1;
+    int result = 1;
+    const auto take = [&result](const io_uring_cqe& completion) { result = completion.res; };
+    ring_.enter(0, kNever, 0);
+    const bool waits = ring_.drain(take) == 0;
+    peer.reset();
+    while (result == 1) {
+        ring_.enter(1, kNever, 0);
+        ring_.drain(take);
+    }
+    return waits && result == 0;
 }
 
 void UringEngine::cancel(std::uint64_t target) {
@@ -371,17 +403,28 @@ void UringEngine::done(Posting& posting, int result) {
     settle(owner);
 }
 
-Status UringEngine::watch(ReadableWait& wait) {
+void UringEngine::watch(ReadyWait& wait) {
+    if (SocketState* const socket = wait.socket()) {
+        socket->ops++;
+    }
     io_uring_sqe& sqe = ring_.entry();
     sqe.opcode = IORING_OP_POLL_ADD;
     sqe.fd = wait.fd();
-    sqe.poll32_events = POLLIN;
+    sqe.poll32_events = wait.what() == ReadyWait::For::reading ? POLLIN | POLLRDHUP : POLLOUT;
     sqe.user_data = name(wait, kPoll);
-    return success();
 }
 
-void UringEngine::polled(ReadableWait& wait, int result) {
+void UringEngine::polled(ReadyWait& wait, int result) {
+    SocketState* const socket = wait.socket();
+    if (socket != nullptr) {
+        socket->ready_wait(wait.what()) = nullptr;
+        socket->ops--;
+        bulk_came_ = true;
+    }
     wait.finish(wait.cancel_error() != 0 ? wait.cancel_error() : result < 0 ? -result : 0);
+    if (socket != nullptr) {
+        settle(*socket);
+    }
 }
 
 // ---- the turn ------------------------------------------------------------------------------------------------------------
@@ -394,7 +437,7 @@ void UringEngine::complete(const io_uring_cqe& completion) {
         case kSend: sent(named<SocketState>(what), completion.res); break;
         case kConnect: connected(named<SocketState>(what), completion.res); break;
         case kAccept: accepted(named<ListenerState>(what), completion); break;
-        case kPoll: polled(named<ReadableWait>(what), completion.res); break;
+        case kPoll: polled(named<ReadyWait>(what), completion.res); break;
         case kPost: done(named<Posting>(what), completion.res); break;
         default:
             if (what == kWake) {

@@ -29,31 +29,33 @@ void SleepWait::on_cancel(int error) {
     finish(error);
 }
 
-ReadableWait::Deadline::Deadline(ReadableWait& owner)
+ReadyWait::Deadline::Deadline(ReadyWait& owner)
     : Timer([](Timer& timer) { static_cast<Deadline&>(timer).wait.cancel(ETIMEDOUT); }), wait(owner) {}
 
-ReadableWait::ReadableWait(Loop& loop, int fd, Time deadline) : loop_(loop), fd_(fd), until_(deadline), deadline_(*this) {}
+ReadyWait::ReadyWait(Loop& loop, int fd, Time deadline) : loop_(loop), fd_(fd), until_(deadline), deadline_(*this) {}
 
-ReadableWait::~ReadableWait() {
+ReadyWait::ReadyWait(SocketState& socket, For what, Time deadline)
+    : loop_(socket.loop), socket_(&socket), fd_(socket.fd), what_(what), until_(deadline), deadline_(*this) {}
+
+ReadyWait::~ReadyWait() {
     PST_ASSERT(!waiting());
     loop_.timers().disarm(deadline_);
 }
 
-bool ReadableWait::start(Scope& scope, std::coroutine_handle<> who) {
-    if (scope.cancelled() != 0) {
-        error_ = scope.cancelled();
+bool ReadyWait::start(Scope& scope, std::coroutine_handle<> who) {
+    if (!begin(scope, who)) {
         return false;
     }
-    if (const Status watched = Internals::engine(loop_).watch(*this); !watched.ok()) {
-        error_ = watched.error().sys_errno;
-        return false;
+    if (socket_ != nullptr) {
+        PST_ASSERT(socket_->ready_wait(what_) == nullptr);
+        socket_->ready_wait(what_) = this;
     }
-    begin(scope, who);
     loop_.timers().arm(deadline_, until_);
+    Internals::engine(loop_).watch(*this);
     return true;
 }
 
-void ReadableWait::on_cancel(int error) {
+void ReadyWait::on_cancel(int error) {
     cancel_error_ = error;
     Internals::engine(loop_).unwatch(*this);
 }
