@@ -8,7 +8,7 @@ import pytest
 import vm
 
 TESTS = pathlib.Path(os.environ.get("PST_TESTS", vm.ROOT / "build" / "dev" / "bin"))
-FILES = ["ktls_test", "ports_test", "stream_test", "tls_parts_test"]
+FILES = ["ktls_test", "ports_test", "splice_test", "stream_test", "tls_parts_test"]
 MODULES = ["tls", "cryptomgr", "gcm", "ctr", "ghash-generic", "ghash-clmulni-intel", "aesni-intel", "chacha20poly1305", "chacha-generic",
            "chacha-x86_64", "poly1305-generic", "poly1305-x86_64"]
 

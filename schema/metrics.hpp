@@ -22,6 +22,7 @@ inline constexpr std::size_t kMetricsRowsMax = 1000;
     X(connections_open, "penstock_connections_open", gauge, "", "Connections of clients that are open now")                                     \
     X(tls_connections, "penstock_tls_connections_total", counter, "records", "TLS connections, to backends too, by who made their records at first: openssl or own") \
     X(ktls_connections, "penstock_ktls_connections_total", counter, "direction", "Of those with records of our own: whose records the kernel went on to write or to read") \
+    X(spliced_bytes, "penstock_spliced_bytes_total", counter, "", "Bytes of bodies and tunnels that went from socket to socket in the kernel, unread") \
     X(refused, "penstock_refused_total", counter, "reason", "What was refused or ended by our decision; limits that struck are among them")     \
     X(listener_connections, "penstock_listener_connections_total", counter, "listener", "Connections accepted; UDP: flows begun")               \
     X(listener_received, "penstock_listener_received_bytes_total", counter, "listener", "Bytes from clients, without TLS")                       \

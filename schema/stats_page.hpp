@@ -16,7 +16,7 @@
 namespace penstock {
 
 inline constexpr std::uint32_t kStatsMagic = 0x50535431;  // "PST1"
-inline constexpr std::uint32_t kStatsVersion = 6;
+inline constexpr std::uint32_t kStatsVersion = 7;
 inline constexpr std::uint32_t kStatsSlotsMax = 64;       // worker threads
 inline constexpr std::uint32_t kStatsReasonsMax = 128;    // so that a new reason moves nothing
 inline constexpr std::uint32_t kStatsVerdictsMax = 64;
@@ -106,6 +106,7 @@ struct alignas(64) SlotStats {
     Counter tls_own_total;
     Counter ktls_write_total;                        // of these own: those that the kernel went on with
     Counter ktls_read_total;
+    Counter spliced_bytes_total;                     // of bodies and tunnels: those that went by unread, in the kernel
     Counter generation;                              // the snapshot that the thread serves
     Counter log_lines;                               // of the access log ...
     Counter log_lines_lost;                          // ... and of these lost, as nobody took them

@@ -165,6 +165,7 @@ json worker_json(const StatsPage* page) {
             {"tls_own_total", total(&SlotStats::tls_own_total)},
             {"ktls_write_total", total(&SlotStats::ktls_write_total)},
             {"ktls_read_total", total(&SlotStats::ktls_read_total)},
+            {"spliced_bytes_total", total(&SlotStats::spliced_bytes_total)},
             {"log_lines", total(&SlotStats::log_lines)},
             {"log_lines_lost", total(&SlotStats::log_lines_lost)},
             {"status_class", classes}};

@@ -150,6 +150,21 @@ BodyReader::Piece BodyReader::data(std::string_view input) {
     return {Progress::more, input.substr(0, size), size};
 }
 
+std::uint64_t BodyReader::run() const {
+    if (reject_ != Reject::none || (state_ != State::data && state_ != State::until_close)) {
+        return 0;
+    }
+    const std::uint64_t most = limits_.body_bytes_max == 0 ? ~std::uint64_t{0} : limits_.body_bytes_max - received_;
+    return state_ == State::data ? std::min(left_, most) : most;
+}
+
+void BodyReader::pass(std::uint64_t bytes) {
+    received_ += bytes;
+    if (state_ == State::data && (left_ -= bytes) == 0) {
+        state_ = State::complete;
+    }
+}
+
 BodyReader::Piece BodyReader::chunk_size(std::string_view input) {
     std::size_t used = 0;
     while (state_ == State::chunk_end && used < input.size()) {

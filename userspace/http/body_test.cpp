@@ -145,6 +145,32 @@ TEST_CASE("body: the limit holds for lengths, chunks and streams") {
     CHECK(read(std::string(11, 'x'), 3, Framing::until_close, 0, limits).reject == Reject::body_too_large);
 }
 
+TEST_CASE("body: what need not be seen ends where the length or the limit does; chunks are seen") {
+    BodyReader reader(Limits{.body_bytes_max = 10});
+    reader.start(Framing::length, 5);
+    CHECK(reader.run() == 5);
+    CHECK(reader.next("he").data == "he");
+    CHECK(reader.run() == 3);
+    reader.pass(2);
+    CHECK(reader.run() == 1);
+    CHECK_FALSE(reader.complete());
+    reader.pass(1);
+    CHECK(reader.complete());
+    CHECK(reader.received() == 5);
+    CHECK(reader.run() == 0);
+
+    reader.start(Framing::until_close, 0);
+    CHECK(reader.run() == 10);
+    reader.pass(10);
+    CHECK(reader.run() == 0);
+    CHECK(reader.next("x").progress == Progress::rejected);
+    CHECK(reader.run() == 0);
+
+    reader.start(Framing::chunked, 0);
+    CHECK(reader.next("5\r\nhe").data == "he");
+    CHECK(reader.run() == 0);
+}
+
 TEST_CASE("body: what the writer makes of chunks and trailers is read back") {
     std::string text;
     for (const std::string chunk : {"a", "0123456789abcdef", "z"}) {

@@ -129,6 +129,10 @@ public:
         std::size_t consumed = 0;  // bytes of the input that are done with, the data included
     };
     Piece next(std::string_view input);
+    // How many of the stream's next bytes are payload and nothing else, as far as the limit allows them.
+    [[nodiscard]] std::uint64_t run() const;
+    // So many of these went by unseen.
+    void pass(std::uint64_t bytes);
     // The stream has ended. done if that completes the body (until_close), else more: it was cut off.
     Progress end();
 

@@ -11,6 +11,14 @@
 
 namespace penstock::proxy {
 
+class Stream;
+
+// What follows on a stream: so many bytes are body and nothing else.
+struct Run {
+    Stream* stream = nullptr;
+    std::uint64_t bytes = 0;
+};
+
 class BodySource {
 public:
     // The next piece that is here, without waiting; empty: none, or the body is complete, or it was rejected. Views stay until wait().
@@ -22,6 +30,14 @@ public:
     [[nodiscard]] virtual http::Reject reject() const = 0;
     // Once complete.
     [[nodiscard]] virtual const http::Headers& trailers() const = 0;
+
+    // What need not be read here (splice.hpp), once all that was received has been taken. None: every byte is.
+    [[nodiscard]] virtual Run run() { return {}; }
+    // So many bytes of it went by. `more`: the next ones shall, so that wait() leaves them where they are.
+    virtual void passed(std::uint64_t bytes, bool more) {
+        (void)bytes;
+        (void)more;
+    }
 
 protected:
     ~BodySource() = default;
@@ -36,6 +52,10 @@ public:
     virtual void end(const http::Headers& trailers) = 0;
     // Until all that is queued was taken by the kernel (or the session above it): 0 or an errno.
     virtual ring::Task<int> flush(ring::Time deadline) = 0;
+
+    // The stream that takes body as it is, while nothing is queued. Null: it is framed or sealed here.
+    [[nodiscard]] virtual Stream* raw() { return nullptr; }
+    virtual void passed(std::uint64_t bytes) { (void)bytes; }
 
 protected:
     ~BodySink() = default;

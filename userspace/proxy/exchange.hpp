@@ -17,6 +17,7 @@
 #include "userspace/proxy/replay.hpp"
 #include "userspace/proxy/routing.hpp"
 #include "userspace/proxy/session.hpp"
+#include "userspace/proxy/splice.hpp"
 
 namespace penstock::proxy {
 
@@ -71,6 +72,7 @@ private:
     ring::Task<> switch_protocols();
     ring::Task<bool> relay();
     ring::Task<bool> send_to_client();
+    bool sent_to_client(int error);
     void count_broken(int error);
 
     // To the counters and to the record.
@@ -80,6 +82,7 @@ private:
     void moved_out(std::uint64_t bytes);
 
     [[nodiscard]] ring::Time stall_deadline() const;
+    [[nodiscard]] Patience patience() const { return {std::chrono::milliseconds(limits().body_stall_ms), deadline_}; }
     [[nodiscard]] const fb::LimitsT& limits() const { return route_.listener != nullptr ? route_.listener->limits : tables_->limits; }
     [[nodiscard]] ListenerStats& listener_stats() { return context_.listener(route_.listener->id); }
 

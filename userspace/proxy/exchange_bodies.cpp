@@ -50,6 +50,19 @@ ring::Task<> Exchange::pump_pieces() {
             co_return;
         }
         whole = body_.complete();
+        if (moved == 0 && !whole && can_splice(body_, *backend_)) {
+            const Spliced spliced = co_await splice(context_, body_, *backend_, patience());
+            request_broken_ |= spliced.error != 0;
+            if (spliced.error != 0) {
+                co_return;
+            }
+            if (spliced.bytes != 0) {
+                request_moved_ = context_.loop.now();
+                pace_.moved(static_cast<std::size_t>(spliced.bytes));
+                moved_in(spliced.bytes);
+                continue;
+            }
+        }
         if (moved == 0 && !whole) {
             const ring::Time since = context_.loop.now();
             const ring::Time stalled = stall_deadline();
@@ -182,12 +195,16 @@ ring::Task<> Exchange::switch_protocols() {
 // ---- the response's body ------------------------------------------------------------------------------------------------------
 ring::Task<bool> Exchange::send_to_client() {
     const int sent = co_await client_.flush(stall_deadline());
+    co_return sent_to_client(sent);
+}
+
+bool Exchange::sent_to_client(int error) {
     moved_out(client_.bytes_sent() - bytes_told_);
     bytes_told_ = client_.bytes_sent();
-    if (sent != 0 && sent != ECANCELED) {
-        failed(sent != ETIMEDOUT ? Reason::client_closed : context_.loop.now() >= deadline_ ? Reason::request_timeout : Reason::idle_timeout);
+    if (error != 0 && error != ECANCELED) {
+        failed(error != ETIMEDOUT ? Reason::client_closed : context_.loop.now() >= deadline_ ? Reason::request_timeout : Reason::idle_timeout);
     }
-    co_return sent == 0;
+    return error == 0;
 }
 
 // The backend's stream ended with `error` in the middle of a body.
@@ -229,6 +246,15 @@ ring::Task<bool> Exchange::relay() {
             }
             queued = false;  // more may have come meanwhile
             continue;
+        }
+        if (can_splice(body, client_)) {
+            const Spliced spliced = co_await splice(context_, body, client_, patience());
+            if (!sent_to_client(spliced.error)) {
+                break;
+            }
+            if (spliced.bytes != 0) {
+                continue;
+            }
         }
         const int waited = co_await body.wait(std::min(stall_deadline(), backend_deadline_));
         if (waited != 0) {

@@ -25,6 +25,8 @@ public:
     void add(std::string_view piece) override { sink_.add(piece); }
     void end(const http::Headers& trailers) override { sink_.end(trailers); }
     ring::Task<int> flush(ring::Time deadline) override { return sink_.flush(deadline); }
+    [[nodiscard]] Stream* raw() override { return sink_.raw(); }
+    void passed(std::uint64_t bytes) override { sink_.passed(bytes); }
 
 private:
     Context& context_;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "userspace/proxy/h1_body.hpp"
 
+#include <utility>
+
 namespace penstock::proxy {
 
 std::string_view H1Source::next() {
@@ -17,7 +19,19 @@ std::string_view H1Source::next() {
     return {};
 }
 
+Run H1Source::run() {
+    return stream_.data().empty() ? Run{&stream_, reader_.run()} : Run{};
+}
+
+void H1Source::passed(std::uint64_t bytes, bool more) {
+    reader_.pass(bytes);
+    unread_ = more;
+}
+
 ring::Task<int> H1Source::wait(ring::Time deadline) {
+    if (std::exchange(unread_, false)) {
+        co_return co_await stream_.ready(ring::ReadyWait::For::reading, deadline);
+    }
     const int filled = co_await stream_.fill(deadline);
     // TLS tells a truncation from an end (RFC 9112 9.8).
     if (filled == kEnded && !stream_.truncated() && !reader_.complete() && reader_.end() == http::Progress::done) {  // of until_close only
@@ -53,6 +67,11 @@ void H1Sink::end(const http::Headers& trailers) {
         http::write_last_chunk(tail_, trailers);
         gather_.add_text(tail_);
     }
+}
+
+Stream* H1Sink::raw() {
+    begin_again();
+    return gather_.empty() && !gather_.chunked() && !ended_ ? &stream_ : nullptr;
 }
 
 namespace {

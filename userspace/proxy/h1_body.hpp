@@ -18,6 +18,7 @@ public:
         reader_ = http::BodyReader(limits);
         reader_.start(framing, length);
         reject_ = http::Reject::none;
+        unread_ = false;
     }
 
     std::string_view next() override;
@@ -25,9 +26,12 @@ public:
     [[nodiscard]] bool complete() const override { return reader_.complete(); }
     [[nodiscard]] http::Reject reject() const override { return reject_; }
     [[nodiscard]] const http::Headers& trailers() const override { return reader_.trailers(); }
+    [[nodiscard]] Run run() override;
+    void passed(std::uint64_t bytes, bool more) override;
 
 private:
     Stream& stream_;
+    bool unread_ = false;  // what comes next is left where it is
     http::BodyReader reader_;
     http::Reject reject_ = http::Reject::none;
 };
@@ -47,6 +51,8 @@ public:
     void add(std::string_view piece) override;
     void end(const http::Headers& trailers) override;
     ring::Task<int> flush(ring::Time deadline) override;
+    [[nodiscard]] Stream* raw() override;
+    void passed(std::uint64_t bytes) override { bytes_ += bytes; }
     [[nodiscard]] std::uint64_t bytes() const { return bytes_; }  // queued since start()
 
 private:

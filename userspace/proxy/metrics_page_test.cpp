@@ -69,6 +69,7 @@ TEST_CASE("metrics_page: the text is what Prometheus reads, sums threads and nam
     count(page->slot[0].ktls_write_total, 12);
     count(page->slot[0].ktls_read_total, 10);
     count(page->slot[1].ktls_read_total, 1);
+    count(page->slot[1].spliced_bytes_total, 1 << 20);
     page->slot[0].generation = 4;
     page->slot[1].generation = 3;
     Snapshot snapshot = http_snapshot({});
@@ -91,6 +92,7 @@ TEST_CASE("metrics_page: the text is what Prometheus reads, sums threads and nam
     CHECK(reading.samples.at(R"(penstock_tls_connections_total{records="own"})") == 13);
     CHECK(reading.samples.at(R"(penstock_ktls_connections_total{direction="write"})") == 12);
     CHECK(reading.samples.at(R"(penstock_ktls_connections_total{direction="read"})") == 11);
+    CHECK(reading.samples.at("penstock_spliced_bytes_total") == 1 << 20);
     CHECK(reading.samples.at("penstock_generation") == 3);
     CHECK(reading.samples.at("penstock_worker_threads") == 2);
 }

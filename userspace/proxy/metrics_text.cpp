@@ -142,6 +142,7 @@ void MetricsText::add_process() {
     });
     add(Metric::threads, 1, [this](std::string& out, std::size_t) { write_row(out, Metric::threads, {}, page_.slots); });
     add_total(Metric::connections_open, &SlotStats::connections_open);
+    add_total(Metric::spliced_bytes, &SlotStats::spliced_bytes_total);
 }
 
 void MetricsText::add_tls() {

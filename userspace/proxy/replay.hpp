@@ -2,6 +2,7 @@
 // A request's body that can be read again from its beginning, as long as it fits into a limit: for another attempt, or for a copy.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <deque>
 #include <string>
@@ -51,6 +52,18 @@ public:
     [[nodiscard]] bool complete() const override { return !over_ && at_ == kept_.size() && ahead_at_ == ahead_size_ && from_.complete(); }
     [[nodiscard]] http::Reject reject() const override { return over_ ? http::Reject::body_too_large : from_.reject(); }
     [[nodiscard]] const http::Headers& trailers() const override { return from_.trailers(); }
+    // Once nothing is kept any more.
+    [[nodiscard]] Run run() override {
+        Run rest = lost_ && !over_ && at_ == kept_.size() && ahead_at_ == ahead_size_ ? from_.run() : Run{};
+        if (bytes_max_ != 0) {
+            rest.bytes = std::min(rest.bytes, bytes_max_ - bytes_);
+        }
+        return rest;
+    }
+    void passed(std::uint64_t bytes, bool more) override {
+        bytes_ += bytes;
+        from_.passed(bytes, more);
+    }
 
 private:
     std::string_view fetch() {

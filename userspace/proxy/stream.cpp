@@ -229,20 +229,36 @@ ring::Task<int> Stream::send_control(tls::Records::Control control, ring::Time d
     co_return sent;
 }
 
+ring::Task<int> Stream::before_raw(std::size_t bytes, ring::Time deadline) {
+    if (session_ == nullptr || !session_->update_due(bytes)) {
+        co_return 0;
+    }
+    const int said = co_await flush(deadline);
+    if (said != 0) {
+        co_return said;
+    }
+    co_return socket_.open() && session_->renew_writing(socket_.fd()) ? 0 : EPROTO;
+}
+
+ring::Task<int> Stream::ready(ring::ReadyWait::For what, ring::Time deadline) {
+    if (!socket_.open()) {
+        co_return ECANCELED;
+    }
+    co_return co_await socket_.ready(what, deadline);
+}
+
 // The parts as data, whose records the kernel makes.
 ring::Task<int> Stream::send_to_kernel(std::span<iovec> parts, ring::Time deadline) {
     std::size_t size = 0;
     for (const iovec& part : parts) {
         size += part.iov_len;
     }
-    if (session_->update_due(size)) {
-        const int said = co_await flush(deadline);
-        if (said != 0) {
-            co_return said;
-        }
-        if (!socket_.open() || !session_->renew_writing(socket_.fd())) {
-            co_return EPROTO;
-        }
+    const int fresh = co_await before_raw(size, deadline);
+    if (fresh != 0) {
+        co_return fresh;
+    }
+    if (!socket_.open()) {
+        co_return ECANCELED;
     }
     sending_ = true;
     const int sent = co_await socket_.send(parts, deadline);

@@ -45,6 +45,22 @@ public:
     ring::Task<int> send(std::span<iovec> parts, ring::Time deadline);
     ring::Task<int> send(std::string_view text, ring::Time deadline);
 
+    // ---- splicing (splice.hpp)
+    // -------------------------------------------------------------------------------------------------- The peer says
+    // much, and nobody here needs to see it: the bytes that follow lie in the socket as they are.
+    [[nodiscard]] bool streams() const {
+        return session_ == nullptr && socket_.open() && socket_.streams() && view_.empty();
+    }
+    // What is sent goes to the socket as it is, in the clear or to be sealed by the kernel.
+    [[nodiscard]] bool takes_raw() const {
+        return socket_.open() && !sending_ &&
+               (session_ == nullptr || (session_->kernel_writes() && session_->may_write()));
+    }
+    // Before so many bytes are pushed into the socket: changes the keys if they have sealed enough. 0 or an errno.
+    ring::Task<int> before_raw(std::size_t bytes, ring::Time deadline);
+    // 0, ECANCELED if it is closed, or an errno.
+    ring::Task<int> ready(ring::ReadyWait::For what, ring::Time deadline);
+
     // No more sends: close_notify and the end of the stream.
     ring::Task<> finish(ring::Time deadline);
     void close() { socket_.close(); }

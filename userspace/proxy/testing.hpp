@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include <atomic>
+#include <csignal>
 #include <functional>
 #include <future>
 #include <map>
@@ -512,6 +513,7 @@ public:
         auto built = snapshot.build();
         REQUIRE(built.ok());
         tables_ = built->tables;
+        std::signal(SIGPIPE, SIG_IGN);  // as the worker does
         std::promise<void> ready;
         thread_ = std::thread([this, kind, &ready] { run(kind, ready); });
         ready.get_future().wait();

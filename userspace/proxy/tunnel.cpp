@@ -3,6 +3,7 @@
 
 #include <cerrno>
 
+#include "userspace/proxy/splice.hpp"
 #include "userspace/ring/sync.hpp"
 
 namespace penstock::proxy {
@@ -22,6 +23,18 @@ ring::Task<bool> one_way(Shared& shared, BodySource& from, BodySink& to, std::ui
     for (bool whole = false; !whole;) {
         const std::size_t moved = move_pieces(from, to);
         whole = from.complete();
+        if (moved == 0 && !whole && can_splice(from, to)) {
+            const Spliced spliced =
+                co_await splice(shared.context, from, to, {std::chrono::milliseconds(shared.limits.body_stall_ms)});
+            if (spliced.error != 0) {
+                co_return false;
+            }
+            if (spliced.bytes != 0) {
+                shared.last_moved = shared.context.loop.now();
+                bytes += spliced.bytes;
+                continue;
+            }
+        }
         if (moved == 0 && !whole) {
             const ring::Time since = shared.last_moved;
             const int waited = co_await from.wait(since + std::chrono::milliseconds(shared.limits.idle_ms));

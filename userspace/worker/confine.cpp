@@ -22,7 +22,8 @@ constexpr std::array kCalls = {
     SCMP_SYS(accept4), SCMP_SYS(bind), SCMP_SYS(connect), SCMP_SYS(getpeername), SCMP_SYS(getsockname), SCMP_SYS(getsockopt), SCMP_SYS(recvfrom),
     SCMP_SYS(recvmsg), SCMP_SYS(sendmsg), SCMP_SYS(sendto), SCMP_SYS(setsockopt), SCMP_SYS(shutdown),
     // descriptors
-    SCMP_SYS(close), SCMP_SYS(fstat), SCMP_SYS(lseek), SCMP_SYS(newfstatat), SCMP_SYS(read), SCMP_SYS(readv), SCMP_SYS(write), SCMP_SYS(writev),
+    SCMP_SYS(close), SCMP_SYS(fstat), SCMP_SYS(lseek), SCMP_SYS(newfstatat), SCMP_SYS(pipe2), SCMP_SYS(read), SCMP_SYS(readv),
+    SCMP_SYS(splice), SCMP_SYS(write), SCMP_SYS(writev),
     // waiting
     SCMP_SYS(clock_gettime), SCMP_SYS(clock_nanosleep), SCMP_SYS(epoll_ctl), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_pwait2), SCMP_SYS(epoll_wait),
     SCMP_SYS(futex), SCMP_SYS(io_uring_enter), SCMP_SYS(nanosleep), SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(restart_syscall), SCMP_SYS(sched_yield),
@@ -43,7 +44,7 @@ struct Limited {
 
 constexpr scmp_datum_t kWhole = 0xffffffff;  // of an int
 
-std::array<Limited, 11> limited_calls() {
+std::array<Limited, 12> limited_calls() {
     return {{{SCMP_SYS(socket), 0, kWhole, AF_INET},
              {SCMP_SYS(socket), 0, kWhole, AF_INET6},
              {SCMP_SYS(mmap), 2, PROT_EXEC, 0},
@@ -54,6 +55,7 @@ std::array<Limited, 11> limited_calls() {
              {SCMP_SYS(fcntl), 1, kWhole, F_SETFL},
              {SCMP_SYS(fcntl), 1, kWhole, F_SETFD},
              {SCMP_SYS(fcntl), 1, kWhole, F_GET_SEALS},
+             {SCMP_SYS(fcntl), 1, kWhole, F_SETPIPE_SZ},
              {SCMP_SYS(tgkill), 0, kWhole, static_cast<scmp_datum_t>(::getpid())}}};  // abort()
 }
 
