@@ -34,6 +34,13 @@ const (
 
 	podGateway = "10.244.0.1" // pods0, a bridge in nsNode
 	podPrefix  = 16
+
+	// The same in IPv6, beside the API's traffic.
+	dataNodeIP6   = "fd00:250::1"
+	dataClientIP6 = "fd00:250::2"
+	gatewayPool6  = "fd00:251::/64"
+	podGateway6   = "fd00:244::1"
+	podPrefix6    = 64
 )
 
 func nsPath(ns string) string { return filepath.Join("/run/netns", ns) }
@@ -130,7 +137,7 @@ func setUpNetwork() error {
 			return err
 		}
 		if err := sysctl(ns, "net/ipv4/ip_forward=1", "net/ipv4/conf/all/rp_filter=0",
-			"net/ipv4/conf/default/rp_filter=0"); err != nil {
+			"net/ipv4/conf/default/rp_filter=0", "net/ipv6/conf/all/forwarding=1"); err != nil {
 			return err
 		}
 	}
@@ -152,18 +159,23 @@ func setUpNetwork() error {
 			"link set mgmt0 up",
 			"link add data0 type veth peer name data0 netns " + nsClient,
 			"addr add " + dataNodeIP + "/24 dev data0",
+			"addr add " + dataNodeIP6 + "/64 dev data0 nodad",
 			"link set data0 up",
 			"link add pods0 type bridge",
 			fmt.Sprintf("addr add %s/%d dev pods0", podGateway, podPrefix),
+			fmt.Sprintf("addr add %s/%d dev pods0 nodad", podGateway6, podPrefix6),
 			"link set pods0 up",
 		}},
 		{nsClient, []string{
 			"addr add " + clientIP + "/24 dev mgmt0",
 			"link set mgmt0 up",
 			"addr add " + dataClientIP + "/24 dev data0",
+			"addr add " + dataClientIP6 + "/64 dev data0 nodad",
 			"link set data0 up",
 			"route add default via " + dataNodeIP,
 			"route add " + gatewayPool + " via " + dataNodeIP,
+			"route add default via " + dataNodeIP6,
+			"route add " + gatewayPool6 + " via " + dataNodeIP6,
 		}},
 	}
 	for _, step := range steps {
@@ -177,10 +189,13 @@ func setUpNetwork() error {
 	return noTxChecksum(nsNode, "data0")
 }
 
-// podNetwork is the n-th pod's namespace and address.
+// podNetwork is the n-th pod's namespace and address. Its IPv6 address, which no
+// status tells, ends in the same number: podAddress6.
 func podNetwork(n int) (ns, addr string) {
 	return nsPrefix + "p" + strconv.Itoa(n), fmt.Sprintf("10.244.%d.%d", n>>8, n&255)
 }
+
+func podAddress6(n int) string { return fmt.Sprintf("fd00:244::%x", n) }
 
 func setUpPod(n int) error {
 	ns, addr := podNetwork(n)
@@ -195,8 +210,10 @@ func setUpPod(n int) error {
 	}
 	if err := ip(ns,
 		fmt.Sprintf("addr add %s/%d dev eth0", addr, podPrefix),
+		fmt.Sprintf("addr add %s/%d dev eth0 nodad", podAddress6(n), podPrefix6),
 		"link set eth0 up",
-		"route add default via "+podGateway); err != nil {
+		"route add default via "+podGateway,
+		"route add default via "+podGateway6); err != nil {
 		return err
 	}
 	return noTxChecksum(ns, "eth0")

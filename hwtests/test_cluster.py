@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Penstock in a cluster: Gateways of both families, which the conformance suite lacks, and what goes wrong with an API server.
+
+Whatever it is: nothing served goes away, and the statuses converge. Each fault is mended before its test ends."""
+import signal
+import time
+
+import pytest
+
+import cluster as clusters
+from cluster import eventually
+from edge import ROOT
+
+MANIFESTS = (ROOT / "hwtests" / "cluster.yaml").read_text()
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    if reason := clusters.missing():
+        pytest.skip(reason)
+    made = clusters.Cluster()
+    try:
+        made.daemon("rig", options=["--interface", "data0"])
+        keys = tmp_path_factory.mktemp("keys")
+        clusters.run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=secure.lab.example",
+                     "-addext", "subjectAltName=DNS:secure.lab.example", "-keyout", str(keys / "key"), "-out", str(keys / "crt"))
+        made.apply(MANIFESTS)
+        made.secret = made.kubectl("-n", "lab", "create", "secret", "tls", "secure", f"--cert={keys / 'crt'}", f"--key={keys / 'key'}", "--dry-run=client", "-o", "yaml")
+        made.apply(made.secret)
+        made.kubectl("-n", "lab", "rollout", "status", "deployment/echo", "--timeout=60s")
+        pod = made.kubectl("-n", "lab", "get", "pods", "-l", "app=echo", "-o", "jsonpath={.items[0].status.podIP}").split(".")
+        made.apply(f"""
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {{name: echo-six-1, namespace: lab, labels: {{kubernetes.io/service-name: echo-six}}}}
+addressType: IPv6
+ports: [{{name: http, port: 3000, protocol: TCP}}]
+endpoints: [{{addresses: ["fd00:244::{256 * int(pod[2]) + int(pod[3]):x}"], conditions: {{ready: true}}}}]
+""")
+        for gateway in ("six", "both"):
+            eventually(lambda: made.condition("gateway", gateway, "Programmed") == "True", f"Gateway {gateway} is programmed")
+        yield made
+    finally:
+        made.close()
+
+
+def v4_of(cluster):
+    return next(one for one in cluster.addresses("both") if ":" not in one)
+
+
+def new_route(cluster, name, gateway="both"):
+    """A route with a redirect of its own; the seconds until it serves, and until its status says so."""
+    cluster.apply(f"""
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {{name: {name}, namespace: lab}}
+spec:
+  parentRefs: [{{name: {gateway}, sectionName: http}}]
+  hostnames: [{name}.lab.example]
+  rules: [{{filters: [{{type: RequestRedirect, requestRedirect: {{hostname: moved.example}}}}]}}]
+""")
+    begun = time.monotonic()
+    eventually(lambda: cluster.ask(v4_of(cluster), f"{name}.lab.example") == 302, f"route {name} serves")
+    served = time.monotonic() - begun
+    eventually(lambda: cluster.condition("httproute", name, "Accepted", parent=True) == "True", f"route {name} has its status")
+    told = time.monotonic() - begun
+    cluster.kubectl("-n", "lab", "delete", "httproute", name)
+    return served, told
+
+
+def test_gateways_of_ipv6_and_of_both_families_serve_http_and_tcp(cluster):
+    six, both = cluster.addresses("six"), cluster.addresses("both")
+    assert [":" in one for one in six] == [True]
+    assert sorted(":" in one for one in both) == [False, True]
+    for address in six + both:
+        for host in ("one.lab.example", "six.lab.example"):  # a backend of either family behind each
+            eventually(lambda: cluster.ask(address, host) == 200, f"{host} on {address}", 10)
+        assert cluster.ask(address, "other.lab.example") == 404
+        eventually(lambda: cluster.ask(address, "anything", 3000) == 200, f"TCP on {address}", 10)
+    for address in both:
+        assert cluster.ask(address, "secure.lab.example", 443, "-k") == 200
+    assert cluster.condition("tcproute", "six", "Accepted", parent=True) == "True"
+
+
+def test_the_api_server_is_killed_and_comes_back(cluster):
+    steady = cluster.steady(v4_of(cluster), "one.lab.example")
+    pid, command = cluster.api_server()
+    clusters.run("kill", "-9", str(pid))
+    time.sleep(15)
+    cluster.start_api_server(command)
+    served, told = new_route(cluster, "after-restart")
+    answers = steady.stop()
+    print(f"a new route served {served:.1f} s after it was made, its status {told:.1f} s")
+    assert set(answers) == {"200"} and len(answers) > 50
+
+
+def test_the_api_server_cannot_be_reached_for_a_minute(cluster):
+    steady = cluster.steady(v4_of(cluster), "one.lab.example")
+    clusters.run("ip", "-n", "gwrig-cp", "link", "set", "node", "down")
+    time.sleep(60)
+    clusters.run("ip", "-n", "gwrig-cp", "link", "set", "node", "up")
+    served, told = new_route(cluster, "after-silence")
+    answers = steady.stop()
+    print(f"a new route served {served:.1f} s after it was made, its status {told:.1f} s")
+    assert set(answers) == {"200"} and len(answers) > 200
+
+
+def test_the_api_server_is_slow(cluster):
+    cluster.order("delay 0.5")  # each 4 KiB
+    try:
+        served, told = new_route(cluster, "by-and-by")
+    finally:
+        cluster.order("")
+    print(f"a new route served {served:.1f} s after it was made, its status {told:.1f} s")
+    new_route(cluster, "fast-again")
+
+
+def test_watches_are_cut_in_the_middle_of_an_object(cluster):
+    steady = cluster.steady(v4_of(cluster), "one.lab.example")
+    for number, after in enumerate((0, 1, 100, 700, 3000)):
+        cluster.order(f"cut {after}")
+        cluster.apply(f"""
+apiVersion: v1
+kind: ConfigMap
+metadata: {{name: junk-{number}, namespace: lab}}
+data: {{text: "{'x' * 5000}"}}
+""")
+        time.sleep(1)
+        cluster.order("")
+        served, told = new_route(cluster, f"after-cut-{number}")
+        print(f"cut after {after} bytes: a new route served {served:.1f} s after it was made, its status {told:.1f} s")
+    assert set(steady.stop()) == {"200"}
+
+
+def test_the_daemon_that_writes_is_killed(cluster):
+    """Its keeper and its workers live on."""
+    first = cluster.daemons[0]
+    steady = cluster.steady(v4_of(cluster), "one.lab.example")
+    pid = first.process_of("penstockd")
+    clusters.run("kill", "-9", str(pid))
+    eventually(lambda: first.process_of("penstockd") not in (None, pid), "the keeper has started another")
+    eventually(first.writes, "it writes", 40)
+    new_route(cluster, "after-the-daemon")
+    answers = steady.stop()
+    assert set(answers) == {"200"} and len(answers) > 5
+
+
+def test_two_daemons_one_writer_and_the_leader_is_killed(cluster):
+    first = cluster.daemons[0]
+    second = cluster.daemon("two", namespace=cluster.second_node("two", "10.249.0.4"), options=["--datapath", "userspace"])
+    eventually(second.serves, "the second daemon serves")
+    assert first.writes() and not second.writes()
+    new_route(cluster, "of-two")
+    first.end(signal.SIGKILL)  # the whole node
+    eventually(second.writes, "the second daemon writes", 40)
+    first.start()
+    eventually(first.serves, "the first daemon is back")
+    served, told = new_route(cluster, "of-the-other")
+    print(f"a new route served {served:.1f} s after it was made, its status {told:.1f} s")
+    assert second.writes() and not first.writes()
+    second.end()
+    eventually(first.writes, "the first daemon writes again", 40)
+    cluster.daemons.remove(second)
+    second.close()
+
+
+def test_a_secret_is_deleted_and_restored(cluster):
+    address = v4_of(cluster)
+    cluster.kubectl("-n", "lab", "delete", "secret", "secure")
+    listener = lambda: next(one for one in cluster.get("gateway", "both")["status"]["listeners"] if one["name"] == "https")  # noqa: E731
+    resolved = lambda: next(one for one in listener()["conditions"] if one["type"] == "ResolvedRefs")  # noqa: E731
+    eventually(lambda: resolved()["status"] == "False", "the listener lacks its certificate")
+    assert resolved()["reason"] == "InvalidCertificateRef"
+    assert cluster.ask(address, "one.lab.example") == 200  # its neighbours go on
+    cluster.apply(cluster.secret)
+    eventually(lambda: resolved()["status"] == "True", "the listener has its certificate again")
+    eventually(lambda: cluster.ask(address, "secure.lab.example", 443, "-k") == 200, "HTTPS is served again", 10)
+
+
+def test_a_thousand_routes_are_deleted_at_once(cluster):
+    cluster.kubectl("create", "namespace", "bulk")
+    routes = "\n---\n".join(f"""
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {{name: r{number}, namespace: bulk}}
+spec:
+  parentRefs: [{{name: both, namespace: lab, sectionName: http}}]
+  hostnames: [r{number}.bulk.example]
+  rules: [{{filters: [{{type: RequestRedirect, requestRedirect: {{hostname: moved.example}}}}]}}]""" for number in range(1000))
+    cluster.apply(routes)
+    attached = lambda: next(one for one in cluster.get("gateway", "both")["status"]["listeners"] if one["name"] == "http")["attachedRoutes"]  # noqa: E731
+    before = eventually(lambda: attached() >= 1000 and attached(), "a thousand routes are attached", 120)
+    steady = cluster.steady(v4_of(cluster), "one.lab.example")
+    cluster.kubectl("-n", "bulk", "delete", "httproutes", "--all", "--wait=false")
+    begun = time.monotonic()
+    eventually(lambda: attached() == before - 1000, "none is attached any more", 120)
+    print(f"none was attached {time.monotonic() - begun:.1f} s after the last was deleted")
+    assert cluster.ask(v4_of(cluster), "r7.bulk.example") == 404
+    assert set(steady.stop()) == {"200"}
+    cluster.kubectl("delete", "namespace", "bulk", "--wait=false")
+
+
+def test_objects_with_junk_where_the_api_server_lets_it_pass(cluster):
+    """Each is told in its own status, or ignored; its neighbours go on."""
+    cluster.apply("""
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata:
+  name: junk
+  namespace: lab
+  labels: {penstock.dev/nothing: ""}
+  annotations: {penstock.dev/limits: "{[", penstock.dev/unheard-of: "\\x07 \\U0001F600 \\u2028", "x.example/y": ""}
+spec:
+  parentRefs: [{name: both, sectionName: http}, {name: nowhere}, {group: "", kind: Service, name: echo}]
+  hostnames: [junk.lab.example]
+  rules:
+  - matches: [{path: {type: RegularExpression, value: "/(["}}]
+    backendRefs: [{name: no-such-service, port: 65535, weight: 1000000}, {group: junk.example, kind: Junk, name: x}]
+  - filters: [{type: ExtensionRef, extensionRef: {group: junk.example, kind: Junk, name: x}}]
+""")
+    eventually(lambda: cluster.get("httproute", "junk").get("status", {}).get("parents"), "the route has a status")
+    assert cluster.ask(v4_of(cluster), "one.lab.example") == 200
+    new_route(cluster, "beside-junk")
+    cluster.kubectl("-n", "lab", "delete", "httproute", "junk")
