@@ -40,10 +40,11 @@ def eventually(holds, what, patience=PATIENCE):
 
 
 class Daemon:
-    def __init__(self, cluster, name, namespace="gwrig-node", options=()):
+    def __init__(self, cluster, name, namespace="gwrig-node", kubeconfig=None, options=()):
         self.cluster, self.name, self.namespace = cluster, name, namespace
         self.folder = STATE / f"penstock-{name}"
         self.pins = pathlib.Path("/sys/fs/bpf") / f"penstock-cluster-{name}"
+        self.kubeconfig = kubeconfig or cluster.relayed
         self.options = options
         self.process = None
         run("rm", "-rf", str(self.folder))
@@ -52,7 +53,7 @@ class Daemon:
     def start(self):
         log = open(STATE / "log" / f"penstock-{self.name}", "a", encoding="utf-8")
         self.process = subprocess.Popen(
-            ["nsenter", f"--net=/run/netns/{self.namespace}", str(BIN / "penstockd"), "--kubeconfig", str(self.cluster.relayed), "--node-name", self.name,
+            ["nsenter", f"--net=/run/netns/{self.namespace}", str(BIN / "penstockd"), "--kubeconfig", str(self.kubeconfig), "--node-name", self.name,
              "--workers", "1", "--state-dir", str(self.folder), "--pin-dir", str(self.pins), *self.options],
             stdout=log, stderr=log, env={**os.environ, "NO_PROXY": "*", "no_proxy": "*"})
 

@@ -2,6 +2,8 @@
 """Penstock in a cluster: Gateways of both families, which the conformance suite lacks, and what goes wrong with an API server.
 
 Whatever it is: nothing served goes away, and the statuses converge. Each fault is mended before its test ends."""
+import json
+import shutil
 import signal
 import time
 
@@ -162,6 +164,48 @@ def test_two_daemons_one_writer_and_the_leader_is_killed(cluster):
     eventually(first.writes, "the first daemon writes again", 40)
     cluster.daemons.remove(second)
     second.close()
+
+
+def test_what_configs_deploy_allows_is_enough(cluster):
+    """A daemon with the service account's token, which does all that one does: it is the writer, and gives a Gateway its Service."""
+    cluster.kubectl("apply", "--server-side", "--force-conflicts", "-k", str(ROOT / "configs" / "deploy"))
+    may = ("auth", "can-i", "--as=system:serviceaccount:penstock:penstock", "-A")
+    assert cluster.kubectl(*may, "patch", "httproutes", "--subresource=status").strip() == "yes"
+    assert cluster.kubectl(*may, "patch", "httproutes", check=False).strip() == "no"
+    token = cluster.kubectl("-n", "penstock", "create", "token", "penstock").strip()
+    kubeconfig = clusters.STATE / "kubeconfig-account"
+    admin = json.loads(cluster.kubectl("config", "view", "--raw", "-o", "json"))
+    admin["users"] = [{"name": "account", "user": {"token": token}}]
+    admin["contexts"] = [{"name": "account", "context": {"cluster": admin["clusters"][0]["name"], "user": "account", "namespace": "penstock"}}]
+    kubeconfig.write_text(json.dumps({**admin, "current-context": "account"}))
+    cluster.daemons[0].end()
+    account = cluster.daemon("account", namespace=cluster.second_node("account", "10.249.0.5"), kubeconfig=kubeconfig, options=["--datapath", "userspace"])
+    try:
+        eventually(account.writes, "the service account's daemon writes", 40)
+        cluster.kubectl("-n", "lab", "delete", "service", "six-penstock")
+        eventually(lambda: cluster.kubectl("-n", "lab", "get", "service", "six-penstock", "-o", "name", check=False), "the Gateway's Service is back")
+        cluster.kubectl("-n", "lab", "annotate", "gateway", "six", "lab/edit=1")
+        cluster.kubectl("-n", "lab", "patch", "gateway", "six", "--type=merge", "-p", '{"spec":{"infrastructure":{"labels":{"lab":"1"}}}}')
+        eventually(lambda: cluster.condition("gateway", "six", "Programmed") == "True", "the edited Gateway has its status")
+        assert [one for one in account.status()["errors"] if not one["solved"]] == []
+        assert "forbidden" not in (clusters.STATE / "log" / "penstock-account").read_text().lower()
+    finally:
+        cluster.daemons.remove(account)
+        account.close()
+        cluster.daemons[0].start()
+    eventually(cluster.daemons[0].writes, "the first daemon writes again", 40)
+
+
+def test_the_components_of_configs_deploy_fit_in(cluster, tmp_path):
+    shutil.copytree(ROOT / "configs" / "deploy", tmp_path / "deploy")
+    file = tmp_path / "deploy" / "kustomization.yaml"
+    assert "\n# components: [" in file.read_text()
+    file.write_text(file.read_text().replace("\n# components: [", "\ncomponents: ["))
+    made = cluster.kubectl("kustomize", str(tmp_path / "deploy")).split("\n---\n")
+    assert sum("kind: PodMonitor" in one for one in made) == 1
+    assert any("kind: DaemonSet" in one and "localhostProfile: penstock.json" in one for one in made)
+    known = [one for one in made if "kind: PodMonitor" not in one]  # whose CRD is not here
+    cluster.kubectl("apply", "--server-side", "--force-conflicts", "--dry-run=server", "--validate=strict", "-f", "-", input="\n---\n".join(known))
 
 
 def test_a_secret_is_deleted_and_restored(cluster):

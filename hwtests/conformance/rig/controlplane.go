@@ -127,7 +127,7 @@ func startControlPlane(o options) error {
 		"--etcd-servers=http://127.0.0.1:2379",
 		"--bind-address="+controlIP, "--advertise-address="+controlIP, "--secure-port=6443",
 		"--tls-cert-file="+key("apiserver.crt"), "--tls-private-key-file="+key("apiserver.key"),
-		"--client-ca-file="+key("ca.crt"), "--anonymous-auth=false", "--authorization-mode=AlwaysAllow",
+		"--client-ca-file="+key("ca.crt"), "--anonymous-auth=false", "--authorization-mode=RBAC",
 		"--service-account-issuer=https://kubernetes.default.svc",
 		"--service-account-key-file="+key("service-account.crt"),
 		"--service-account-signing-key-file="+key("service-account.key"),
@@ -136,7 +136,8 @@ func startControlPlane(o options) error {
 		"--kubelet-client-certificate="+key("kubelet-client.crt"),
 		"--kubelet-client-key="+key("kubelet-client.key"),
 		// Pods get no API token: none of the backends calls the API server.
-		"--disable-admission-plugins=ServiceAccount"); err != nil {
+		"--disable-admission-plugins=ServiceAccount",
+		"--enable-admission-plugins=OwnerReferencesPermissionEnforcement"); err != nil {
 		return err
 	}
 	return spawn(o, nsControl, filepath.Join(o.bin, "kube-controller-manager"),
