@@ -124,6 +124,8 @@ struct alignas(64) DaemonStats {
     std::array<Counter, kStatsVerdictsMax> verdicts;  // packets, by number (bpf/abi/pst_verdicts.h)
     Counter not_good;                                 // conditions
     Counter errors;                                   // not solved
+    Counter reconciles_event, reconciles_resync;      // by what asked for them
+    Counter resync_repairs;                           // of the latter: found something to do
 };
 
 struct alignas(64) StatsPage {

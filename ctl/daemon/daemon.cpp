@@ -86,7 +86,7 @@ std::string node_name(const Options& options) {
 }  // namespace
 
 Daemon::Daemon(Loop& loop, Machine& machine, const StateDir& state, Options options, UnixClock clock)
-    : loop_(loop), machine_(machine), state_(state), options_(std::move(options)), clock_(std::move(clock)), rungs_(probe_ladder()) {}
+    : loop_(loop), machine_(machine), state_(state), options_(std::move(options)), clock_(std::move(clock)), rungs_(probe_ladder()), resync_(options_.resync_interval) {}
 
 std::int64_t Daemon::now_ms() const {
     return std::chrono::duration_cast<milliseconds>(Loop::Clock::now().time_since_epoch()).count();
@@ -112,6 +112,7 @@ Status Daemon::start() {
         look_again_later();
     }
     sources_changed();
+    resync_later();
     if (options_.metrics) {
         tell_metrics();
     }
@@ -271,9 +272,14 @@ void Daemon::compile_now() {
     if (cluster_ && !cluster_->ready()) {
         return;  // half a cluster is a wrong one: what ran before goes on
     }
+    ++reconciles_.events;
     compile_options_ = machine_.compile_options();
     auto next = std::make_shared<compile::Compiled>(compile::compile(merged_.store, compile_options_, compiled_.get()));
     const bool changed = differs(*next);
+    adopt(std::move(next), changed);
+}
+
+void Daemon::adopt(std::shared_ptr<const compile::Compiled> next, bool changed) {
     const bool new_map_ids = !same_map_ids(next->ids, compiled_->ids);
     ids_to_save_ = ids_to_save_ || !same_ids(next->ids, compiled_->ids);
     const std::shared_ptr<const compile::Compiled> before = std::exchange(compiled_, std::move(next));
@@ -294,6 +300,48 @@ void Daemon::compile_now() {
     want_statuses(before->statuses);
     advance();
     save_later();
+}
+
+// ---- resync ---------------------------------------------------------------------------------------------------------------
+void Daemon::resync_later() {
+    loop_.at("resync", Loop::Clock::now() + resync_.next(), [this] {
+        resync();
+        resync_later();
+    });
+}
+
+// Everything anew: sources read, tables made from nothing, the machine compared with them, statuses with what the API server has.
+void Daemon::resync() {
+    if (folder_) {
+        folder_->refresh();
+    }
+    merged_ = merge(merger_, loaded_, given_);
+    if ((cluster_ && !cluster_->ready()) || rollout_.step() != Rollout::Step::none) {
+        return;  // events are on their way
+    }
+    ++reconciles_.resyncs;
+    compile_options_ = machine_.compile_options();
+    compile::Compiled numbers;
+    numbers.ids = compiled_->ids;
+    auto next = std::make_shared<const compile::Compiled>(compile::compile(merged_.store, compile_options_, &numbers));
+    bool repaired = source::digest_of(*next->snapshot.root) != root_digest_ || next->steering != compiled_->steering || next->addresses != compiled_->addresses;
+    compile::Statuses::diff(compiled_->statuses, next->statuses, [&](const auto* old, const auto* now) {
+        const auto text = [this](const auto& one) { return compile::to_json(*one->second, compile_options_.controller_name); };
+        repaired = repaired || old == nullptr || now == nullptr || text(old) != text(now);
+    });
+    const std::uint64_t steps = machine_.steps();
+    if (repaired) {
+        adopt(std::move(next), true);
+    } else {
+        rollout_.retry();
+        advance();
+    }
+    repaired = repaired || machine_.steps() != steps;
+    reconciles_.repairs += repaired ? 1 : 0;
+    repaired ? log::warn("resync: repaired what events had not brought about") : log::info("resync: nothing to repair");
+    if (cluster_) {
+        cluster_->publish(statuses_.published());
+    }
 }
 
 void Daemon::want_statuses(const compile::Statuses& before) {
@@ -422,7 +470,7 @@ void Daemon::tell_metrics() {
     if (!not_good_) {
         not_good_ = count_not_good();
     }
-    machine_.tell_metrics(*not_good_, errors_.unsolved());
+    machine_.tell_metrics({.not_good = *not_good_, .errors = errors_.unsolved(), .reconciles = reconciles_});
     loop_.at("metrics", Loop::Clock::now() + kMetricsPause, [this] { tell_metrics(); });
 }
 

@@ -20,6 +20,7 @@
 #include "ctl/daemon/loop.hpp"
 #include "ctl/daemon/machine.hpp"
 #include "ctl/daemon/options.hpp"
+#include "ctl/daemon/resync.hpp"
 #include "ctl/daemon/rollout.hpp"
 #include "ctl/daemon/state_dir.hpp"
 #include "ctl/source/folder.hpp"
@@ -73,6 +74,9 @@ private:
     void sources_changed();
     source::Merged merge(source::Merger& merger, const source::Loaded& loaded, std::vector<source::Given>& given) const;
     void compile_now();
+    void adopt(std::shared_ptr<const compile::Compiled> next, bool changed);
+    void resync();
+    void resync_later();
     [[nodiscard]] bool differs(const compile::Compiled& next) const;
     void want_statuses(const compile::Statuses& before);
     void advance();
@@ -114,6 +118,8 @@ private:
     compile::Options compile_options_;
     std::shared_ptr<const compile::Compiled> compiled_;
     std::string root_digest_;
+    Resync resync_;
+    Reconciles reconciles_;
     bool ids_to_save_ = false;
 
     Rollout rollout_;

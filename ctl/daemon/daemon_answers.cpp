@@ -176,6 +176,7 @@ json Daemon::status_now() {
             {"uptime_ms", std::chrono::duration_cast<std::chrono::milliseconds>(Loop::Clock::now() - started_).count()},
             {"state_dir", state_.path()},
             {"generation", {{"wanted", now.wanted}, {"applied", now.applied}, {"taken", now.taken}}},
+            {"reconciles", {{"events", reconciles_.events}, {"resyncs", reconciles_.resyncs}, {"repairs", reconciles_.repairs}}},
             {"processes", processes},
             {"workers", facts.workers},
             {"datapath", facts.datapath},

@@ -31,6 +31,7 @@ public:
     }
     std::vector<Trouble> prepare(const compile::Compiled& wanted) override {
         ++prepared;
+        written += drifts ? 1 : 0;
         if (!broken_socket.empty()) {
             const Error error = sys_error_of(EADDRINUSE, "open " + broken_socket, "another process listens there");
             return {{.what = "socket " + broken_socket, .error = error, .failure = owner_of_socket(wanted, broken_socket, error.sentence())}};
@@ -60,9 +61,10 @@ public:
         }
         return {};
     }
-    void tell_metrics(std::uint64_t not_good, std::uint64_t errors) override {
-        told_not_good = static_cast<std::int64_t>(not_good);
-        told_errors = static_cast<std::int64_t>(errors);
+    [[nodiscard]] std::uint64_t steps() const override { return written; }
+    void tell_metrics(const DaemonFigures& figures) override {
+        told_not_good = static_cast<std::int64_t>(figures.not_good);
+        told_errors = static_cast<std::int64_t>(figures.errors);
     }
     [[nodiscard]] MachineFacts facts() override {
         return {.processes = json::array(), .workers = json::object(), .datapath = json::object(), .addresses = json::array(), .rung_xdp = json::object(), .verdicts = json::array()};
@@ -72,6 +74,8 @@ public:
     void lose_keeper() { events_.lost("it was killed"); }
 
     int prepared = 0, published = 0;
+    bool drifts = false;  // each prepare finds something to write
+    std::uint64_t written = 0;
     std::atomic<std::int64_t> told_not_good = -1, told_errors = -1;
     std::string broken_socket, refusal;
     bool publish_fails = false, fail_part = false, silent = false, unconfined = false;
@@ -106,8 +110,8 @@ bool eventually(const std::function<bool()>& what) {
 // A daemon that runs on a thread of its own. The machine outlives it, so that a second daemon finds what the first left.
 class Running {
 public:
-    Running(const std::string& state, const std::string& config, const std::function<void(FakeMachine&)>& prepare = [](FakeMachine&) {})
-        : loop_(std::move(Loop::open()).value()), machine(*loop_), state_(std::move(StateDir::open(state)).value()), daemon(*loop_, machine, state_, options(config), [] { return 1'700'000'000; }) {
+    Running(const std::string& state, const std::string& config, const std::function<void(FakeMachine&)>& prepare = [](FakeMachine&) {}, std::chrono::milliseconds resync = {})
+        : loop_(std::move(Loop::open()).value()), machine(*loop_), state_(std::move(StateDir::open(state)).value()), daemon(*loop_, machine, state_, options(config, resync), [] { return 1'700'000'000; }) {
         prepare(machine);
         REQUIRE(daemon.start().ok());
         thread_ = std::thread([this] {
@@ -173,10 +177,11 @@ public:
     }
 
 private:
-    static Options options(const std::string& config) {
+    static Options options(const std::string& config, std::chrono::milliseconds resync) {
         Options options;
         options.config = config;
         options.metrics = Endpoint::parse("127.0.0.1:9650");
+        options.resync_interval = resync;
         return options;
     }
     std::unique_ptr<Loop> loop_;
@@ -450,4 +455,23 @@ TEST_CASE("daemon: without its keeper it ends, so that the next one starts clean
     const auto begun = Loop::Clock::now();
     CHECK(run.daemon.status().error().message() == "the daemon is stopping");
     CHECK(Loop::Clock::now() - begun < std::chrono::seconds(5));
+}
+
+TEST_CASE("daemon: everything is reconciled without an event, too, and what that finds is counted") {
+    const Folders in;
+    in.config.write("a.yaml", kGateway + ("---\n" + route("one")));
+    Running run(in.state.text(), in.config.text(), [](FakeMachine&) {}, std::chrono::milliseconds(5));
+    CHECK(run.served());
+    const auto count = [&run](const char* what) { return run.status()["reconciles"][what].get<int>(); };
+    CHECK(eventually([&] { return count("resyncs") >= 3; }));
+    CHECK(count("repairs") == 0);
+    CHECK(count("events") >= 1);
+    CHECK(run.machine.published == 1);  // nothing new to serve
+    const int generation = run.status()["generation"]["wanted"];
+    run.on_loop([&run] { run.machine.drifts = true; });
+    CHECK(eventually([&] { return count("repairs") >= 1; }));
+    CHECK(run.status()["generation"]["wanted"] == generation);
+    in.config.write("a.yaml", kGateway + ("---\n" + route("two")));
+    CHECK(eventually([&] { return run.objects("HTTPRoute") == "two "; }));
+    CHECK(run.served());
 }

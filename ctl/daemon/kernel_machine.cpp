@@ -287,13 +287,18 @@ json KernelMachine::addresses_json() const {
     return list;
 }
 
-void KernelMachine::tell_metrics(std::uint64_t not_good, std::uint64_t errors) {
+std::uint64_t KernelMachine::steps() const { return edge_->steps_total(); }
+
+void KernelMachine::tell_metrics(const DaemonFigures& figures) {
     DaemonStats* stats = keeper_->daemon_stats();
     if (stats == nullptr) {
         return;
     }
-    stats->not_good.store(not_good, std::memory_order_relaxed);
-    stats->errors.store(errors, std::memory_order_relaxed);
+    stats->not_good.store(figures.not_good, std::memory_order_relaxed);
+    stats->errors.store(figures.errors, std::memory_order_relaxed);
+    stats->reconciles_event.store(figures.reconciles.events, std::memory_order_relaxed);
+    stats->reconciles_resync.store(figures.reconciles.resyncs, std::memory_order_relaxed);
+    stats->resync_repairs.store(figures.reconciles.repairs, std::memory_order_relaxed);
     if (edge_->datapath() != nullptr) {
         const std::vector<apply::VerdictCount> verdicts = edge_->datapath()->verdicts();
         for (std::size_t i = 0; i < std::min<std::size_t>(verdicts.size(), kStatsVerdictsMax); ++i) {

@@ -29,7 +29,8 @@ public:
     std::vector<Trouble> finish(const compile::Compiled& wanted) override;
     [[nodiscard]] std::vector<Trouble> standing_troubles() const override;
 
-    void tell_metrics(std::uint64_t not_good, std::uint64_t errors) override;
+    [[nodiscard]] std::uint64_t steps() const override;
+    void tell_metrics(const DaemonFigures& figures) override;
     [[nodiscard]] MachineFacts facts() override;
     [[nodiscard]] const StatsPage* stats() const override { return keeper_->stats(); }
 

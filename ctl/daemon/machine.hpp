@@ -14,6 +14,7 @@
 #include "ctl/compile/compile.hpp"
 #include "ctl/daemon/counters.hpp"
 #include "ctl/daemon/error_book.hpp"
+#include "ctl/daemon/resync.hpp"
 #include "userspace/base/result.hpp"
 
 namespace penstock::daemon {
@@ -36,6 +37,13 @@ struct MachineEvents {
 struct HeldRoot {
     std::uint64_t generation = 0;  // 0: nothing
     std::string digest;
+};
+
+// For /metrics.
+struct DaemonFigures {
+    std::uint64_t not_good = 0;  // conditions
+    std::uint64_t errors = 0;    // not solved
+    Reconciles reconciles;
 };
 
 // Facts for GET /v1/status, ready to be shown.
@@ -65,8 +73,10 @@ public:
     // What is wrong with the processes as they run, whatever they serve.
     [[nodiscard]] virtual std::vector<Trouble> standing_troubles() const = 0;
 
+    // Writes to the kernel so far: map entries, addresses.
+    [[nodiscard]] virtual std::uint64_t steps() const = 0;
     // Puts what the worker cannot know into the stats page: these, and the packet core's verdicts.
-    virtual void tell_metrics(std::uint64_t not_good, std::uint64_t errors) = 0;
+    virtual void tell_metrics(const DaemonFigures& figures) = 0;
     [[nodiscard]] virtual MachineFacts facts() = 0;
     [[nodiscard]] virtual const StatsPage* stats() const = 0;
 };

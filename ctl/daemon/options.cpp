@@ -120,6 +120,11 @@ void add_plain(CLI::App& app, Options& options) {
                    "File of 32 random bytes or more, the same on all nodes, for tokens of session persistence (repeatable: the first one seals, all open; "
                    "default: a key of this daemon's own)")
         ->type_name("FILE");
+    app.add_option_function<unsigned>(
+           "--resync-interval", [&options](unsigned seconds) { options.resync_interval = std::chrono::seconds(seconds); },
+           "Seconds between reconciliations of everything that no event asks for (default: at random in 12 to 24 hours)")
+        ->check(CLI::Range(1U, 86400U))
+        ->type_name("N");
     app.add_option("--access-log", options.access_log, "File that the access log is appended to (default: standard output)")->type_name("FILE");
     add_word(app, "--log-level", options.log_level, kLevels, "debug, info, warn or error")
         ->default_str("info")

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <chrono>
 #include <vector>
 
 #include "userspace/base/ip.hpp"
@@ -45,6 +46,7 @@ struct Options {
     std::uint32_t vips_max = 4096;
     std::uint32_t services_max = 16384;
     std::uint32_t backends_max = 65536;
+    std::chrono::milliseconds resync_interval{0};  // between reconciliations that no event asks for; 0: at random in 12 to 24 hours
     std::optional<Endpoint> metrics;       // where the worker serves /metrics; nothing: nowhere
     log::Level log_level = log::Level::info;
     bool detach = false;                   // take the data path off this machine and leave

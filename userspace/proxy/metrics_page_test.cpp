@@ -64,6 +64,9 @@ TEST_CASE("metrics_page: the text is what Prometheus reads, sums threads and nam
     count(page->slot[0].listeners[0].tls_resumed, 6);
     count(page->slot[0].reasons[static_cast<std::size_t>(Reason::no_route)], 7);
     count(page->daemon.verdicts[0], 8);
+    count(page->daemon.reconciles_event, 14);
+    count(page->daemon.reconciles_resync, 15);
+    count(page->daemon.resync_repairs, 16);
     count(page->slot[0].tls_openssl_total, 9);
     count(page->slot[1].tls_own_total, 13);
     count(page->slot[0].ktls_write_total, 12);
@@ -93,6 +96,9 @@ TEST_CASE("metrics_page: the text is what Prometheus reads, sums threads and nam
     CHECK(reading.samples.at(R"(penstock_ktls_connections_total{direction="write"})") == 12);
     CHECK(reading.samples.at(R"(penstock_ktls_connections_total{direction="read"})") == 11);
     CHECK(reading.samples.at("penstock_spliced_bytes_total") == 1 << 20);
+    CHECK(reading.samples.at(R"(penstock_reconciles_total{cause="event"})") == 14);
+    CHECK(reading.samples.at(R"(penstock_reconciles_total{cause="resync"})") == 15);
+    CHECK(reading.samples.at("penstock_resync_repairs_total") == 16);
     CHECK(reading.samples.at("penstock_generation") == 3);
     CHECK(reading.samples.at("penstock_worker_threads") == 2);
 }

@@ -283,6 +283,12 @@ void MetricsText::add_daemon() {
     add(Metric::packets, kVerdicts.size(), [this](std::string& out, std::size_t row) {
         write_row(out, Metric::packets, label("verdict", kVerdicts[row].name) + "," + label("class", kVerdicts[row].kind), page_.daemon.verdicts[row].load(std::memory_order_relaxed));
     });
+    add(Metric::reconciles, 2, [this](std::string& out, std::size_t row) {
+        const Counter& count = row == 0 ? page_.daemon.reconciles_event : page_.daemon.reconciles_resync;
+        write_row(out, Metric::reconciles, label("cause", row == 0 ? "event" : "resync"), count.load(std::memory_order_relaxed));
+    });
+    add(Metric::resync_repairs, 1,
+        [this](std::string& out, std::size_t) { write_row(out, Metric::resync_repairs, {}, page_.daemon.resync_repairs.load(std::memory_order_relaxed)); });
     add(Metric::not_good, 1, [this](std::string& out, std::size_t) { write_row(out, Metric::not_good, {}, page_.daemon.not_good.load(std::memory_order_relaxed)); });
     add(Metric::errors, 1, [this](std::string& out, std::size_t) { write_row(out, Metric::errors, {}, page_.daemon.errors.load(std::memory_order_relaxed)); });
 }
