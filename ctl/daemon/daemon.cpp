@@ -120,7 +120,7 @@ Status Daemon::start() {
 }
 
 Status Daemon::open_cluster() {
-    PST_TRY_ASSIGN(kubeapi::Access access, kubeapi::find_access(options_.kubeconfig, options_.context));
+    PST_TRY_ASSIGN(kubeapi::Access access, kubeapi::find_access({.kubeconfig = options_.kubeconfig, .context = options_.context}));
     log::info("following {}", access.server);
     ClusterLink::Events events{.content = [this] { loop_.at("cluster", Loop::Clock::now(), [this] { sources_changed(); }); },
                                .trouble = [this] { tell(); }};

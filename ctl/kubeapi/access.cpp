@@ -32,16 +32,43 @@ bool flag_at(const Value& of, std::string_view name) {
     return found != nullptr && found->as_boolean() != nullptr && *found->as_boolean();
 }
 
-// The member `what` of the entry `name` in the list `list`: [{"name": ..., "cluster": {...}}].
-Result<Value> entry(const Value& config, std::string_view list, std::string_view what, const std::string& name) {
-    if (const Value* entries = config.find(list)) {
-        for (const Value& one : entries->items()) {
-            if (const Value* content = one.find(what); content != nullptr && text_at(one, "name") == name) {
-                return *content;
-            }
+struct ConfigFile {
+    Value content;
+    std::string folder;  // where relative names begin
+};
+using Kubeconfig = std::vector<ConfigFile>;  // one of them, in several files
+
+Result<ConfigFile> parse_file(std::string_view text, std::string folder) {
+    auto documents = model::parse_documents(text, {.bytes_max = kFileMax});
+    if (documents.empty() || !documents.front().faults.empty() || documents.front().value.type() != Value::Type::object) {
+        return bad("not a kubeconfig");  // the fault may quote a secret
+    }
+    return ConfigFile{std::move(documents.front().value), std::move(folder)};
+}
+
+std::string current_context(const Kubeconfig& config) {
+    for (const ConfigFile& file : config) {
+        if (std::string name = text_at(file.content, "current-context"); !name.empty()) {
+            return name;
         }
     }
-    return bad("the kubeconfig has no " + std::string(what) + " '" + name + "'");
+    return {};
+}
+
+// The member `what` of the entry `name` in the list `list`: [{"name": ..., "cluster": {...}}].
+Result<ConfigFile> entry(const Kubeconfig& config, std::string_view list, std::string_view what, const std::string& name) {
+    std::string others;
+    for (const ConfigFile& file : config) {
+        const Value* entries = file.content.find(list);
+        for (const Value& one : entries != nullptr ? entries->items() : Value::Array()) {
+            if (const Value* content = one.find(what); content != nullptr && text_at(one, "name") == name) {
+                return ConfigFile{*content, file.folder};
+            }
+            others += (others.empty() ? "" : ", ") + text_at(one, "name");
+        }
+    }
+    return Error{.code = Errc::invalid, .what = "the kubeconfig has no " + std::string(what) + " '" + name + "'",
+                 .hint = others.empty() ? "" : "it has " + others};
 }
 
 std::string file_from(const std::string& folder, const std::string& name) {
@@ -85,14 +112,17 @@ Result<ExecPlugin> exec_plugin(const Value& exec, const std::string& folder) {
     return plugin;
 }
 
-Status read_cluster(const Value& cluster, const std::string& folder, Access& access) {
-    access.server = text_at(cluster, "server");
+Status check_server(Access& access) {
     while (access.server.ends_with('/')) {
         access.server.pop_back();
     }
-    if (!access.server.starts_with("https://") && !access.server.starts_with("http://")) {
-        return bad("the kubeconfig's server is no http or https address");
-    }
+    const bool web = access.server.starts_with("https://") || access.server.starts_with("http://");
+    return web ? success() : Status(bad("the server '" + access.server + "' is no http or https address"));
+}
+
+Status read_cluster(const Value& cluster, const std::string& folder, Access& access) {
+    access.server = text_at(cluster, "server");
+    PST_TRY(check_server(access));
     access.skip_verify = flag_at(cluster, "insecure-skip-tls-verify");
     access.tls_server_name = text_at(cluster, "tls-server-name");
     access.proxy_url = text_at(cluster, "proxy-url");
@@ -107,6 +137,12 @@ Status read_user(const Value& user, const std::string& folder, Access& access) {
         return bad("the kubeconfig has a client certificate or its key, but not both");
     }
     access.token = {.bytes = text_at(user, "token"), .file = file_from(folder, text_at(user, "tokenFile"))};
+    access.as = text_at(user, "as");
+    if (const Value* groups = user.find("as-groups")) {
+        for (const Value& one : groups->items()) {
+            access.as_groups.push_back(one.as_string() != nullptr ? *one.as_string() : std::string());
+        }
+    }
     access.username = text_at(user, "username");
     access.password = text_at(user, "password");
     if (const Value* exec = user.find("exec"); exec != nullptr && !exec->is_null()) {
@@ -118,15 +154,6 @@ Status read_user(const Value& user, const std::string& folder, Access& access) {
     return success();
 }
 
-Result<Access> access_of_file(const std::string& name, const std::string& context) {
-    auto text = read_file(name, kFileMax);
-    if (!text.ok()) {
-        return std::move(text).error();
-    }
-    auto access = access_of_kubeconfig(*text, std::filesystem::path(name).parent_path().string(), context);
-    return access.ok() ? std::move(access) : Result<Access>(std::move(access).error().in(name));
-}
-
 std::string variable(const char* name) {
     const char* text = std::getenv(name);
     return text != nullptr ? text : "";
@@ -134,43 +161,104 @@ std::string variable(const char* name) {
 
 bool is_there(const std::string& file) { return ::access(file.c_str(), F_OK) == 0; }
 
-// $KUBECONFIG is a list. kubectl merges its files; we take the first that is there.
-std::string first_of(const std::string& list) {
-    std::size_t from = 0;
-    while (from <= list.size()) {
+// Of a list by colons those that are there; the first one if none is, so that its name is told.
+std::vector<std::string> files_of(const std::string& list) {
+    std::vector<std::string> found;
+    for (std::size_t from = 0; from <= list.size();) {
         const std::size_t end = std::min(list.find(':', from), list.size());
         if (std::string name = list.substr(from, end - from); !name.empty() && is_there(name)) {
-            return name;
+            found.push_back(std::move(name));
         }
         from = end + 1;
     }
-    return list;
+    return found.empty() ? std::vector<std::string>{list.substr(0, list.find(':'))} : found;
+}
+
+Result<Access> access_of(const Kubeconfig& config, const AccessChoice& choice) {
+    Access access;
+    std::string cluster_name = choice.cluster;
+    std::string user_name = choice.user;
+    const std::string name = choice.context.empty() ? current_context(config) : choice.context;
+    if (name.empty() && cluster_name.empty()) {
+        return Error{.code = Errc::invalid, .what = "the kubeconfig has no current-context", .hint = "name one: --context NAME"};
+    }
+    if (!name.empty()) {
+        PST_TRY_ASSIGN(const ConfigFile chosen, entry(config, "contexts", "context", name));
+        const std::string ns = text_at(chosen.content, "namespace");
+        access.ns = ns.empty() ? access.ns : ns;
+        cluster_name = cluster_name.empty() ? text_at(chosen.content, "cluster") : cluster_name;
+        user_name = user_name.empty() ? text_at(chosen.content, "user") : user_name;
+    }
+    PST_TRY_ASSIGN(const ConfigFile cluster, entry(config, "clusters", "cluster", cluster_name));
+    PST_TRY(read_cluster(cluster.content, cluster.folder, access));
+    if (!user_name.empty()) {
+        PST_TRY_ASSIGN(const ConfigFile user, entry(config, "users", "user", user_name));
+        PST_TRY(read_user(user.content, user.folder, access));
+    }
+    return access;
+}
+
+Result<Access> access_of_files(const std::vector<std::string>& names, const AccessChoice& choice) {
+    Kubeconfig config;
+    for (const std::string& name : names) {
+        PST_TRY_ASSIGN(const std::string text, read_file(name, kFileMax));
+        auto file = parse_file(text, std::filesystem::path(name).parent_path().string());
+        if (!file.ok()) {
+            return std::move(file).error().in(name);
+        }
+        config.push_back(std::move(*file));
+    }
+    auto access = access_of(config, choice);
+    return access.ok() ? std::move(access) : Result<Access>(std::move(access).error().in(names.front()));
+}
+
+// Where nothing but the choice's server is left to go by: not_found.
+Result<Access> configured(const AccessChoice& choice) {
+    if (!choice.kubeconfig.empty()) {
+        return access_of_files({choice.kubeconfig}, choice);
+    }
+    if (const std::string list = variable("KUBECONFIG"); !list.empty()) {
+        return access_of_files(files_of(list), choice);
+    }
+    const bool named = !choice.context.empty() || !choice.cluster.empty() || !choice.user.empty();
+    auto pod = access_of_pod(kPodFolder, variable("KUBERNETES_SERVICE_HOST"), variable("KUBERNETES_SERVICE_PORT"));
+    if (pod.ok() && !named) {
+        return pod;
+    }
+    if (const std::string home = variable("HOME") + "/.kube/config"; is_there(home)) {
+        return access_of_files({home}, choice);
+    }
+    return Error{.code = named ? Errc::invalid : Errc::not_found,
+                 .what = "there is no kubeconfig: KUBECONFIG is not set, ~/.kube/config is not there, and this is no pod with a service account",
+                 .hint = "name one: --kubeconfig FILE, or set KUBECONFIG"};
+}
+
+Status put_over(const AccessChoice& choice, Access& access) {
+    if (!choice.server.empty()) {
+        access.server = choice.server;
+        PST_TRY(check_server(access));
+    }
+    if (!choice.certificate_authority.empty()) {
+        access.ca = {.bytes = {}, .file = choice.certificate_authority};
+    }
+    access.skip_verify |= choice.skip_verify;
+    if (!choice.token.empty()) {
+        access.token = {.bytes = choice.token, .file = {}};
+        access.exec.reset();
+    }
+    access.as = choice.as.empty() ? access.as : choice.as;
+    access.as_groups = choice.as_groups.empty() ? access.as_groups : choice.as_groups;
+    if (access.as.empty() && !access.as_groups.empty()) {
+        return Error{.code = Errc::invalid, .what = "groups are named to act as, but no user", .hint = "--as USER"};
+    }
+    return success();
 }
 
 }  // namespace
 
 Result<Access> access_of_kubeconfig(std::string_view text, const std::string& folder, const std::string& context) {
-    const auto documents = model::parse_documents(text, {.bytes_max = 16UL << 20U});
-    if (documents.empty() || !documents.front().faults.empty() || documents.front().value.type() != Value::Type::object) {
-        return bad("not a kubeconfig");  // the fault may quote a secret
-    }
-    const Value& config = documents.front().value;
-    const std::string name = context.empty() ? text_at(config, "current-context") : context;
-    if (name.empty()) {
-        return Error{.code = Errc::invalid, .what = "the kubeconfig has no current-context", .hint = "name one: --context NAME"};
-    }
-    PST_TRY_ASSIGN(const Value chosen, entry(config, "contexts", "context", name));
-    Access access;
-    if (const std::string ns = text_at(chosen, "namespace"); !ns.empty()) {
-        access.ns = ns;
-    }
-    PST_TRY_ASSIGN(const Value cluster, entry(config, "clusters", "cluster", text_at(chosen, "cluster")));
-    PST_TRY(read_cluster(cluster, folder, access));
-    if (const std::string user_name = text_at(chosen, "user"); !user_name.empty()) {
-        PST_TRY_ASSIGN(const Value user, entry(config, "users", "user", user_name));
-        PST_TRY(read_user(user, folder, access));
-    }
-    return access;
+    PST_TRY_ASSIGN(ConfigFile file, parse_file(text, folder));
+    return access_of({std::move(file)}, {.context = context});
 }
 
 Result<Access> access_of_pod(const std::string& folder, const std::string& host, const std::string& port) {
@@ -189,19 +277,15 @@ Result<Access> access_of_pod(const std::string& folder, const std::string& host,
     return access;
 }
 
-Result<Access> find_access(const std::string& kubeconfig, const std::string& context) {
-    if (!kubeconfig.empty()) {
-        return access_of_file(kubeconfig, context);
+Result<Access> find_access(const AccessChoice& choice) {
+    auto access = configured(choice);
+    if (!access.ok() && access.error().code == Errc::not_found && !choice.server.empty()) {
+        access = Access();
     }
-    if (const std::string list = variable("KUBECONFIG"); !list.empty()) {
-        return access_of_file(first_of(list), context);
+    if (access.ok()) {
+        PST_TRY(put_over(choice, *access));
     }
-    auto pod = access_of_pod(kPodFolder, variable("KUBERNETES_SERVICE_HOST"), variable("KUBERNETES_SERVICE_PORT"));
-    if (pod.ok()) {
-        return pod;
-    }
-    const std::string home = variable("HOME") + "/.kube/config";
-    return is_there(home) ? access_of_file(home, context) : pod;
+    return access;
 }
 
 }  // namespace penstock::kubeapi

@@ -49,16 +49,35 @@ struct Access {
     std::string username;
     std::string password;
     std::optional<ExecPlugin> exec;
+    std::string as;  // whom to act as, by Impersonate-User; "": oneself
+    std::vector<std::string> as_groups;
 };
 
-// The context `context` of a kubeconfig; "": the current one. Relative file names are taken from `folder`, where the kubeconfig lies.
+// What somebody says of it, as kubectl's flags do; "" where nothing is said.
+struct AccessChoice {
+    std::string kubeconfig;
+    std::string context;  // of the kubeconfig, instead of its current one
+    std::string cluster;  // of the kubeconfig, instead of the context's
+    std::string user;     // likewise
+    // These go before what the kubeconfig says.
+    std::string server;
+    std::string token;
+    std::string certificate_authority;  // a file
+    bool skip_verify = false;
+    std::string as;
+    std::vector<std::string> as_groups;
+
+    bool operator==(const AccessChoice&) const = default;
+};
+
+// The context `context` of one kubeconfig; "": the current one. Relative file names are taken from `folder`, where the kubeconfig lies.
 Result<Access> access_of_kubeconfig(std::string_view text, const std::string& folder, const std::string& context);
 
 // What a pod has: the service account's folder and the two variables (host and port; "" if they are not set).
 Result<Access> access_of_pod(const std::string& folder, const std::string& host, const std::string& port);
 
-// As kubectl looks for it: `kubeconfig` if not "", else $KUBECONFIG (the first of its files that is there), else what a pod has, else
-// ~/.kube/config.
-Result<Access> find_access(const std::string& kubeconfig, const std::string& context);
+// As kubectl looks for it: the kubeconfig of the choice, else $KUBECONFIG (all of its files that are there, as if they were one: what the
+// first of them says counts), else what a pod has, else ~/.kube/config. With a server no kubeconfig is needed.
+Result<Access> find_access(const AccessChoice& choice);
 
 }  // namespace penstock::kubeapi

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ctl/kubeapi/access.hpp"
 
+#include <cstdlib>
+#include <filesystem>
+
 #include "tools/test/catch.hpp"
 #include "tools/test/folder.hpp"
 
@@ -92,7 +95,7 @@ TEST_CASE("kubeconfig: what is wrong is named, and no secret is shown") {
         {kConfig, "elsewhere", "no context 'elsewhere'"},
         {kConfig, "broken", "no cluster 'three'"},
         {kConfig, "half", "a client certificate or its key"},
-        {"current-context: a\ncontexts: [{name: a, context: {cluster: b}}]\nclusters: [{name: b, cluster: {server: 10.0.0.1}}]", "", "no http or https address"},
+        {"current-context: a\ncontexts: [{name: a, context: {cluster: b}}]\nclusters: [{name: b, cluster: {server: 10.0.0.1}}]", "", "'10.0.0.1' is no http or https address"},
         {"current-context: a\ncontexts: [{name: a, context: {cluster: b}}]\nclusters: [{name: b, cluster: {server: https://x, certificate-authority-data: '*'}}]", "",
          "certificate-authority-data of the kubeconfig is not base64"},
     };
@@ -116,4 +119,78 @@ TEST_CASE("a pod: its service account says it all, and IPv6 hosts get brackets")
     CHECK(v4->ns == "penstock");
     CHECK(v4->token.file == folder.text() + "/token");
     CHECK(access_of_pod(folder.text(), "fd00::1", "443")->server == "https://[fd00::1]:443");
+}
+
+namespace {
+
+// The environment that find_access looks at, for as long as this lives.
+class Environment {
+public:
+    Environment(const std::string& kubeconfig, const std::string& home) {
+        set("KUBECONFIG", kubeconfig);
+        set("HOME", home);
+        set("KUBERNETES_SERVICE_HOST", "");
+    }
+    ~Environment() {
+        for (const auto& [name, value] : before_) {
+            value ? ::setenv(name.c_str(), value->c_str(), 1) : ::unsetenv(name.c_str());
+        }
+    }
+    Environment(const Environment&) = delete;
+
+private:
+    void set(const std::string& name, const std::string& value) {
+        const char* before = std::getenv(name.c_str());
+        before_.emplace_back(name, before != nullptr ? std::optional<std::string>(before) : std::nullopt);
+        value.empty() ? ::unsetenv(name.c_str()) : ::setenv(name.c_str(), value.c_str(), 1);
+    }
+    std::vector<std::pair<std::string, std::optional<std::string>>> before_;
+};
+
+}  // namespace
+
+TEST_CASE("find access: the files of KUBECONFIG count as one, each with its own folder, and the first says most") {
+    const test::TestFolder folder;
+    std::filesystem::create_directories(folder.text() + "/a");
+    std::filesystem::create_directories(folder.text() + "/b");
+    folder.write("a/one", "current-context: x\nusers: [{name: u, user: {tokenFile: token}}]\nclusters: [{name: c, cluster: {server: https://first}}]\n");
+    folder.write("b/two", "current-context: y\ncontexts: [{name: x, context: {cluster: c, user: u}}, {name: y, context: {cluster: d}}]\n"
+                          "clusters: [{name: c, cluster: {server: https://second}}, {name: d, cluster: {server: https://third, certificate-authority: ca}}]\n");
+    const Environment environment(folder.text() + "/absent:" + folder.text() + "/a/one:" + folder.text() + "/b/two", folder.text());
+    const auto access = find_access({});
+    REQUIRE(access.ok());
+    CHECK(access->server == "https://first");
+    CHECK(access->token.file == folder.text() + "/a/token");
+    const auto other = find_access({.context = "y", .user = "u"});
+    REQUIRE(other.ok());
+    CHECK(other->server == "https://third");
+    CHECK(other->ca.file == folder.text() + "/b/ca");
+    CHECK(other->token.file == folder.text() + "/a/token");
+    CHECK(find_access({.cluster = "d"})->server == "https://third");
+    const auto unknown = find_access({.context = "z"});
+    REQUIRE_FALSE(unknown.ok());
+    CHECK(unknown.error().report().find("no context 'z'\nhint: it has x, y") != std::string::npos);
+}
+
+TEST_CASE("find access: what is said on the command line goes before the kubeconfig, and a server needs none") {
+    const test::TestFolder folder;
+    folder.write("config", kConfig);
+    const Environment environment("", folder.text());
+    CHECK(find_access({}).error().message().find("there is no kubeconfig") == 0);
+    CHECK_FALSE(find_access({.context = "home", .server = "https://x"}).ok());
+    const auto bare = find_access({.server = "http://127.0.0.1:8080/", .token = "t"});
+    REQUIRE(bare.ok());
+    CHECK(bare->server == "http://127.0.0.1:8080");
+    CHECK(bare->token.bytes == "t");
+    CHECK(find_access({.server = "127.0.0.1"}).error().message() == "the server '127.0.0.1' is no http or https address");
+    const auto over = find_access({.kubeconfig = folder.text() + "/config", .context = "plugin", .token = "mine", .certificate_authority = "ca", .skip_verify = true, .as = "jane",
+                                   .as_groups = {"a", "b"}});
+    REQUIRE(over.ok());
+    CHECK(over->server == "https://10.0.0.1:6443");
+    CHECK(over->token == Material{.bytes = "mine", .file = ""});
+    CHECK_FALSE(over->exec.has_value());
+    CHECK(over->ca.file == "ca");
+    CHECK(over->skip_verify);
+    CHECK(over->as == "jane");
+    CHECK_FALSE(find_access({.server = "https://x", .as_groups = {"a"}}).ok());
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ctl/kubeapi/credentials.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "ctl/model/formats.hpp"
@@ -111,8 +112,11 @@ Result<std::shared_ptr<const Identity>> Credentials::read() {
     } else if (!access_.username.empty()) {
         identity->authorization = "Basic " + model::base64_of(access_.username + ":" + access_.password);
     }
-    if (identity->authorization.find_first_of("\r\n") != std::string::npos) {
-        return Error{.code = Errc::invalid, .what = "the token has a line break in it"};
+    identity->as = access_.as;
+    identity->as_groups = access_.as_groups;
+    const auto broken = [](const std::string& text) { return text.find_first_of("\r\n") != std::string::npos; };
+    if (broken(identity->authorization) || broken(identity->as) || std::any_of(identity->as_groups.begin(), identity->as_groups.end(), broken)) {
+        return Error{.code = Errc::invalid, .what = "the token, or the name to act as, has a line break in it"};
     }
     return std::shared_ptr<const Identity>(std::move(identity));
 }

@@ -21,8 +21,6 @@ std::string text_at(const Value& of, std::string_view name) {
     return found != nullptr && found->as_string() != nullptr ? *found->as_string() : std::string();
 }
 
-std::string base_of(const std::string& api_version) { return api_version.find('/') == std::string::npos ? "/api/" + api_version : "/apis/" + api_version; }
-
 // The smaller, the better.
 std::size_t rank(const std::string& api_version) {
     const std::size_t slash = api_version.find('/');
@@ -41,12 +39,29 @@ std::optional<Kind> kind_of(const std::string& group, const std::string& kind) {
     return word && model::info(*word).name == plain && model::info(*word).group == model::kGatewayGroup ? word : std::nullopt;
 }
 
+// Nothing for a subresource.
+std::optional<Resource> resource_of(const Value& api_resource, const std::string& api_version) {
+    const std::string plural = text_at(api_resource, "name");
+    if (plural.empty() || plural.find('/') != std::string::npos) {
+        return std::nullopt;
+    }
+    const Value* namespaced = api_resource.find("namespaced");
+    return Resource{.api_version = api_version, .kind = text_at(api_resource, "kind"), .plural = plural,
+                    .namespaced = namespaced != nullptr && namespaced->as_boolean() != nullptr && *namespaced->as_boolean()};
+}
+
 }  // namespace
 
-std::string Resource::collection() const { return base_of(api_version) + "/" + plural; }
+std::string version_path(const std::string& api_version) { return (api_version.find('/') == std::string::npos ? "/api/" : "/apis/") + api_version; }
+
+std::string Resource::collection() const { return version_path(api_version) + "/" + plural; }
+
+std::string Resource::collection_in(const std::string& ns) const {
+    return namespaced ? version_path(api_version) + "/namespaces/" + url_encoded(ns) + "/" + plural : collection();
+}
 
 std::string Resource::path(const std::string& ns, const std::string& name, std::string_view sub) const {
-    std::string out = base_of(api_version);
+    std::string out = version_path(api_version);
     if (namespaced) {
         out += "/namespaces/" + url_encoded(ns);
     }
@@ -83,25 +98,29 @@ std::vector<std::string> version_paths(const Value& api_group) {
     return out;
 }
 
+std::optional<Resource> resource_in(const Value& api_resource_list, const std::string& kind) {
+    const Value* list = api_resource_list.find("resources");
+    for (const Value& one : list != nullptr ? list->items() : Value::Array()) {
+        if (auto found = resource_of(one, text_at(api_resource_list, "groupVersion")); found && found->kind == kind) {
+            return found;
+        }
+    }
+    return std::nullopt;
+}
+
 void add_resources(const Value& api_resource_list, Resources& resources) {
     const std::string api_version = text_at(api_resource_list, "groupVersion");
     const std::string group = api_version.substr(0, api_version.find('/'));
     const Value* list = api_resource_list.find("resources");
-    if (list == nullptr) {
-        return;
-    }
-    for (const Value& one : list->items()) {
-        const std::string plural = text_at(one, "name");
-        const auto kind = kind_of(group, text_at(one, "kind"));
-        if (!kind || plural.empty() || plural.find('/') != std::string::npos) {
+    for (const Value& one : list != nullptr ? list->items() : Value::Array()) {
+        auto resource = resource_of(one, api_version);
+        const auto kind = resource ? kind_of(group, resource->kind) : std::nullopt;
+        if (!kind) {
             continue;
         }
-        const Value* namespaced = one.find("namespaced");
-        Resource resource{.api_version = api_version, .kind = text_at(one, "kind"), .plural = plural,
-                          .namespaced = namespaced != nullptr && namespaced->as_boolean() != nullptr && *namespaced->as_boolean()};
-        const auto [known, fresh] = resources.try_emplace(*kind, resource);
+        const auto [known, fresh] = resources.try_emplace(*kind, *resource);
         if (!fresh && rank(api_version) < rank(known->second.api_version)) {
-            known->second = std::move(resource);
+            known->second = std::move(*resource);
         }
     }
 }

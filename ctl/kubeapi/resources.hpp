@@ -22,6 +22,8 @@ struct Resource {
 
     // "/apis/gateway.networking.k8s.io/v1/httproutes": of all namespaces.
     [[nodiscard]] std::string collection() const;
+    // Of one namespace; of all for kinds without namespaces.
+    [[nodiscard]] std::string collection_in(const std::string& ns) const;
     // Of one object; `sub`: "status" or "". `ns` is ignored for kinds without namespaces.
     [[nodiscard]] std::string path(const std::string& ns, const std::string& name, std::string_view sub = {}) const;
     bool operator==(const Resource&) const = default;
@@ -36,6 +38,9 @@ Resources built_in_resources();
 std::vector<std::string> discovered_groups();
 // The paths of a group's versions, from the answer to its path (APIGroup). Versions that we do not read are left out.
 std::vector<std::string> version_paths(const model::Value& api_group);
+// "/apis/apps/v1": the path of one version, and what its answer (APIResourceList) says of a kind.
+std::string version_path(const std::string& api_version);
+std::optional<Resource> resource_in(const model::Value& api_resource_list, const std::string& kind);
 // Adds what one version has (APIResourceList): a kind is read in the newest version, and the standard group goes before the experimental one.
 void add_resources(const model::Value& api_resource_list, Resources& resources);
 

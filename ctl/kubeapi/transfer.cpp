@@ -80,6 +80,12 @@ void Transfer::set_request() {
     if (!identity_->authorization.empty()) {
         add("Authorization: " + identity_->authorization);
     }
+    if (!identity_->as.empty()) {
+        add("Impersonate-User: " + identity_->as);
+    }
+    for (const std::string& group : identity_->as_groups) {
+        add("Impersonate-Group: " + group);
+    }
     if (!request.body.empty()) {
         add("Content-Type: " + request.content_type);
         ::curl_easy_setopt(handle_, CURLOPT_POSTFIELDS, request.body.data());

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // For tests: an API server in memory, over plain HTTP on loopback. It knows discovery, lists in pages, watches with bookmarks' form, merge
-// patches of status with versions that must match, applies objects whole, and it can be made to fail.
+// patches of status with versions that must match, applies objects whole (or refuses for another manager's sake), deletes, and it can be made
+// to fail.
 #pragma once
 
 #include <httplib.h>
@@ -26,6 +27,7 @@ public:
         server_.Get("/.*", [this](const httplib::Request& request, httplib::Response& response) { get(request, response); });
         server_.Post("/.*", [this](const httplib::Request& request, httplib::Response& response) { write(request, response); });
         server_.Put("/.*", [this](const httplib::Request& request, httplib::Response& response) { write(request, response); });
+        server_.Delete("/.*", [this](const httplib::Request& request, httplib::Response& response) { erase(request, response); });
         server_.Patch("/.*", [this](const httplib::Request& request, httplib::Response& response) { patch(request, response); });
         port_ = server_.bind_to_any_port("127.0.0.1");
         thread_ = std::thread([this] { server_.listen_after_bind(); });
@@ -55,14 +57,7 @@ public:
     }
     void remove(const std::string& path) {
         const std::lock_guard lock(mutex_);
-        const auto found = objects_.find(path);
-        if (found != objects_.end()) {
-            nlohmann::json last = found->second;
-            last["metadata"]["resourceVersion"] = std::to_string(++version_);
-            objects_.erase(found);
-            events_.push_back({version_, collection_of(last), {{"type", "DELETED"}, {"object", last}}});
-        }
-        changed_.notify_all();
+        drop(path);
     }
     [[nodiscard]] nlohmann::json get(const std::string& path) {
         const std::lock_guard lock(mutex_);
@@ -86,6 +81,16 @@ public:
     void fail(std::string part, int status, unsigned count, std::string retry_after = {}) {
         const std::lock_guard lock(mutex_);
         faults_.push_back({std::move(part), status, count, std::move(retry_after)});
+    }
+    // Requests whose path contains `part` get no answer while this server lives.
+    void hold(std::string part) {
+        const std::lock_guard lock(mutex_);
+        held_ = std::move(part);
+    }
+    // Says that another manager has set a field of an object: who applies it is refused, unless by force.
+    void own(const std::string& path, const std::string& manager, const std::string& field) {
+        const std::lock_guard lock(mutex_);
+        owned_[path] = {{"reason", "FieldManagerConflict"}, {"message", "conflict with \"" + manager + "\" using v1"}, {"field", field}};
     }
     // Gateway API kinds that are not there: "tlsroutes".
     void hide(const std::string& plural, bool hidden) {
@@ -131,6 +136,25 @@ private:
         return (ns.empty() ? collection : collection.substr(0, at) + "/namespaces/" + ns + collection.substr(at)) + "/" + object["metadata"]["name"].get<std::string>();
     }
 
+    static std::size_t depth_of(const std::string& path) {
+        const std::string rest = path.substr(path.starts_with("/api/") ? 5 : 6);
+        const auto slashes = static_cast<std::size_t>(std::count(rest.begin(), rest.end(), '/'));
+        return path.starts_with("/api/") ? slashes : slashes - 1;
+    }
+    // "/api/v1/namespaces/a/services" and the collection of the whole: even counts of names are objects.
+    static bool is_collection(const std::string& path) { return depth_of(path) % 2 == 1; }
+
+    void drop(const std::string& path) {
+        const auto found = objects_.find(path);
+        if (found != objects_.end()) {
+            nlohmann::json last = found->second;
+            last["metadata"]["resourceVersion"] = std::to_string(++version_);
+            objects_.erase(found);
+            events_.push_back({version_, collection_of(last), {{"type", "DELETED"}, {"object", last}}});
+        }
+        changed_.notify_all();
+    }
+
     void store(nlohmann::json object) {
         const std::string path = path_of(object);
         const bool known = objects_.contains(path);
@@ -154,8 +178,12 @@ private:
     }
 
     httplib::Server::HandlerResponse before(const httplib::Request& request, httplib::Response& response) {
-        const std::lock_guard lock(mutex_);
-        seen_.push_back(request.method + " " + request.target + " " + request.get_header_value("Authorization"));
+        std::unique_lock lock(mutex_);
+        if (!held_.empty() && request.target.find(held_) != std::string::npos) {
+            changed_.wait(lock, [this] { return over_; });
+        }
+        seen_.push_back(request.method + " " + request.target + " " + request.get_header_value("Authorization") +
+                        (request.has_header("Impersonate-User") ? " as " + request.get_header_value("Impersonate-User") : ""));
         for (Fault& fault : faults_) {
             if (fault.left > 0 && request.target.find(fault.part) != std::string::npos) {
                 fault.left -= 1;
@@ -170,13 +198,18 @@ private:
     }
 
     void get(const httplib::Request& request, httplib::Response& response) {
-        if (request.path == "/apis/gateway.networking.k8s.io") {
+        static const std::map<std::string, std::vector<const char*>> kBuiltIn = {
+            {"/api/v1", {"Service", "Secret", "ConfigMap", "Namespace"}}, {"/apis/discovery.k8s.io/v1", {"EndpointSlice"}}, {"/apis/apps/v1", {"Deployment"}}};
+        if (const auto known = kBuiltIn.find(request.path); known != kBuiltIn.end()) {
+            resources(response, request.path.substr(request.path.find('/', 1) + 1), known->second);
+        } else if (request.path == "/apis/gateway.networking.k8s.io") {
             response.set_content(R"({"kind":"APIGroup","name":"gateway.networking.k8s.io","versions":[{"version":"v1"}]})", "application/json");
         } else if (request.path == "/apis/gateway.networking.k8s.io/v1") {
-            resources(response);
-        } else if (request.path.starts_with("/apis/gateway.networking.x-k8s.io")) {
+            resources(response, "gateway.networking.k8s.io/v1",
+                      {"GatewayClass", "Gateway", "ListenerSet", "HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute", "ReferenceGrant", "BackendTLSPolicy"});
+        } else if (request.path.starts_with("/apis/gateway.networking.x-k8s.io") || depth_of(request.path) == 0 || depth_of(request.path) > 4) {
             status(response, 404, "not found");
-        } else if (request.path.find("/leases/") != std::string::npos) {
+        } else if (!is_collection(request.path)) {
             const std::lock_guard lock(mutex_);
             objects_.contains(request.path) ? response.set_content(objects_[request.path].dump(), "application/json") : status(response, 404, "not found");
         } else if (request.has_param("watch")) {
@@ -186,18 +219,24 @@ private:
         }
     }
 
-    void resources(httplib::Response& response) {
+    void resources(httplib::Response& response, const std::string& api_version, const std::vector<const char*>& kinds) {
         const std::lock_guard lock(mutex_);
         nlohmann::json list = nlohmann::json::array();
-        for (const char* kind : {"GatewayClass", "Gateway", "ListenerSet", "HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute", "ReferenceGrant", "BackendTLSPolicy"}) {
+        for (const std::string kind : kinds) {
             const std::string collection = collection_of({{"kind", kind}, {"apiVersion", "v1"}});
             const std::string plural = collection.substr(collection.rfind('/') + 1);
             if (!hidden_.contains(plural)) {
-                list.push_back({{"name", plural}, {"kind", kind}, {"namespaced", std::string(kind) != "GatewayClass"}});
+                list.push_back({{"name", plural}, {"kind", kind}, {"namespaced", kind != "GatewayClass" && kind != "Namespace"}});
                 list.push_back({{"name", plural + "/status"}, {"kind", kind}, {"namespaced", true}});
             }
         }
-        response.set_content(nlohmann::json{{"kind", "APIResourceList"}, {"groupVersion", "gateway.networking.k8s.io/v1"}, {"resources", list}}.dump(), "application/json");
+        response.set_content(nlohmann::json{{"kind", "APIResourceList"}, {"groupVersion", api_version}, {"resources", list}}.dump(), "application/json");
+    }
+
+    // By one label, "a=b".
+    static bool selected(const nlohmann::json& object, const std::string& selector) {
+        const std::size_t equals = selector.find('=');
+        return selector.empty() || object["metadata"].value("labels", nlohmann::json::object()).value(selector.substr(0, equals), "") == selector.substr(equals + 1);
     }
 
     void list(const httplib::Request& request, httplib::Response& response) {
@@ -206,7 +245,10 @@ private:
         const std::string from = request.has_param("continue") ? request.get_param_value("continue") : "";
         std::string more;
         for (const auto& [path, object] : objects_) {
-            if (collection_of(object) != request.path || path <= from) {
+            const bool inside = collection_of(object) == request.path || path.substr(0, path.rfind('/')) == request.path;
+            const std::string fields = request.has_param("fieldSelector") ? request.get_param_value("fieldSelector") : "";
+            if (!inside || path <= from || (fields.starts_with("metadata.name=") && fields.substr(14) != object["metadata"]["name"].get<std::string>()) ||
+                !selected(object, request.has_param("labelSelector") ? request.get_param_value("labelSelector") : "")) {
                 continue;
             }
             if (items.size() == page) {
@@ -267,13 +309,43 @@ private:
         response.set_content(objects_[path].dump(), "application/json");
     }
 
+    void apply(const httplib::Request& request, const nlohmann::json& body, httplib::Response& response) {
+        const bool force = request.has_param("force") && request.get_param_value("force") == "true";
+        if (const auto owned = owned_.find(request.path); owned != owned_.end() && !force) {
+            status(response, 409, "Apply failed with 1 conflict: " + owned->second["message"].get<std::string>());
+            nlohmann::json answer = nlohmann::json::parse(response.body);
+            answer["details"]["causes"] = nlohmann::json::array({owned->second});
+            response.set_content(answer.dump(), "application/json");
+            return;
+        }
+        response.status = objects_.contains(request.path) ? 200 : 201;
+        if (request.has_param("dryRun")) {
+            response.set_content(body.dump(), "application/json");
+            return;
+        }
+        owned_.erase(request.path);
+        store(body);
+        changed_.notify_all();
+        response.set_content(objects_[request.path].dump(), "application/json");
+    }
+
+    void erase(const httplib::Request& request, httplib::Response& response) {
+        const std::lock_guard lock(mutex_);
+        if (!objects_.contains(request.path)) {
+            status(response, 404, "not found");
+            return;
+        }
+        if (!request.has_param("dryRun")) {
+            drop(request.path);
+        }
+        response.set_content(nlohmann::json{{"kind", "Status"}, {"status", "Success"}}.dump(), "application/json");
+    }
+
     void patch(const httplib::Request& request, httplib::Response& response) {
         const std::lock_guard lock(mutex_);
         const nlohmann::json body = nlohmann::json::parse(request.body, nullptr, false);
         if (request.get_header_value("Content-Type") == "application/apply-patch+yaml") {
-            store(body);
-            changed_.notify_all();
-            response.set_content(objects_[request.path].dump(), "application/json");
+            apply(request, body, response);
             return;
         }
         const std::string path = request.path.substr(0, request.path.rfind("/status"));
@@ -302,6 +374,8 @@ private:
     std::deque<Event> events_;
     std::vector<Fault> faults_;
     std::set<std::string> hidden_;
+    std::string held_;
+    std::map<std::string, nlohmann::json> owned_;
     std::vector<std::string> seen_;
     int version_ = 100;
     int forgotten_ = 0;
