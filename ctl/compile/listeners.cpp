@@ -8,6 +8,7 @@
 #include "ctl/compile/hostname.hpp"
 #include "ctl/compile/listener_tls.hpp"
 #include "ctl/compile/overlaps.hpp"
+#include "ctl/model/selector.hpp"
 
 namespace penstock::compile {
 namespace {
@@ -233,25 +234,6 @@ private:
     Front front_;
 };
 
-bool matches(const model::LabelSelector& selector, const model::Labels& labels) {
-    for (const auto& [key, value] : selector.match_labels) {
-        const auto found = labels.find(key);
-        if (found == labels.end() || found->second != value) {
-            return false;
-        }
-    }
-    for (const auto& want : selector.match_expressions) {
-        const auto found = labels.find(want.key);
-        const bool there = found != labels.end();
-        const bool in = there && std::find(want.values.begin(), want.values.end(), found->second) != want.values.end();
-        const bool holds = want.op == "In" ? in : want.op == "NotIn" ? !in : want.op == "Exists" ? there : want.op == "DoesNotExist" && !there;
-        if (!holds) {
-            return false;
-        }
-    }
-    return true;
-}
-
 }  // namespace
 
 bool lets_in(const World& world, const model::NamespacesRule& rule, const std::string& home, const std::string& ns) {
@@ -261,7 +243,7 @@ bool lets_in(const World& world, const model::NamespacesRule& rule, const std::s
     if (rule.from == "Same") {
         return ns == home;
     }
-    return rule.from == "Selector" && rule.selector && matches(*rule.selector, world.namespace_labels(ns));
+    return rule.from == "Selector" && rule.selector && model::selects(*rule.selector, world.namespace_labels(ns));
 }
 
 Front make_front(const World& world, const Options& options, Material& material) { return FrontMaker(world, options, material).make(); }
