@@ -11,6 +11,8 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <ctime>
+#include <limits>
 #include <memory>
 #include <set>
 
@@ -129,6 +131,12 @@ Result<std::string> encode(const std::vector<Cert>& chain) {
     return std::string(data, static_cast<std::size_t>(size));
 }
 
+// A time that cannot be read counts as long ago.
+std::int64_t unix_time(const ASN1_TIME* time) {
+    std::tm parts = {};
+    return ASN1_TIME_to_tm(time, &parts) == 1 ? static_cast<std::int64_t>(::timegm(&parts)) : 0;
+}
+
 }  // namespace
 
 Result<Certificate> check_certificate(std::string_view chain_pem, std::string_view key_pem) {
@@ -148,6 +156,19 @@ Result<Certificate> check_certificate(std::string_view chain_pem, std::string_vi
     PST_TRY_ASSIGN(std::string pem, encode(chain));
     const char* type = EVP_PKEY_get0_type_name(key.get());
     return Certificate{std::move(pem), names_of(chain.front().get()), type != nullptr ? type : ""};
+}
+
+Result<Validity> validity_of(std::string_view chain_pem) {
+    if (chain_pem.size() > kPemBytesMax) {
+        return invalid("the certificate is larger than 1 MiB");
+    }
+    ERR_clear_error();
+    PST_TRY_ASSIGN(const std::vector<Cert> chain, read_certificates(chain_pem, kAuthoritiesMax));
+    Validity out{.from_s = unix_time(X509_get0_notBefore(chain.front().get())), .until_s = std::numeric_limits<std::int64_t>::max(), .names = names_of(chain.front().get())};
+    for (const Cert& cert : chain) {
+        out.until_s = std::min(out.until_s, unix_time(X509_get0_notAfter(cert.get())));
+    }
+    return out;
 }
 
 Result<std::string> check_authorities(std::string_view pem) {

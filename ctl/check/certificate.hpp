@@ -4,6 +4,7 @@
 // Invariant: neither result nor error holds any byte of the private key.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,15 @@ struct Certificate {
 
 // Parses both and proves that the key belongs to the first certificate. Errc::invalid with a sentence otherwise.
 [[nodiscard]] Result<Certificate> check_certificate(std::string_view chain_pem, std::string_view key_pem);
+
+struct Validity {
+    std::int64_t from_s = 0;   // Unix time; of the first certificate
+    std::int64_t until_s = 0;  // when the first one of the chain expires
+    std::vector<std::string> names;  // as above
+};
+
+// Of a chain or a bundle; its key is not needed.
+[[nodiscard]] Result<Validity> validity_of(std::string_view chain_pem);
 
 // A bundle of certificate authorities, re-encoded. One block that cannot be read refuses it all: who is missing would be hard to find.
 [[nodiscard]] Result<std::string> check_authorities(std::string_view pem);

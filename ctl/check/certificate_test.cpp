@@ -157,5 +157,16 @@ TEST_CASE("check: a staple is an OCSP response about the certificate") {
     CHECK_FALSE(check_staple(pair.cert, std::string("\x30\x03\x0a\x01\x06", 5)).ok());  // "unauthorized"
 }
 
+TEST_CASE("check: how long a chain holds is until its first certificate expires, and its key is not needed") {
+    const Pair pair = make("a.example", "DNS:b.example");
+    const auto validity = validity_of(pair.cert + make("c", "").cert);
+    REQUIRE(validity.ok());
+    CHECK(validity->until_s - validity->from_s >= 3599);
+    CHECK(validity->until_s - validity->from_s <= 3601);
+    CHECK(validity->names == std::vector<std::string>{"b.example"});
+    CHECK_FALSE(validity_of("").ok());
+    CHECK_FALSE(validity_of(std::string((1U << 20) + 1, 'x')).ok());
+}
+
 }  // namespace
 }  // namespace penstock::check
