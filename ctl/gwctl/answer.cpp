@@ -53,7 +53,8 @@ bool flag_at(const json& object, std::initializer_list<const char*> path, bool a
 
 std::uint64_t count_at(const json& object, std::initializer_list<const char*> path) {
     const json& found = at(object, path);
-    return found.is_number_unsigned() ? found.get<std::uint64_t>() : 0;
+    const bool negative = !found.is_number_unsigned() && found.is_number_integer() && found.get<std::int64_t>() < 0;
+    return found.is_number_integer() && !negative ? found.get<std::uint64_t>() : 0;
 }
 
 void print_document(const json& document, const std::string& format) {

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// load and delete: changes of what the daemon keeps beside its folder.
+// load, apply and delete: changes of what the daemon keeps beside its folder, or of a cluster.
 #include <cstdio>
 
 #include "ctl/gwctl/answer.hpp"
 #include "ctl/gwctl/client.hpp"
+#include "ctl/gwctl/cluster_changes.hpp"
 #include "ctl/gwctl/command.hpp"
+#include "ctl/gwctl/documents.hpp"
 #include "ctl/gwctl/manifests.hpp"
+#include "ctl/gwctl/place.hpp"
 #include "ctl/model/object.hpp"
 
 namespace penstock::gwctl {
@@ -26,12 +29,12 @@ void print_changed(const json& answer, bool dry_run) {
 // What came of a change, and whether all is well.
 int print_change(const json& answer, const Arguments& arguments) {
     const bool good = list_at(answer, {"not_good"}).empty() && list_at(answer, {"errors"}).empty();
-    const bool late = arguments.wait_s != 0 && !arguments.dry_run && !flag_at(answer, {"reached"}, true);
+    const bool late = arguments.wait_s != 0 && !arguments.is_dry_run() && !flag_at(answer, {"reached"}, true);
     if (!arguments.output.empty()) {
         print_document(answer, arguments.output);
         return good && !late ? kYes : kNo;
     }
-    print_changed(answer, arguments.dry_run);
+    print_changed(answer, arguments.is_dry_run());
     print_diagnostics(list_at(answer, {"diagnostics"}));
     if (const std::string table = not_good_table(list_at(answer, {"not_good"})); !table.empty()) {
         std::fprintf(stderr, "not good:\n%s", table.c_str());
@@ -46,9 +49,9 @@ int print_change(const json& answer, const Arguments& arguments) {
 }
 
 Result<int> send(const Arguments& arguments, const std::string& path, json body) {
-    body["dry_run"] = arguments.dry_run;
+    body["dry_run"] = arguments.is_dry_run();
     body["wait_ms"] = arguments.wait_s * 1000;
-    PST_TRY_ASSIGN(const Client::Reply reply, Client(arguments.state_dir).post(path, body));
+    PST_TRY_ASSIGN(const Client::Reply reply, Client(arguments.daemon_folder()).post(path, body));
     if (reply.status != 200) {
         print_diagnostics(list_at(reply.body, {"diagnostics"}));
         return error_of(reply);
@@ -67,10 +70,30 @@ Result<int> run_load(const Arguments& arguments) {
     return send(arguments, "/v1/load", {{"documents", documents}, {"replace", arguments.replace}});
 }
 
+Result<int> run_apply(const Arguments& arguments) { return where_of(arguments, true) == Where::cluster ? apply_to_cluster(arguments) : run_load(arguments); }
+
 Result<int> run_delete(const Arguments& arguments) {
-    const model::Kind kind = *model::kind_of_word(arguments.words[0]);
-    const json object = {{"kind", model::kind_name(kind)}, {"namespace", model::info(kind).namespaced ? arguments.ns : ""}, {"name", arguments.words[1]}};
-    return send(arguments, "/v1/delete", {{"objects", json::array({object})}});
+    if (where_of(arguments, true) == Where::cluster) {
+        return delete_from_cluster(arguments);
+    }
+    json objects = json::array();
+    const auto add = [&](model::Kind kind, const std::string& ns, const std::string& name) {
+        objects.push_back({{"kind", model::kind_name(kind)}, {"namespace", model::info(kind).namespaced ? ns : ""}, {"name", name}});
+    };
+    for (std::size_t i = 1; i < arguments.words.size(); ++i) {
+        add(*model::kind_of_word(arguments.words[0]), arguments.ns.empty() ? "default" : arguments.ns, arguments.words[i]);
+    }
+    if (arguments.words.empty()) {
+        PST_TRY_ASSIGN(const auto written, read_objects(arguments.files));
+        for (const Written& one : written) {
+            const auto kind = model::kind_of_word(one.kind);
+            if (!kind) {
+                return Error{.code = Errc::invalid, .what = one.origin + ": the daemon has no " + one.kind};
+            }
+            add(*kind, one.ns.empty() ? "default" : one.ns, one.name);
+        }
+    }
+    return send(arguments, "/v1/delete", {{"objects", objects}});
 }
 
 }  // namespace penstock::gwctl

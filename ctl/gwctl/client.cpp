@@ -26,7 +26,7 @@ Error unreachable(const std::string& socket, httplib::Error why) {
     if (::access(socket.c_str(), W_OK) == 0) {
         return Error{.code = Errc::not_found, .what = what + ": " + httplib::to_string(why), .hint = "the daemon that made it does not run any more"};
     }
-    return sys_error(what, errno == EACCES ? "the socket is for root and its group; try sudo" : "no daemon runs with this state folder; name another by --state-dir");
+    return sys_error(what, errno == EACCES ? "the socket is for root and its group; try sudo" : "no daemon runs with this state folder: --state-dir names another, --kubernetes a cluster");
 }
 
 Result<Client::Reply> reply_of(const httplib::Result& result, const std::string& socket) {

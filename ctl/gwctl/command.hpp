@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "ctl/kubeapi/access.hpp"
 #include "userspace/base/result.hpp"
 
 namespace CLI {
@@ -24,22 +25,52 @@ inline constexpr int kFailed = 3;  // it could not be done; nothing was changed
 inline constexpr int kBug = 70;
 
 struct Arguments {
-    std::string state_dir = "/run/penstock";
-    std::string output;             // "", "json", "yaml"
-    std::string ns = "default";
+    std::string state_dir;          // "": nothing was said; see daemon_folder()
+    std::string output;             // "", "json", "yaml", "wide", "name"
+    std::string ns;                 // "": nothing was said
     bool all_namespaces = false;
+    std::string selector;           // of labels
     std::vector<std::string> words;  // what the command is about
     std::vector<std::string> files;  // -f
     bool replace = false;
-    bool dry_run = false;
+    bool force_conflicts = false;   // apply: takes over fields that others have set
+    bool ignore_not_found = false;  // delete
+    std::string dry_run = "none";   // "none", "server"
     int wait_s = 0;                  // --wait
     std::string datapath = "xdp";         // compile, trace: what to compile for
     std::vector<std::string> addresses;  // compile, trace: the node's; valid
     int interval_s = 1;                   // top: between two looks
+    std::string fail_on = "error";        // analyze: the least finding that counts
+    bool kubernetes = false;        // a cluster, whatever else is there
+    kubeapi::AccessChoice access;   // which one and as whom
+    int request_timeout_ms = 30'000;  // of the API server; 0: none
+
+    [[nodiscard]] std::string daemon_folder() const { return state_dir.empty() ? "/run/penstock" : state_dir; }
+    [[nodiscard]] bool is_dry_run() const { return dry_run != "none"; }
+    [[nodiscard]] bool wants_cluster() const { return kubernetes || access != kubeapi::AccessChoice(); }
+    // -o json or yaml: the whole of it, for programs.
+    [[nodiscard]] bool as_document() const { return output == "json" || output == "yaml"; }
 };
 
 // Which of the options a command knows, besides those of `nothing`, which all know.
-enum class Takes : unsigned { nothing = 0, namespace_ = 1, all_namespaces = 2, files = 4, changes = 8, replace = 16, node = 32, interval = 64 };
+enum class Takes : unsigned {
+    nothing = 0,
+    namespace_ = 1,
+    all_namespaces = 2,
+    files = 4,
+    changes = 8,
+    replace = 16,
+    node = 32,
+    interval = 64,
+    selector = 128,
+    cluster = 256,
+    columns = 512,      // -o wide and name
+    fail_on = 2048,
+    conflicts = 4096,
+    not_found = 8192,
+    files_for_words = 16384,  // -f stands for all of the words
+    needs_files = 1024,  // unless there are words
+};
 constexpr Takes operator|(Takes a, Takes b) { return static_cast<Takes>(static_cast<unsigned>(a) | static_cast<unsigned>(b)); }
 constexpr bool has(Takes all, Takes one) { return (static_cast<unsigned>(all) & static_cast<unsigned>(one)) == static_cast<unsigned>(one); }
 
@@ -74,12 +105,14 @@ Status check(const Command& command, const Arguments& arguments);
 
 Result<int> run_get(const Arguments& arguments);
 Result<int> run_describe(const Arguments& arguments);
+Result<int> run_analyze(const Arguments& arguments);
 Result<int> run_compile(const Arguments& arguments);
 Result<int> run_top(const Arguments& arguments);
 Result<int> run_trace(const Arguments& arguments);
 Result<int> run_status(const Arguments& arguments);
 Result<int> run_version(const Arguments& arguments);
 Result<int> run_load(const Arguments& arguments);
+Result<int> run_apply(const Arguments& arguments);
 Result<int> run_delete(const Arguments& arguments);
 
 }  // namespace penstock::gwctl

@@ -87,15 +87,27 @@ TEST_CASE("command line: options reach the command, before and after its name") 
     CHECK_FALSE(get.all_namespaces);
     CHECK(arguments("gwctl get gtw -A").all_namespaces);
     CHECK(arguments("gwctl get services status").words == std::vector<std::string>{"services", "status"});  // a name like a command's
-    CHECK(arguments("gwctl get gtw").ns == "default");
+    CHECK(arguments("gwctl get gtw").ns.empty());
+    CHECK(arguments("gwctl get gtw").daemon_folder() == "/run/penstock");
     const Arguments load = arguments("gwctl load -f a.yaml -f b/ --filename - --replace --dry-run");
     CHECK(load.files == std::vector<std::string>{"a.yaml", "b/", "-"});
     CHECK(load.replace);
-    CHECK(load.dry_run);
+    CHECK(load.is_dry_run());
+    CHECK_FALSE(arguments("gwctl load -f a --dry-run=none").is_dry_run());
     CHECK(load.wait_s == 0);
     CHECK(arguments("gwctl load -f a --wait").wait_s == 10);
     CHECK(arguments("gwctl load --wait -f a").wait_s == 10);
     CHECK(arguments("gwctl load -f a --wait=3").wait_s == 3);
+    const Arguments cluster = arguments("gwctl get gtw --context prod --as jane --as-group a --as-group b --token t -s https://x --request-timeout 1m30s -l a=b -o wide");
+    CHECK(cluster.wants_cluster());
+    CHECK(cluster.access == penstock::kubeapi::AccessChoice{.context = "prod", .server = "https://x", .token = "t", .as = "jane", .as_groups = {"a", "b"}});
+    CHECK(cluster.request_timeout_ms == 90'000);
+    CHECK(cluster.selector == "a=b");
+    CHECK(cluster.output == "wide");
+    CHECK(arguments("gwctl get gtw --request-timeout 5").request_timeout_ms == 5000);
+    CHECK(arguments("gwctl get gtw --request-timeout=0").request_timeout_ms == 0);
+    CHECK(arguments("gwctl get gtw --kubernetes").wants_cluster());
+    CHECK_FALSE(arguments("gwctl get gtw --request-timeout 5").wants_cluster());
     CHECK(arguments("gwctl compile a b").words == std::vector<std::string>{"a", "b"});
     CHECK(arguments("gwctl compile a --datapath userspace").datapath == "userspace");
 }
@@ -113,7 +125,7 @@ TEST_CASE("command line: what is wrong is told as an error with a hint, and exit
         {"gwctl get gateways,", "there is no kind \"\""},
         {"gwctl describe httproute", "describe takes KIND NAME"},
         {"gwctl describe gateways,services edge", "there is no kind \"gateways,services\""},
-        {"gwctl delete httproute", "delete takes KIND NAME"},
+        {"gwctl delete httproute", "delete takes KIND NAME..."},
         {"gwctl delete nonsense a", "there is no kind \"nonsense\""},
         {"gwctl load", "load needs files"},
         {"gwctl compile", "compile needs files"},
@@ -127,13 +139,24 @@ TEST_CASE("command line: what is wrong is told as an error with a hint, and exit
         {"gwctl compile a --datapath fast", "fast"},
         {"gwctl compile a --replace", "--replace"},
         {"gwctl compile a --address here", "here is not an IP address"},
+        {"gwctl describe gateway a -o wide", "describe has no -o wide"},
+        {"gwctl get gateways --request-timeout soon", "soon is no time"},
+        {"gwctl get gateways -l =a", "the selector's \"=a\" is none"},
+        {"gwctl get gateways -A -n shop", "-n or -A, not both"},
+        {"gwctl get gateways --kubernetes --state-dir /a", "either at a daemon"},
+        {"gwctl load -f a --dry-run=client", "client"},
+        {"gwctl delete", "delete takes KIND NAME..."},
+        {"gwctl delete httproute a -f b", "KIND NAME... or -f, not both"},
+        {"gwctl apply", "apply needs files"},
+        {"gwctl analyze --fail-on never", "never"},
+        {"gwctl status --kubernetes", "--kubernetes"},
     };
     for (const Row& row : rows) {
         INFO(row.line);
         const Leave leave = left(row.line);
         CHECK(leave.exit_code == kUsage);
         CHECK(leave.text.starts_with("error: "));
-        CHECK(leave.text.find("\nhint: gwctl ") + leave.text.find("\nhint: gateways, ") != 2 * std::string::npos);
+        CHECK(leave.text.find("\nhint: gwctl ") + leave.text.find("\nhint: gateways, ") + leave.text.find("\nhint: a=b, ") != 3 * std::string::npos);
         CHECK(leave.text.find(row.want) != std::string::npos);
     }
     CHECK(left("gwctl").exit_code == kUsage);

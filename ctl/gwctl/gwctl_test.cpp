@@ -89,7 +89,7 @@ TEST_CASE("gwctl get and describe: what is not there is no, not a failure") {
     CHECK(has(get.err, "nothing found in the namespace shop (-A looks into all)"));
     const Ran describe = daemon.run({"describe", "gateway", "edge"});
     CHECK(describe.code == 1);
-    CHECK(has(describe.err, "error: there is no gateway edge in the namespace default\nhint: "));
+    CHECK(has(describe.err, "error: there is no gateway edge in the namespace default (-A looks into all)\nhint: "));
 }
 
 TEST_CASE("gwctl describe: conditions with reason and message, where it is from, what refers to it, its spec") {
@@ -116,7 +116,7 @@ TEST_CASE("gwctl: no daemon, a dead daemon's socket, a socket that is not ours, 
     CHECK(none.code == 3);
     CHECK(none.out.empty());
     CHECK(none.err == "error: reach penstockd at " + nothing.path() + "/control.sock\ncaused by: No such file or directory (ENOENT)\n" +
-                          "hint: no daemon runs with this state folder; name another by --state-dir\n");
+                          "hint: no daemon runs with this state folder: --state-dir names another, --kubernetes a cluster\n");
 
     sockaddr_un address = {};
     address.sun_family = AF_UNIX;
@@ -231,6 +231,16 @@ TEST_CASE("gwctl load: dry run, replace and wait are asked for, and their outcom
     CHECK(has(daemon.run({"load", "-f", file, "-o", "yaml"}).out, "generation: 13"));
 }
 
+TEST_CASE("gwctl apply: with a daemon it is load") {
+    Daemon daemon;
+    daemon.answer("/v1/load", changed());
+    const Folder folder;
+    const Ran ran = daemon.run({"apply", "-f", folder.write("a.yaml", kService), "--wait"});
+    CHECK(ran.code == 0);
+    CHECK(ran.out == "Service default/web created\n");
+    CHECK(daemon.requests()[0].second["replace"] == false);
+}
+
 TEST_CASE("gwctl load: a refusal shows every diagnostic with file and line, and exits with 3") {
     Daemon daemon;
     const Folder folder;
@@ -276,6 +286,12 @@ TEST_CASE("gwctl delete: one object of what was loaded, by kind, namespace and n
     CHECK(ran.code == 0);
     CHECK(ran.out == "Service shop/web removed\n");
     CHECK(daemon.requests()[0].second == json({{"objects", {{{"kind", "Service"}, {"namespace", "shop"}, {"name", "web"}}}}, {"dry_run", false}, {"wait_ms", 1000}}));
+    const Folder folder;
+    const std::string file = folder.write("a.yaml", kService);
+    CHECK(daemon.run({"delete", "-f", file}).code == 0);
+    CHECK(daemon.requests()[0].second["objects"] == json({{{"kind", "Service"}, {"namespace", "default"}, {"name", "web"}}}));
+    CHECK(daemon.run({"delete", "svc", "a", "b"}).code == 0);
+    CHECK(daemon.requests()[0].second["objects"].size() == 2);
     daemon.run({"delete", "gatewayclass", "penstock"});
     CHECK(daemon.requests()[0].second["objects"][0]["namespace"] == "");
     daemon.answer("/v1/delete", {{"error", {{"code", "exists"}, {"message", "Service shop/web belongs to folder /m: a.yaml"}, {"hint", "take it out of that file"}}}}, 409);
@@ -314,6 +330,24 @@ TEST_CASE("gwctl status: processes, data path and why, generation, listeners, dr
     CHECK(line_with(good.out, "no_route") == "no_route                3       no rule of the host's routes matches");
     CHECK(has(good.out, "source      folder /m: ok, 14 objects\n"));
     CHECK(json::parse(daemon.run({"status", "-o", "json"}).out) == status);
+    CHECK_FALSE(has(good.out, "cluster"));
+
+    json clustered = status;
+    clustered["cluster"] = json::parse(R"({"server": "https://10.0.0.1:6443", "ready": false, "events": 898, "events_that_mattered": 675, "statuses_written": 223, "statuses_waiting": 1,
+      "conflicts": 2, "writer": "node-1", "is_writer": false, "requests": 836, "requests_failed": 3, "requests_throttled": 4,
+      "kinds": [{"kind": "HTTPRoute", "version": "gateway.networking.k8s.io/v1", "synced": true, "missing": false, "trouble": ""},
+                {"kind": "TLSRoute", "version": "", "synced": true, "missing": true, "trouble": "x"},
+                {"kind": "Secret", "version": "v1", "synced": false, "missing": false, "trouble": "list: forbidden"}]})");
+    daemon.answer("/v1/status", clustered);
+    const Ran follower = daemon.run({"status"});
+    CHECK(has(follower.out, "\ncluster     https://10.0.0.1:6443: not every kind was listed yet\nwriter      node-1, another daemon: this one follows\n"
+                            "events      898 heard, 675 mattered\nstatuses    223 written, 1 waiting, 2 conflicts\nrequests    836 sent, 3 failed, 4 throttled\n"));
+    CHECK(line_with(follower.out, "HTTPRoute") == "HTTPRoute   gateway.networking.k8s.io/v1   followed");
+    CHECK(line_with(follower.out, "TLSRoute") == "TLSRoute    -                              missing: its CRD is not installed");
+    CHECK(line_with(follower.out, "Secret") == "Secret      v1                             not listed yet                      list: forbidden");
+    clustered["cluster"]["is_writer"] = true;
+    daemon.answer("/v1/status", clustered);
+    CHECK(has(daemon.run({"status"}).out, "writer      node-1, this daemon\n"));
 
     json degraded = status;
     degraded["sources"][0]["state"] = "degraded";

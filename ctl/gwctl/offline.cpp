@@ -38,24 +38,30 @@ Parsed parse(const std::vector<Manifest>& manifests) {
 
 }  // namespace
 
-Result<Offline> compile_files(const std::vector<std::string>& paths, const Arguments& arguments) {
+Result<Offline> read_offline(const std::vector<std::string>& paths, const Arguments& arguments) {
     PST_TRY_ASSIGN(const auto manifests, read_manifests(paths));
-    const Parsed parsed = parse(manifests);
+    Parsed parsed = parse(manifests);
     for (const model::Diagnostic& diagnostic : parsed.diagnostics) {
         std::fprintf(stderr, "%s: %s\n", diagnostic.severity == model::Severity::error ? "error" : "warning", diagnostic.text().c_str());
     }
-    for (const auto& [key, object] : parsed.store) {
-        for (const model::Diagnostic& diagnostic : compile::dangling(*object, parsed.store)) {
-            std::fprintf(stderr, "warning: %s\n", diagnostic.text().c_str());
-        }
-    }
     Offline offline;
+    offline.store = std::move(parsed.store);
     offline.errors = parsed.errors;
     offline.options.xdp = arguments.datapath != "userspace";
     for (const std::string& address : arguments.addresses) {
         offline.options.node_addresses.push_back(*IpAddress::parse(address));
     }
-    offline.compiled = compile::compile(parsed.store, offline.options);
+    offline.compiled = compile::compile(offline.store, offline.options);
+    return offline;
+}
+
+Result<Offline> compile_files(const std::vector<std::string>& paths, const Arguments& arguments) {
+    PST_TRY_ASSIGN(Offline offline, read_offline(paths, arguments));
+    for (const auto& [key, object] : offline.store) {
+        for (const model::Diagnostic& diagnostic : compile::dangling(*object, offline.store)) {
+            std::fprintf(stderr, "warning: %s\n", diagnostic.text().c_str());
+        }
+    }
     return offline;
 }
 

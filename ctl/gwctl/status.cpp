@@ -5,6 +5,7 @@
 #include "ctl/gwctl/answer.hpp"
 #include "ctl/gwctl/client.hpp"
 #include "ctl/gwctl/command.hpp"
+#include "ctl/gwctl/object_view.hpp"
 #include "ctl/gwctl/text_table.hpp"
 #include "userspace/base/version.hpp"
 
@@ -92,6 +93,25 @@ void print_counts(const char* heading, const json& list) {
     }
 }
 
+// Of a daemon that follows one: who writes, what is followed, and how much of what was heard meant work.
+void print_cluster(const json& cluster) {
+    const std::string writer = text_at(cluster, {"writer"});
+    std::printf("\ncluster     %s: %s\nwriter      %s\nevents      %s heard, %s mattered\nstatuses    %s written, %s waiting, %s conflicts\nrequests    %s sent, %s failed, %s throttled\n", number(cluster, "server").c_str(),
+                flag_at(cluster, {"ready"}, false) ? "every kind is known" : "not every kind was listed yet",
+                (writer.empty() ? "nobody yet" : writer + (flag_at(cluster, {"is_writer"}, false) ? ", this daemon" : ", another daemon: this one follows")).c_str(), number(cluster, "events").c_str(),
+                number(cluster, "events_that_mattered").c_str(), number(cluster, "statuses_written").c_str(), number(cluster, "statuses_waiting").c_str(), number(cluster, "conflicts").c_str(),
+                number(cluster, "requests").c_str(), number(cluster, "requests_failed").c_str(), number(cluster, "requests_throttled").c_str());
+    TextTable table({"KIND", "VERSION", "STATE", "TROUBLE"});
+    for (const json& kind : list_at(cluster, {"kinds"})) {
+        const bool missing = flag_at(kind, {"missing"}, false);
+        const std::string state = missing ? "missing: its CRD is not installed" : flag_at(kind, {"synced"}, false) ? "followed" : "not listed yet";
+        table.add({text_at(kind, {"kind"}), or_else(text_at(kind, {"version"}), "-"), state, missing ? "" : text_at(kind, {"trouble"})});
+    }
+    if (!table.empty()) {
+        std::printf("%s", table.text().c_str());
+    }
+}
+
 void print_errors(const json& errors) {
     for (const json& error : errors) {
         if (flag_at(error, {"solved"}, false)) {
@@ -109,7 +129,7 @@ void print_errors(const json& errors) {
 }  // namespace
 
 Result<int> run_status(const Arguments& arguments) {
-    PST_TRY_ASSIGN(const json status, Client(arguments.state_dir).read("/v1/status"));
+    PST_TRY_ASSIGN(const json status, Client(arguments.daemon_folder()).read("/v1/status"));
     bool good = list_at(status, {"not_good"}).empty();
     for (const json& source : list_at(status, {"sources"})) {
         good &= text_at(source, {"state"}) == "ok";
@@ -132,6 +152,9 @@ Result<int> run_status(const Arguments& arguments) {
     print_tls(at(status, {"counters", "worker"}));
     print_counts("PACKETS", list_at(status, {"counters", "verdicts"}));
     print_counts("REFUSED BY THE WORKER", list_at(status, {"counters", "reasons"}));
+    if (const json& cluster = at(status, {"cluster"}); cluster.is_object() && !cluster.empty()) {
+        print_cluster(cluster);
+    }
     for (const json& source : list_at(status, {"sources"})) {
         std::printf("\nsource      %s: %s, %s objects\n", text_at(source, {"name"}).c_str(), text_at(source, {"state"}).c_str(), number(source, "objects").c_str());
         std::fflush(stdout);
@@ -145,7 +168,7 @@ Result<int> run_status(const Arguments& arguments) {
 }
 
 Result<int> run_version(const Arguments& arguments) {
-    const auto daemon = Client(arguments.state_dir).read("/v1/version");
+    const auto daemon = Client(arguments.daemon_folder()).read("/v1/version");
     if (!arguments.output.empty()) {
         print_document({{"gwctl", {{"version", kVersion}, {"commit", kCommit}}}, {"daemon", daemon.ok() ? *daemon : json(nullptr)}}, arguments.output);
         return kYes;

@@ -54,8 +54,8 @@ struct Ran {
     std::string err;
 };
 
-// The gwctl that lies beside the test program, with `input` as its standard input.
-inline Ran gwctl(std::vector<std::string> arguments, const std::string& input = "") {
+// The gwctl that lies beside the test program, with `input` as its standard input, and an environment that leads to no cluster.
+inline Ran gwctl(std::vector<std::string> arguments, const std::string& input = "", std::map<std::string, std::string> environment = {}) {
     const Folder folder;
     const std::string program = std::filesystem::read_symlink("/proc/self/exe").replace_filename("gwctl").string();
     arguments.insert(arguments.begin(), program);
@@ -67,6 +67,10 @@ inline Ran gwctl(std::vector<std::string> arguments, const std::string& input = 
             argv.push_back(argument.data());
         }
         argv.push_back(nullptr);
+        environment.insert({{"KUBECONFIG", ""}, {"HOME", "/nowhere"}});
+        for (const auto& [name, value] : environment) {
+            ::setenv(name.c_str(), value.c_str(), 1);
+        }
         ::dup2(::open(folder.file("in").c_str(), O_RDONLY), STDIN_FILENO);
         ::dup2(::open(folder.file("out").c_str(), O_WRONLY | O_CREAT, 0600), STDOUT_FILENO);
         ::dup2(::open(folder.file("err").c_str(), O_WRONLY | O_CREAT, 0600), STDERR_FILENO);

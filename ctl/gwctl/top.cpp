@@ -20,7 +20,7 @@ constexpr std::size_t kRowsMax = 20;
 }  // namespace
 
 Result<int> run_top(const Arguments& arguments) {
-    const Client client(arguments.state_dir);
+    const Client client(arguments.daemon_folder());
     const bool again = arguments.output.empty() && ::isatty(STDOUT_FILENO) == 1;
     PST_TRY_ASSIGN(nlohmann::json before, client.read("/v1/counters"));
     for (;;) {

@@ -24,7 +24,7 @@ Result<std::string> bytes_of(const json& text) {
 }
 
 Result<json> trace_served(const Arguments& arguments, const TraceRequest& request) {
-    PST_TRY_ASSIGN(const json snapshot, Client(arguments.state_dir).read("/v1/snapshot"));
+    PST_TRY_ASSIGN(const json snapshot, Client(arguments.daemon_folder()).read("/v1/snapshot"));
     std::map<std::string, std::string> parts;
     for (const auto& [name, text] : at(snapshot, {"parts"}).items()) {
         PST_TRY_ASSIGN(parts[name], bytes_of(text));

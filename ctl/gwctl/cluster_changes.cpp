@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctl/gwctl/cluster_changes.hpp"
+
+#include <chrono>
+#include <cstdio>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <thread>
+#include <utility>
+
+#include "ctl/gwctl/answer.hpp"
+#include "ctl/gwctl/cluster.hpp"
+#include "ctl/gwctl/documents.hpp"
+#include "ctl/gwctl/object_view.hpp"
+#include "ctl/model/value_text.hpp"
+#include "ctl/status/conditions_json.hpp"
+
+namespace penstock::gwctl {
+
+namespace {
+
+using kubeapi::Resource;
+using nlohmann::json;
+using Clock = std::chrono::steady_clock;
+
+constexpr auto kBetweenLooks = std::chrono::milliseconds(200);
+
+// One object of the order, and where it is on the server.
+struct Target {
+    Resource resource;
+    std::string ns;
+    std::string name;
+    model::Value object;  // to be applied; null to be deleted
+
+    [[nodiscard]] std::string path() const { return resource.path(ns, name); }
+    [[nodiscard]] std::string where() const { return (resource.namespaced ? ns + "/" : "") + name; }
+    [[nodiscard]] std::string text() const { return resource.kind + " " + where(); }
+    [[nodiscard]] kubeapi::Act act(std::string verb) const { return {.verb = std::move(verb), .what = kubeapi::resource_name(resource), .where = where()}; }
+};
+
+json parsed(const std::string& body) {
+    const auto value = model::parse_json(body);
+    return value.ok() ? json(model::to_json(*value)) : json::object();
+}
+
+// Who else has set what: the causes of a conflict, one a line.
+std::string conflicts_of(const json& answer) {
+    std::string out;
+    for (const json& cause : list_at(answer, {"details", "causes"})) {
+        out += (out.empty() ? "" : "; ") + text_at(cause, {"field"}) + ": " + text_at(cause, {"message"});
+    }
+    return out;
+}
+
+// What a change altered that its author means: neither bookkeeping nor what controllers say.
+json content_of(json object) {
+    if (object.is_object() && object.contains("metadata") && object["metadata"].is_object()) {
+        for (const char* member : {"managedFields", "resourceVersion", "generation"}) {
+            object["metadata"].erase(member);
+        }
+    }
+    return object;
+}
+
+class Change {
+public:
+    Change(Cluster& cluster, const Arguments& arguments) : cluster_(cluster), arguments_(arguments) {}
+
+    Result<Target> target_of(const Written& written) {
+        auto& known = resources_[{written.api_version, written.kind}];
+        if (!known) {
+            auto resource = cluster_.asking().resource(written.api_version, written.kind);
+            if (!resource.ok()) {
+                return std::move(resource).error().in(written.origin).in(cluster_.text());
+            }
+            known = std::move(*resource);
+        }
+        if (!arguments_.ns.empty() && !written.ns.empty() && known->namespaced && written.ns != arguments_.ns) {
+            return Error{.code = Errc::invalid, .what = written.origin + ": its namespace is " + written.ns + ", but -n says " + arguments_.ns};
+        }
+        Target target{.resource = *known, .ns = known->namespaced ? (written.ns.empty() ? ns() : written.ns) : "", .name = written.name, .object = written.object};
+        if (known->namespaced) {
+            target.object = target.object.with("metadata", target.object.find("metadata")->with("namespace", model::Value::string(target.ns)));
+        }
+        return target;
+    }
+    [[nodiscard]] std::string ns() const { return arguments_.ns.empty() ? cluster_.ns() : arguments_.ns; }
+
+    // What became of it: "created".
+    Result<std::string> apply(const Target& target) {
+        const auto before = cluster_.asking().answer({.path = target.path()}, target.act("get"));
+        const std::string query = std::string("?fieldManager=gwctl&fieldValidation=Strict") + (arguments_.force_conflicts ? "&force=true" : "") + (arguments_.is_dry_run() ? "&dryRun=All" : "");
+        PST_TRY_ASSIGN(const kubeapi::Answer answer, cluster_.asking().answer({.method = "PATCH", .path = target.path() + query, .body = model::to_json_text(target.object, -1),
+                                                                               .content_type = "application/apply-patch+yaml"}, target.act("patch")));
+        const json after = parsed(answer.body);
+        if (answer.status == 409 && !list_at(after, {"details", "causes"}).empty()) {
+            return Error{.code = Errc::exists, .what = "apply " + target.text() + ": others have set fields that it sets: " + conflicts_of(after),
+                         .hint = "--force-conflicts takes these fields over; else leave them out of the manifest"};
+        }
+        if (!answer.good()) {
+            return kubeapi::refusal(answer, target.act("patch"));
+        }
+        const bool same = before.ok() && before->good() && content_of(parsed(before->body)) == content_of(after);
+        return std::string(answer.status == 201 ? "created" : same ? "unchanged" : "configured");
+    }
+
+    Result<std::string> erase(const Target& target) {
+        const std::string query = std::string("?propagationPolicy=Background") + (arguments_.is_dry_run() ? "&dryRun=All" : "");
+        PST_TRY_ASSIGN(const kubeapi::Answer answer, cluster_.asking().answer({.method = "DELETE", .path = target.path() + query}, target.act("delete")));
+        if (answer.status == 404 && arguments_.ignore_not_found) {
+            return std::string("not there");
+        }
+        if (answer.status == 404) {
+            return Error{.code = Errc::not_found, .what = "there is no " + target.text(), .hint = "--ignore-not-found takes that as well"};
+        }
+        return answer.good() ? Result<std::string>("deleted") : kubeapi::refusal(answer, target.act("delete"));
+    }
+
+    // Waits until what controllers say is of this generation, and tells what is not good. Objects that nobody speaks of are not waited for.
+    bool settle(const Target& target, Clock::time_point deadline) {
+        if (target.resource.api_version.find(model::kGatewayGroup) != 0 || target.resource.kind == "ReferenceGrant") {
+            return true;
+        }
+        for (;;) {
+            const auto answer = cluster_.asking().answer({.path = target.path()}, target.act("get"));
+            const json object = answer.ok() ? parsed(answer->body) : json::object();
+            if (is_settled(object)) {
+                return is_good(target, object);
+            }
+            if (Clock::now() >= deadline) {
+                std::fprintf(stderr, "%s: nobody has said anything of this generation yet\n", target.text().c_str());
+                return false;
+            }
+            std::this_thread::sleep_for(kBetweenLooks);
+        }
+    }
+    bool gone(const Target& target, Clock::time_point deadline) {
+        for (;;) {
+            const auto answer = cluster_.asking().answer({.path = target.path()}, target.act("get"));
+            if (answer.ok() && answer->status == 404) {
+                return true;
+            }
+            if (Clock::now() >= deadline) {
+                std::fprintf(stderr, "%s is not gone yet\n", target.text().c_str());
+                return false;
+            }
+            std::this_thread::sleep_for(kBetweenLooks);
+        }
+    }
+
+private:
+    static bool is_settled(const json& object) {
+        bool said = false;
+        bool late = false;
+        each_condition(at(object, {"status"}), [&](const std::string&, const json& condition) {
+            said = true;
+            late |= text_at(condition, {"status"}) == "Unknown" || count_at(condition, {"observedGeneration"}) < count_at(object, {"metadata", "generation"});
+        });
+        return said && !late;
+    }
+    static bool is_good(const Target& target, const json& object) {
+        json list = json::array();
+        status::add_not_good(list, {{"kind", target.resource.kind}, {"namespace", target.ns}, {"name", target.name}}, at(object, {"status"}));
+        if (!list.empty()) {
+            std::fprintf(stderr, "not good:\n%s", not_good_table(list).c_str());
+        }
+        return list.empty();
+    }
+
+    Cluster& cluster_;
+    const Arguments& arguments_;
+    std::map<std::pair<std::string, std::string>, std::optional<Resource>> resources_;
+};
+
+// Tells the outcome of each, and goes on after a failure: what could be done is done.
+using Do = Result<std::string> (Change::*)(const Target&);
+int carry_out(Change& change, Do what, const std::vector<Target>& targets, const Arguments& arguments) {
+    std::size_t failed = 0;
+    json outcomes = json::array();
+    std::vector<const Target*> done;
+    for (const Target& target : targets) {
+        const auto outcome = (change.*what)(target);
+        if (!outcome.ok()) {
+            failed += 1;
+            std::fprintf(stderr, "%s\n", outcome.error().report().c_str());
+            continue;
+        }
+        done.push_back(&target);
+        outcomes.push_back({{"kind", target.resource.kind}, {"namespace", target.ns}, {"name", target.name}, {"change", *outcome}});
+        if (!arguments.as_document()) {
+            std::printf("%s %s%s\n", target.text().c_str(), outcome->c_str(), arguments.is_dry_run() ? " (dry run)" : "");
+            std::fflush(stdout);
+        }
+    }
+    bool good = true;
+    const auto deadline = Clock::now() + std::chrono::seconds(arguments.wait_s);
+    for (const Target* target : arguments.wait_s == 0 || arguments.is_dry_run() ? std::vector<const Target*>() : done) {
+        good &= what == &Change::apply ? change.settle(*target, deadline) : change.gone(*target, deadline);
+    }
+    if (arguments.as_document()) {
+        print_document({{"changed", outcomes}, {"failed", failed}, {"dry_run", arguments.is_dry_run()}}, arguments.output);
+    }
+    return failed == targets.size() ? kFailed : failed == 0 && good ? kYes : kNo;
+}
+
+Result<std::unique_ptr<Cluster>> connect_to_change(const Arguments& arguments) {
+    PST_TRY_ASSIGN(auto cluster, Cluster::connect(arguments));
+    std::fprintf(stderr, "in %s\n", cluster->text().c_str());
+    return cluster;
+}
+
+Result<std::vector<Target>> targets_of_files(Change& change, const Arguments& arguments) {
+    PST_TRY_ASSIGN(const auto objects, read_objects(arguments.files));
+    std::vector<Target> targets;
+    for (const Written& written : objects) {
+        PST_TRY_ASSIGN(Target target, change.target_of(written));
+        targets.push_back(std::move(target));
+    }
+    return targets;
+}
+
+}  // namespace
+
+Result<int> apply_to_cluster(const Arguments& arguments) {
+    PST_TRY_ASSIGN(const auto cluster, connect_to_change(arguments));
+    Change change(*cluster, arguments);
+    PST_TRY_ASSIGN(const auto targets, targets_of_files(change, arguments));
+    return carry_out(change, &Change::apply, targets, arguments);
+}
+
+Result<int> delete_from_cluster(const Arguments& arguments) {
+    PST_TRY_ASSIGN(const auto cluster, connect_to_change(arguments));
+    Change change(*cluster, arguments);
+    std::vector<Target> targets;
+    if (arguments.words.empty()) {
+        PST_TRY_ASSIGN(targets, targets_of_files(change, arguments));
+    } else {
+        PST_TRY_ASSIGN(const Resource resource, cluster->resource(*model::kind_of_word(arguments.words[0])));
+        for (std::size_t i = 1; i < arguments.words.size(); ++i) {
+            targets.push_back({.resource = resource, .ns = resource.namespaced ? change.ns() : "", .name = arguments.words[i], .object = {}});
+        }
+    }
+    return carry_out(change, &Change::erase, targets, arguments);
+}
+
+}  // namespace penstock::gwctl

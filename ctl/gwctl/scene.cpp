@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctl/gwctl/scene.hpp"
+
+#include <cstdio>
+#include <memory>
+#include <utility>
+
+#include "ctl/gwctl/answer.hpp"
+#include "ctl/model/decode.hpp"
+#include "ctl/model/value_text.hpp"
+
+namespace penstock::gwctl {
+
+namespace {
+
+using nlohmann::json;
+
+// Documentation's own address: a Gateway that names none shall not fail for that alone.
+constexpr const char* kSomeAddress = "192.0.2.1";
+
+// The daemon shows a Secret's entries by name: without what is in them it decodes as one without entries.
+json without_redacted(json object) {
+    for (const char* member : {"data", "stringData"}) {
+        const json& entries = at(object, {member});
+        const bool hidden = !entries.empty() && entries.begin()->is_string() && *entries.begin() == model::kRedacted;
+        if (hidden && text_at(object, {"kind"}) == "Secret") {
+            object.erase(member);
+        }
+    }
+    return object;
+}
+
+void take(Scene& scene, model::Kind kind, const json& object) {
+    std::vector<model::Diagnostic> diagnostics;
+    const auto decoded = model::decode_object(model::from_json(nlohmann::ordered_json(without_redacted(object))), "", diagnostics);
+    if (decoded == nullptr) {
+        const model::ObjectKey key{kind, text_at(object, {"metadata", "namespace"}), text_at(object, {"metadata", "name"})};
+        for (const model::Diagnostic& one : diagnostics) {
+            scene.unreadable.push_back({.code = "OB001", .weight = Weight::warning, .object = key, .path = one.path, .message = one.message, .hint = "Penstock serves its last good version, or none",
+                                        .manifest = {}, .explains = {}});
+        }
+        return;
+    }
+    if (const json& status = at(object, {"status"}); !status.empty()) {
+        scene.statuses[decoded->key] = status;
+    }
+    scene.store.put(decoded);
+}
+
+void compute_statuses(Scene& scene, const compile::Options& options) {
+    scene.statuses.clear();
+    const compile::Compiled compiled = compile::compile(scene.store, options);
+    for (const auto& [key, status] : compiled.statuses) {
+        scene.statuses[key] = compile::to_json(*status, options.controller_name);
+    }
+}
+
+}  // namespace
+
+Result<Scene> scene_of_place(Place& place, std::int64_t now_s) {
+    Scene scene{.now_s = now_s};
+    for (std::size_t i = 0; i < model::kKinds; ++i) {
+        const auto kind = static_cast<model::Kind>(i);
+        auto found = place.objects({.kind = kind, .ns = {}, .name = "", .selector = "", .usable = true});
+        if (!found.ok() && found.error().code == Errc::denied && scene.unseen.size() + 1 < model::kKinds) {
+            scene.unseen.insert(kind);
+            std::fprintf(stderr, "note: %ss are not looked at: %s\n", std::string(model::kind_name(kind)).c_str(), found.error().message().c_str());
+        } else if (!found.ok() && found.error().code == Errc::unsupported) {
+            std::fprintf(stderr, "note: %s\n", found.error().sentence().c_str());
+        } else if (!found.ok()) {
+            return std::move(found).error();
+        } else {
+            for (const json& object : *found) {
+                take(scene, kind, object);
+            }
+        }
+    }
+    return scene;
+}
+
+Scene scene_of_files(const Offline& files, std::int64_t now_s) {
+    Scene scene{.store = files.store, .whole = false, .watched = false, .now_s = now_s};
+    for (const auto& [key, status] : files.compiled.statuses) {
+        scene.statuses[key] = compile::to_json(*status, files.options.controller_name);
+    }
+    return scene;
+}
+
+Planned with_files(Scene base, const Offline& files, const std::string& ns) {
+    Planned planned;
+    base.watched = false;
+    planned.before = base;
+    planned.after = std::move(base);
+    for (const auto& [key, object] : files.store) {
+        auto copy = std::make_shared<model::Object>(*object);
+        if (!key.ns.empty() && object->raw.find_path({"metadata", "namespace"}) == nullptr) {
+            copy->key.ns = ns;
+        }
+        const model::ObjectPtr there = planned.before.store.get(copy->key);
+        if (there != nullptr) {  // it keeps its age
+            copy->meta.creation_s = there->meta.creation_s;
+            copy->meta.uid = there->meta.uid;
+        } else {
+            copy->meta.creation_s = planned.after.now_s;
+        }
+        (there != nullptr ? planned.replaced : planned.created).push_back(copy->key);
+        planned.after.store.put(std::move(copy));
+    }
+    compile::Options options = files.options;
+    if (options.node_addresses.empty()) {
+        options.node_addresses.push_back(*IpAddress::parse(kSomeAddress));
+    }
+    compute_statuses(planned.before, options);
+    compute_statuses(planned.after, options);
+    return planned;
+}
+
+}  // namespace penstock::gwctl
