@@ -171,9 +171,15 @@ TEST_CASE("analysis: conditions that nothing explains, a late status, silence, a
     scene.statuses[gateway]["conditions"] = {{{"type", "Programmed"}, {"status", "False"}, {"reason", "AddressNotUsable"}, {"message", "it is taken"}, {"observedGeneration", 1}},
                                              {{"type", "Foreign"}, {"status", "False"}, {"reason", "X"}, {"observedGeneration", 1}}};
     CHECK(lines(analyze(scene)) == "ST001 error Gateway shop/edge: : Programmed=False, AddressNotUsable: it is taken\n");
+    const json status = scene.statuses[gateway];
+    scene.statuses[gateway]["listeners"][0]["conditions"] = {{{"type", "Programmed"}, {"status", "False"}, {"reason", "Invalid"}, {"message", "the Gateway is not served"}, {"observedGeneration", 1}}};
+    CHECK(lines(analyze(scene)) == "ST001 error Gateway shop/edge: : Programmed=False, AddressNotUsable: it is taken\n");  // of the listener it only follows
+    scene.statuses[gateway] = status;
+    scene.statuses[{model::Kind::service, "shop", "cart"}] = {{"loadBalancer", json::object()}};
     scene.statuses[gateway]["conditions"] = {{{"type", "Programmed"}, {"status", "True"}, {"observedGeneration", 0}}};
     CHECK(has(lines(analyze(scene)), "GW003 warning Gateway shop/edge: status: the status is of a generation before this one (1)\n"));
     scene.statuses[gateway] = {{"conditions", {{{"type", "Programmed"}, {"status", "Unknown"}, {"reason", "Pending"}}}}};
+    CHECK_FALSE(has(lines(analyze(scene)), "Service"));
     CHECK(has(lines(analyze(scene)), "GW002 warning Gateway shop/edge: : nobody has said anything of it\n"));
 
     Scene blind = scene_of(replaced(replaced(kGood, "name: cart, port: 80", "name: none, port: 80"), "protocol: HTTP}", "protocol: HTTPS, tls: {certificateRefs: [{name: none}]}}"));
@@ -311,7 +317,7 @@ TEST_CASE("gwctl analyze on a cluster: findings on stdout, what could not be loo
     server.hide("tcproutes", true);
     server.fail("/api/v1/services", 403, 1);
     const Ran partly = with({});
-    CHECK(has(partly.err, "note: Services are not looked at: "));
+    CHECK(has(partly.err, "note: services are not looked at: list services in all namespaces: made to fail\n"));
     CHECK(has(partly.err, "has no kind TCPRoute"));
     CHECK_FALSE(has(partly.out, "BE001"));
     server.fail("/", 403, 1000);

@@ -18,7 +18,8 @@ using nlohmann::json;
 // Which conditions must hold. Of types that nobody told us we do not know what is good.
 bool must_hold(const std::string& type) { return type == "Accepted" || type == "Programmed" || type == "ResolvedRefs"; }
 
-bool has_status(Kind kind) {
+// Of these a controller always says something; a policy may have nobody who does.
+bool must_have_status(Kind kind) {
     switch (kind) {
         case Kind::gateway_class:
         case Kind::gateway:
@@ -56,7 +57,8 @@ public:
             late |= count_at(condition, {"observedGeneration"}) < static_cast<std::uint64_t>(std::max<std::int64_t>(object_.meta.generation, 0)) && condition.contains("observedGeneration");
             look_at(where, condition);
         });
-        if (!checking_.scene.watched) {
+        tell();
+        if (!checking_.scene.watched || !must_have_status(object_.key.kind)) {
             return;
         }
         if (!said && !is_known("GW001") && !is_known("RT001") && !is_known("RT003")) {
@@ -67,18 +69,35 @@ public:
     }
 
 private:
+    struct NotGood {
+        std::string where;
+        std::string type;
+        std::string status;
+        std::string reason;
+        std::string message;
+    };
+
     void add(std::string_view code, Weight weight, std::string path, std::string message, std::string hint) {
         checking_.add({.code = code, .weight = weight, .object = object_.key, .path = std::move(path), .message = std::move(message), .hint = std::move(hint), .manifest = {}, .explains = {}});
     }
     void look_at(const std::string& where, const json& condition) {
-        const std::string type = text_at(condition, {"type"});
-        const std::string status = text_at(condition, {"status"});
-        const std::string reason = text_at(condition, {"reason"});
-        const bool fails = must_hold(type) && status == "False";
-        const bool tells = compile::is_bad_news(type) && status == "True";
-        if ((fails || tells) && !is_known(reason)) {
-            const std::string message = text_at(condition, {"message"});
-            add("ST001", fails ? Weight::error : Weight::warning, where, type + "=" + status + ", " + reason + (message.empty() ? "" : ": " + message), "");
+        NotGood one{where, text_at(condition, {"type"}), text_at(condition, {"status"}), text_at(condition, {"reason"}), text_at(condition, {"message"})};
+        const bool fails = must_hold(one.type) && one.status == "False";
+        const bool tells = compile::is_bad_news(one.type) && one.status == "True";
+        if (fails || tells) {
+            not_good_.push_back(std::move(one));
+        }
+    }
+    // A listener that is not programmed because of the whole, or because of what else is said of it.
+    [[nodiscard]] bool only_follows(const NotGood& one) const {
+        return one.where.starts_with("listener") && one.type == "Programmed" && one.reason == "Invalid" &&
+               std::any_of(not_good_.begin(), not_good_.end(), [&](const NotGood& other) { return &other != &one && (other.where.empty() || other.where == one.where); });
+    }
+    void tell() {
+        for (const NotGood& one : not_good_) {
+            if (!is_known(one.reason) && !only_follows(one)) {
+                add("ST001", must_hold(one.type) ? Weight::error : Weight::warning, one.where, one.type + "=" + one.status + ", " + one.reason + (one.message.empty() ? "" : ": " + one.message), "");
+            }
         }
     }
     [[nodiscard]] bool is_known(std::string_view what) const {
@@ -93,6 +112,7 @@ private:
     Checking& checking_;
     const Known& known_;
     const model::Object& object_;
+    std::vector<NotGood> not_good_;
 };
 
 }  // namespace
@@ -102,7 +122,7 @@ void check_conditions(Checking& checking) {
     const Known known = known_of(checking.findings);
     for (const auto& [key, object] : checking.scene.store) {
         const auto found = checking.scene.statuses.find(key);
-        if (has_status(key.kind) || found != checking.scene.statuses.end()) {
+        if (must_have_status(key.kind) || found != checking.scene.statuses.end()) {
             OfOne(checking, known, *object).run(found != checking.scene.statuses.end() ? found->second : kNone);
         }
     }

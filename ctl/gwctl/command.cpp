@@ -140,6 +140,7 @@ const std::vector<Option>& options() {
         {Takes::fail_on, "--fail-on", "error|warning|note", "The least finding by which the answer is no (default: error)", one_of_weights},
         {Takes::interval, "--interval", "SECONDS", "Between two looks (default: 1, at most 60)", interval},
         {Takes::node, "--address", "IP", "An address of the node, for Gateways that name none (repeatable)", node_addresses},
+        {Takes::cluster, "--request-timeout", "TIME", "How long one request to an API server may take: 5s, 1m; 0: as long as it takes (default: 30s)", request_timeout},
         {Takes::cluster, "--kubernetes", "", "A cluster's API server, by $KUBECONFIG, what a pod has, or ~/.kube/config; each of the next options means it, too", flag<&Arguments::kubernetes>},
         {Takes::cluster, "--kubeconfig", "FILE", "The cluster of this kubeconfig", access_value<&kubeapi::AccessChoice::kubeconfig>},
         {Takes::cluster, "--context", "NAME", "A context of the kubeconfig other than its current one", access_value<&kubeapi::AccessChoice::context>},
@@ -151,7 +152,6 @@ const std::vector<Option>& options() {
         {Takes::cluster, "--insecure-skip-tls-verify", "", "Whoever answers is taken for the server: not for use", skip_verify},
         {Takes::cluster, "--as", "USER", "Acts as this user", access_value<&kubeapi::AccessChoice::as>},
         {Takes::cluster, "--as-group", "GROUP", "And of this group (repeatable)", access_value<&kubeapi::AccessChoice::as_groups>},
-        {Takes::cluster, "--request-timeout", "TIME", "How long one request to it may take: 5s, 1m; 0: as long as it takes (default: 30s)", request_timeout},
     };
     return table;
 }

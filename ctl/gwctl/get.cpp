@@ -80,7 +80,7 @@ Result<json> objects_of(const Arguments& arguments, Place& place, const std::str
     for (const model::Kind kind : kinds_of(arguments.words[0])) {
         const auto ns = model::info(kind).namespaced ? namespace_of(arguments, place) : std::nullopt;
         PST_TRY_ASSIGN(const json found, place.objects({.kind = kind, .ns = ns, .name = name, .selector = arguments.selector}));
-        std::transform(found.begin(), found.end(), std::back_inserter(items), redacted);
+        std::transform(found.begin(), found.end(), std::back_inserter(items), shown);
     }
     return items;
 }

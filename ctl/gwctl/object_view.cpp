@@ -47,8 +47,11 @@ void each_condition(const json& status, const VisitCondition& visit) {
     }
 }
 
-json redacted(const json& object) {
+json shown(const json& object) {
     json out = object;
+    if (const auto metadata = out.find("metadata"); metadata != out.end() && metadata->is_object()) {
+        metadata->erase("managedFields");
+    }
     if (text_at(object, {"kind"}) != "Secret") {
         return out;
     }

@@ -20,7 +20,7 @@ std::string title_of(const nlohmann::json& object);
 using VisitCondition = std::function<void(const std::string& where, const nlohmann::json& condition)>;
 void each_condition(const nlohmann::json& status, const VisitCondition& visit);
 
-// A Secret as we show it: with the names of its entries. Anything else as it is.
-nlohmann::json redacted(const nlohmann::json& object);
+// An object as we show it: a Secret with the names of its entries, and nothing with the bookkeeping of field managers.
+nlohmann::json shown(const nlohmann::json& object);
 
 }  // namespace penstock::gwctl

@@ -14,7 +14,7 @@ bool has(const std::string& text, const std::string& part) { return text.find(pa
 json gateway(const std::string& ns, const std::string& name, const json& labels = json::object()) {
     return {{"apiVersion", "gateway.networking.k8s.io/v1"},
             {"kind", "Gateway"},
-            {"metadata", {{"name", name}, {"namespace", ns}, {"labels", labels}}},
+            {"metadata", {{"name", name}, {"namespace", ns}, {"labels", labels}, {"managedFields", json::array()}}},
             {"spec", {{"gatewayClassName", "penstock"}, {"listeners", {{{"name", "http"}, {"port", 80}, {"protocol", "HTTP"}}}}}},
             {"status", {{"conditions", {{{"type", "Programmed"}, {"status", "False"}, {"reason", "AddressNotUsable"}, {"message", "it is taken"}}}}}}};
 }
@@ -67,7 +67,9 @@ TEST_CASE("gwctl get on a cluster: the context's namespace, another one, all, on
     const Ran all = cluster.run({"get", "gateways", "-A"});
     CHECK(has(all.out, "NAMESPACE   NAME    CLASS      ADDRESSES   PROGRAMMED         LISTENERS   ROUTES   AGE\nother       edge    penstock   -           AddressNotUsable"));
     CHECK(has(cluster.run({"get", "gateways", "-o", "wide"}).out, "80/HTTP"));
-    CHECK(json::parse(cluster.run({"get", "gateways", "-o", "json"}).out)["items"][0]["metadata"]["name"] == "edge");
+    const json first = json::parse(cluster.run({"get", "gateways", "-o", "json"}).out)["items"][0];
+    CHECK(first["metadata"]["name"] == "edge");
+    CHECK_FALSE(first["metadata"].contains("managedFields"));
     CHECK(has(cluster.run({"get", "gateways", "-n", "none"}).err, "nothing found in the namespace none"));
 }
 
@@ -149,6 +151,10 @@ TEST_CASE("gwctl on a cluster: what goes wrong is told by name and with a hint")
     const Ran none = gwctl({"get", "gateways", "--kubeconfig", "/nowhere/config"});
     CHECK(none.code == 3);
     CHECK(has(none.err, "open /nowhere/config\ncaused by: No such file or directory"));
+    const Ran nobody = gwctl({"get", "services", "--server", "http://127.0.0.1:1"});
+    CHECK(nobody.code == 3);
+    CHECK(has(nobody.err, "the API server at http://127.0.0.1:1: list services in the namespace default: GET /api/v1/namespaces/default/services: "));
+    CHECK(has(nobody.err, "hint: does the server run"));
 }
 
 TEST_CASE("gwctl: without a daemon KUBECONFIG leads to the cluster, a daemon that was named goes before it") {

@@ -64,7 +64,7 @@ Result<Scene> scene_of_place(Place& place, std::int64_t now_s) {
         auto found = place.objects({.kind = kind, .ns = {}, .name = "", .selector = "", .usable = true});
         if (!found.ok() && found.error().code == Errc::denied && scene.unseen.size() + 1 < model::kKinds) {
             scene.unseen.insert(kind);
-            std::fprintf(stderr, "note: %ss are not looked at: %s\n", std::string(model::kind_name(kind)).c_str(), found.error().message().c_str());
+            std::fprintf(stderr, "note: %s are not looked at: %s\n", std::string(model::info(kind).plural).c_str(), found.error().what.c_str());
         } else if (!found.ok() && found.error().code == Errc::unsupported) {
             std::fprintf(stderr, "note: %s\n", found.error().sentence().c_str());
         } else if (!found.ok()) {

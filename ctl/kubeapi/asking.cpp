@@ -28,6 +28,8 @@ std::string text_at(const Value& of, std::initializer_list<std::string_view> pat
 Error no_answer(Error error, const Act& act) {
     if (error.code == Errc::timeout) {
         error.hint = "--request-timeout gives it longer";
+    } else if (error.what.find("onnect") != std::string::npos) {  // "Failed to connect", "Couldn't connect"
+        error.hint = "does the server run, and is its address in the kubeconfig, or after --server, the right one?";
     } else if (error.what.find("certificate") != std::string::npos) {
         error.hint = "is --certificate-authority, or that of the kubeconfig, the one of this server?";
     }
