@@ -8,6 +8,7 @@
 
 #include "ctl/model/value_text.hpp"
 #include "userspace/base/log.hpp"
+#include "userspace/base/time.hpp"
 
 namespace penstock::daemon {
 
@@ -18,8 +19,6 @@ namespace {
 constexpr auto kApplyAgain = std::chrono::seconds(5);
 constexpr auto kReleasePatience = std::chrono::milliseconds(1000);
 constexpr const char* kLease = "penstock-status";
-
-std::int64_t unix_us() { return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count(); }
 
 }  // namespace
 
@@ -43,7 +42,7 @@ ClusterLink::ClusterLink(Loop& loop, const kubeapi::Access& access, std::string 
 }
 
 ClusterLink::~ClusterLink() {
-    if (auto release = client_ != nullptr ? election_.release(unix_us()) : std::nullopt) {
+    if (auto release = client_ != nullptr ? election_.release(unix_us_now()) : std::nullopt) {
         release->patience = kReleasePatience;
         (void)client_->call(std::move(*release));
     }
@@ -63,7 +62,7 @@ Result<std::unique_ptr<ClusterLink>> ClusterLink::open(Loop& loop, kubeapi::Acce
 
 // ---- who writes -------------------------------------------------------------------------------------------------------
 void ClusterLink::elect() {
-    client_->send(election_.next(unix_us()), [this](Result<kubeapi::Answer> answer) {
+    client_->send(election_.next(unix_us_now()), [this](Result<kubeapi::Answer> answer) {
         loop_.post([this, answer = std::move(answer)] { elected(answer); });
     });
 }

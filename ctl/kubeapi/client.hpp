@@ -43,6 +43,8 @@ struct ClientLimits {
     double burst = 2000;
     std::size_t body_max = 512U << 20;
     std::size_t line_max = 16U << 20;
+    milliseconds connect{10'000};    // for a connection to come about
+    milliseconds silence{20'000};    // a peer that acknowledges nothing for so long is gone: a watch would never notice
 };
 
 // Since start; may be read from any thread.

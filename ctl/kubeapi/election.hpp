@@ -5,10 +5,13 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "ctl/kubeapi/client.hpp"
+#include "ctl/kubeapi/lease.hpp"
 #include "ctl/kubeapi/pace.hpp"
 
 namespace penstock::kubeapi {
@@ -19,8 +22,20 @@ public:
     static constexpr milliseconds kRenewDeadline{10'000};
     static constexpr milliseconds kPause{2'000};  // between two looks
 
+    struct Terms {
+        milliseconds duration = kDuration;
+        milliseconds renew_deadline = kRenewDeadline;
+        milliseconds pause = kPause;
+        milliseconds again = kPause;        // after a failure
+        milliseconds patience{5'000};       // for an answer
+    };
+
     // `ns` and `name` of the Lease; `identity` is ours alone.
-    Election(std::string ns, std::string name, std::string identity);
+    Election(std::string ns, std::string name, std::string identity) : Election(std::move(ns), std::move(name), std::move(identity), Terms()) {}
+    Election(std::string ns, std::string name, std::string identity, Terms terms);
+
+    // What the Lease carries besides, from the next write on.
+    void carry(std::map<std::string, std::string> labels, std::map<std::string, std::string> annotations);
 
     // What to ask the server now. One request at a time: answered() follows before the next. `unix_us` goes into the Lease, for people.
     [[nodiscard]] Request next(std::int64_t unix_us);
@@ -28,9 +43,9 @@ public:
     // When to ask again after answered().
     [[nodiscard]] milliseconds pause() const { return pause_; }
 
-    [[nodiscard]] bool leads(Time now) const { return renewed_ && now - *renewed_ < kRenewDeadline; }
+    [[nodiscard]] bool leads(Time now) const { return renewed_ && now - *renewed_ < terms_.renew_deadline; }
     // Of the Lease as it was last seen; "" if nobody.
-    [[nodiscard]] const std::string& holder() const { return holder_; }
+    [[nodiscard]] const std::string& holder() const { return lease_.holder; }
     // Why the last answer led nowhere; nothing if all is well.
     [[nodiscard]] const std::optional<Error>& trouble() const { return trouble_; }
     // The request by which a leader steps down, so that its successor need not wait; nothing if we do not lead.
@@ -38,19 +53,17 @@ public:
 
 private:
     enum class Step : std::uint8_t { look, create, take };
-    [[nodiscard]] Request write(const char* method, const std::string& path, const std::string& holder, std::int64_t unix_us) const;
+    [[nodiscard]] Request write(const std::string& holder, std::int64_t unix_us) const;
     void seen(const Answer& answer, Time now);
-    [[nodiscard]] std::string path() const;
 
     const std::string ns_;
-    const std::string name_;
     const std::string identity_;
+    const Terms terms_;
     Step step_ = Step::look;
     milliseconds pause_{0};
-    std::string holder_;
-    std::string version_;
-    std::int64_t transitions_ = 0;
-    std::string acquired_;            // acquireTime of the holder
+    Lease lease_;                     // as last seen
+    std::map<std::string, std::string> labels_;
+    std::map<std::string, std::string> annotations_;
     std::optional<Time> changed_;     // when the Lease was last seen to change
     std::optional<Time> renewed_;     // by us
     std::optional<Error> trouble_;

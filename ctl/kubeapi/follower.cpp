@@ -18,7 +18,7 @@ constexpr auto kDiscoveryAgain = milliseconds(2'000);
 constexpr unsigned kMissedMax = 4;
 
 // What no route can name, and is the bulk of many clusters' Secrets.
-constexpr const char* kSecretSelector = "type%21%3Dhelm.sh%2Frelease.v1%2Ctype%21%3Dkubernetes.io%2Fservice-account-token";
+constexpr const char* kSecretSelector = "fieldSelector=type%21%3Dhelm.sh%2Frelease.v1%2Ctype%21%3Dkubernetes.io%2Fservice-account-token";
 
 std::string selector_of(model::Kind kind) { return kind == model::Kind::secret ? kSecretSelector : ""; }
 
@@ -27,10 +27,7 @@ std::string selector_of(model::Kind kind) { return kind == model::Kind::secret ?
 struct Follower::Followed {
     model::Kind kind;
     Resource resource;
-    Reflection reflection;
-    Batch batch;
-    bool ended = false;  // the kind is gone or is read in another version
-    bool handing_on = false;
+    std::shared_ptr<CollectionWatch> watch;  // ended if the kind is gone or is read in another version
 };
 
 // Several requests make one round; it counts as a whole or not at all.
@@ -137,7 +134,7 @@ void Follower::discovered(const Round& round) {
 // ---- one kind ---------------------------------------------------------------------------------------------------------
 void Follower::drop(model::Kind kind, const std::string& why, bool missing) {
     if (const auto old = followed_.find(kind); old != followed_.end()) {
-        old->second->ended = true;
+        old->second->watch->end();
         followed_.erase(old);
     }
     News news{.kind = kind, .resource = {}, .batch = {}, .state = {.api_version = {}, .synced = missing, .missing = missing, .trouble = why}};
@@ -154,80 +151,28 @@ void Follower::follow(model::Kind kind, const Resource& resource) {
         return;
     }
     if (followed != nullptr) {
-        followed->ended = true;
+        followed->watch->end();
     }
     std::random_device seed;
-    followed = std::make_shared<Followed>(Followed{
-        .kind = kind, .resource = resource, .reflection = Reflection(resource.api_version, resource.kind, selector_of(kind), seed()), .batch = {}});
-    step(followed);
+    followed = std::make_shared<Followed>(Followed{.kind = kind, .resource = resource, .watch = nullptr});
+    // The watch does not outlive what it is of.
+    followed->watch = CollectionWatch::start(client_, resource.collection(), Reflection(resource.api_version, resource.kind, selector_of(kind), seed()),
+                                             [weak = self_, raw = followed.get()](Batch batch, const Reflection& reflection) {
+                                                 if (const auto self = weak.lock()) {
+                                                     self->hand_on(*raw, std::move(batch), reflection);
+                                                 }
+                                             });
 }
 
-void Follower::step(const std::shared_ptr<Followed>& followed) {
-    if (followed->ended) {
-        return;
-    }
-    const Reflection::Next next = followed->reflection.next();
-    auto go = [this, self = self_.lock(), followed, next] {
-        if (!followed->ended) {
-            next.what == Reflection::Next::What::list ? list(followed, next) : watch(followed, next);
-        }
-    };
-    if (next.delay.count() > 0) {
-        client_.after(next.delay, std::move(go));
-    } else {
-        go();
-    }
-}
-
-void Follower::list(const std::shared_ptr<Followed>& followed, const Reflection::Next& next) {
-    Request request{.path = followed->resource.collection() + "?" + next.query, .patience = next.patience};
-    client_.send(std::move(request), [this, self = self_.lock(), followed](const Result<Answer>& answer) {
-        if (followed->ended) {
-            return;
-        }
-        if (auto batch = followed->reflection.listed(answer)) {
-            followed->batch = std::move(*batch);
-        }
-        hand_on(followed);
-        step(followed);
-    });
-}
-
-void Follower::watch(const std::shared_ptr<Followed>& followed, const Reflection::Next& next) {
-    Request request{.path = followed->resource.collection() + "?" + next.query, .patience = next.patience};
-    auto line = [this, self = self_.lock(), followed](std::string_view text) {
-        if (followed->ended) {
-            return;
-        }
-        followed->reflection.line(text, followed->batch);
-        if (!followed->handing_on) {
-            followed->handing_on = true;  // once for all lines that came together
-            client_.after(milliseconds(0), [this, self, followed] { hand_on(followed); });
-        }
-    };
-    client_.stream(std::move(request), std::move(line), [this, self = self_.lock(), followed](const Result<Answer>& answer) {
-        if (!followed->ended) {
-            followed->reflection.watch_ended(answer);
-            hand_on(followed);
-            step(followed);
-        }
-    });
-}
-
-void Follower::hand_on(const std::shared_ptr<Followed>& followed) {
-    followed->handing_on = false;
-    const Reflection& reflection = followed->reflection;
-    if (followed->ended) {
-        return;
-    }
+void Follower::hand_on(const Followed& followed, Batch batch, const Reflection& reflection) {
     if (reflection.missing() && !any_missing_) {
         any_missing_ = true;  // its CRD was removed, or this server is starting: see, but not for each kind
         discover_after(kDiscoveryAgain);
     }
-    News news{.kind = followed->kind, .resource = followed->resource, .batch = std::exchange(followed->batch, {}),
-              .state = {.api_version = followed->resource.api_version, .synced = reflection.synced(), .missing = false,
+    News news{.kind = followed.kind, .resource = followed.resource, .batch = std::move(batch),
+              .state = {.api_version = followed.resource.api_version, .synced = reflection.synced(), .missing = false,
                         .trouble = reflection.trouble() ? reflection.trouble()->message() : std::string()}};
-    auto& told = told_[followed->kind];
+    auto& told = told_[followed.kind];
     if (!news.batch.empty() || told != news.state) {
         told = news.state;
         tell_(std::move(news));

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "ctl/kubeapi/client.hpp"
-#include "ctl/kubeapi/reflection.hpp"
+#include "ctl/kubeapi/collection_watch.hpp"
 #include "ctl/kubeapi/resources.hpp"
 
 namespace penstock::kubeapi {
@@ -50,10 +50,7 @@ private:
     void discovered(const Round& round);
     void follow(model::Kind kind, const Resource& resource);
     void drop(model::Kind kind, const std::string& why, bool missing);
-    void step(const std::shared_ptr<Followed>& followed);
-    void list(const std::shared_ptr<Followed>& followed, const Reflection::Next& next);
-    void watch(const std::shared_ptr<Followed>& followed, const Reflection::Next& next);
-    void hand_on(const std::shared_ptr<Followed>& followed);
+    void hand_on(const Followed& followed, Batch batch, const Reflection& reflection);
 
     Client& client_;
     Tell tell_;

@@ -27,14 +27,14 @@ std::string text_at(const Value& value, std::initializer_list<std::string_view> 
 
 }  // namespace
 
-Reflection::Reflection(std::string api_version, std::string kind, std::string selector, std::uint64_t seed)
-    : api_version_(std::move(api_version)), kind_(std::move(kind)), selector_(std::move(selector)), backoff_(milliseconds(200), milliseconds(30'000), seed),
+Reflection::Reflection(std::string api_version, std::string kind, std::string selector, std::uint64_t seed, milliseconds wait_max)
+    : api_version_(std::move(api_version)), kind_(std::move(kind)), selector_(std::move(selector)), backoff_(milliseconds(200), wait_max, seed),
       random_(static_cast<std::minstd_rand::result_type>(seed)) {}
 
 Reflection::Next Reflection::next() {
     Next next{.what = version_.empty() ? Next::What::list : Next::What::watch, .query = {}, .delay = std::exchange(delay_, milliseconds(0)),
               .patience = kListPatience};
-    const std::string selector = selector_.empty() ? "" : "&fieldSelector=" + selector_;
+    const std::string selector = selector_.empty() ? "" : "&" + selector_;
     if (next.what == Next::What::list) {
         next.query = fmt::format("limit={}{}{}", kPage, selector, continue_.empty() ? "" : "&continue=" + url_encoded(continue_));
         return next;

@@ -39,8 +39,9 @@ public:
         milliseconds patience{0}; // for its whole answer
     };
 
-    // `api_version` and `kind` are what the items of a list leave out. `selector`: a field selector, percent-encoded, or "".
-    Reflection(std::string api_version, std::string kind, std::string selector, std::uint64_t seed);
+    // `api_version` and `kind` are what the items of a list leave out. `selector`: "fieldSelector=..." or "labelSelector=...", percent-encoded,
+    // or "". `wait_max`: between tries at a server that is away.
+    Reflection(std::string api_version, std::string kind, std::string selector, std::uint64_t seed, milliseconds wait_max = milliseconds(30'000));
 
     [[nodiscard]] Next next();
 

@@ -47,7 +47,7 @@ bool watches_from(Reflection& reflection, const std::string& version) {
 }  // namespace
 
 TEST_CASE("reflection: pages become one batch that says it is all, with the kind that the items leave out") {
-    Reflection reflection("v1", "Service", "type%21%3Dx", 1);
+    Reflection reflection("v1", "Service", "fieldSelector=type%21%3Dx", 1);
     CHECK(reflection.next().query == "limit=500&fieldSelector=type%21%3Dx");
     CHECK_FALSE(reflection.listed(page("7", "ab", "next/page")).has_value());
     CHECK_FALSE(reflection.synced());

@@ -13,11 +13,9 @@ namespace penstock::kubeapi {
 
 namespace {
 
-constexpr long kConnectMs = 10'000;
-constexpr unsigned kSilenceMs = 20'000;  // a peer that does not acknowledge for so long is gone: a watch would never notice
-
-int on_socket(void* /*unused*/, curl_socket_t socket, curlsocktype /*purpose*/) {
-    ::setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &kSilenceMs, sizeof kSilenceMs);
+int on_socket(void* limits, curl_socket_t socket, curlsocktype /*purpose*/) {
+    const auto silence_ms = static_cast<unsigned>(static_cast<const ClientLimits*>(limits)->silence.count());
+    ::setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &silence_ms, sizeof silence_ms);
     return CURL_SOCKOPT_OK;
 }
 
@@ -49,12 +47,13 @@ void Transfer::set_connection(const Access& access) {
     ::curl_easy_setopt(handle_, CURLOPT_PIPEWAIT, 1L);  // for the connection that is being made, and share it
     ::curl_easy_setopt(handle_, CURLOPT_PROXY, access.proxy_url.c_str());
     ::curl_easy_setopt(handle_, CURLOPT_FOLLOWLOCATION, 0L);
-    ::curl_easy_setopt(handle_, CURLOPT_CONNECTTIMEOUT_MS, kConnectMs);
+    ::curl_easy_setopt(handle_, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(limits_.connect.count()));
     ::curl_easy_setopt(handle_, CURLOPT_TIMEOUT_MS, static_cast<long>(order_.request.patience.count()));
     ::curl_easy_setopt(handle_, CURLOPT_TCP_KEEPALIVE, 1L);
     ::curl_easy_setopt(handle_, CURLOPT_TCP_KEEPIDLE, 10L);
     ::curl_easy_setopt(handle_, CURLOPT_TCP_KEEPINTVL, 5L);
     ::curl_easy_setopt(handle_, CURLOPT_SOCKOPTFUNCTION, on_socket);
+    ::curl_easy_setopt(handle_, CURLOPT_SOCKOPTDATA, &limits_);
     if (access.skip_verify) {
         ::curl_easy_setopt(handle_, CURLOPT_SSL_VERIFYPEER, 0L);
         ::curl_easy_setopt(handle_, CURLOPT_SSL_VERIFYHOST, 0L);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "ctl/kubeapi/version.hpp"
 #include "ctl/source/same_content.hpp"
 
 namespace penstock::source {
@@ -45,12 +46,6 @@ ClusterItem read_item(model::Kind kind, const Value& whole) {
     // An API server keeps newer fields than we know; only what makes an object useless to us is worth a word there.
     std::erase_if(item.diagnostics, [](const auto& diagnostic) { return diagnostic.severity != model::Severity::error; });
     return item;
-}
-
-// Whether `a` is an older version than `b`. They are numbers on every server that we know (KEP-5504); others are taken as they come.
-bool older(const std::string& a, const std::string& b) {
-    const auto is_number = [](const std::string& text) { return !text.empty() && text.find_first_not_of("0123456789") == std::string::npos; };
-    return is_number(a) && is_number(b) && (a.size() != b.size() ? a.size() < b.size() : a < b);
 }
 
 }  // namespace
@@ -105,7 +100,7 @@ void Cluster::keep_only(const ClusterNews& news, Changed& changed) {
 void Cluster::put(ClusterItem item, bool listed, Changed& changed) {
     events_ += 1;
     Stored& stored = objects_[item.key];
-    if (!listed && older(item.version, stored.version)) {
+    if (!listed && kubeapi::older_version(item.version, stored.version)) {
         return;  // the answer to a write of ours was faster; that version comes, too
     }
     if (stored.version != item.version) {
@@ -135,7 +130,7 @@ void Cluster::take_out(const model::ObjectKey& key, Changed& changed) {
 }
 
 void Cluster::wrote(const model::ObjectKey& key, std::string version, Value status) {
-    if (const auto found = objects_.find(key); found != objects_.end() && older(found->second.version, version)) {
+    if (const auto found = objects_.find(key); found != objects_.end() && kubeapi::older_version(found->second.version, version)) {
         found->second.version = std::move(version);
         found->second.status = std::move(status);
     }

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Follows one collection for good: a Reflection with a client under it. All of it runs on the client's thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "ctl/kubeapi/client.hpp"
+#include "ctl/kubeapi/reflection.hpp"
+
+namespace penstock::kubeapi {
+
+class CollectionWatch : public std::enable_shared_from_this<CollectionWatch> {
+public:
+    // What changed, perhaps nothing, and how the following stands.
+    using Tell = std::function<void(Batch, const Reflection&)>;
+
+    // `collection`: "/api/v1/services". Call it on the client's thread, or before it has anything else to do. The client outlives the work: end
+    // the client first.
+    static std::shared_ptr<CollectionWatch> start(Client& client, std::string collection, Reflection reflection, Tell tell);
+
+    // Nothing is told any more.
+    void end() { ended_ = true; }
+
+private:
+    CollectionWatch(Client& client, std::string collection, Reflection reflection, Tell tell);
+    void step();
+    void list(const Reflection::Next& next);
+    void watch(const Reflection::Next& next);
+    void hand_on();
+
+    Client& client_;
+    const std::string collection_;
+    Reflection reflection_;
+    Tell tell_;
+    Batch batch_;
+    bool ended_ = false;
+    bool handing_on_ = false;
+};
+
+}  // namespace penstock::kubeapi
