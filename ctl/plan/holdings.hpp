@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which node has which address, as this node sees it: a state machine without I/O and clock. Each address has a Lease that names its holder;
+// each node has a Lease that it renews. A node is gone when its Lease did not change for kStale of our own time (times in Leases are other
+// clocks'), and only while our own renewals come back by the same watch: who hears nothing judges nobody. An address whose holder is gone
+// belongs to its heir, the first of the live nodes by rendezvous hash, and to nobody else; the API server's versions decide a race.
+//
+// Invariant: an address is taken only by a write that the API server accepted. A holder that is cut off from it keeps what it has until
+// somebody on the link claims the address.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "userspace/base/ip.hpp"
+
+namespace penstock::plan {
+
+struct Network {
+    IpAddress address;  // a node's own
+    std::uint8_t prefix_length = 0;
+
+    [[nodiscard]] bool contains(const IpAddress& other) const;
+    auto operator<=>(const Network&) const = default;
+};
+
+struct NodeSeen {
+    std::vector<Network> networks;  // where it announces
+    bool leaving = false;           // it gave its Lease up
+    bool operator==(const NodeSeen&) const = default;
+};
+
+struct AddressLease {
+    std::string holder;   // "": nobody
+    std::string version;  // of the API server
+};
+
+struct LeaseWrite {
+    enum class What : std::uint8_t { create, take, hand_over, remove };
+    What what = What::create;
+    IpAddress address;
+    std::string holder;   // who has it afterwards
+    std::string version;  // the write is good for this one only; "" for create
+    bool operator==(const LeaseWrite&) const = default;
+};
+
+class Holdings {
+public:
+    using Time = std::chrono::steady_clock::time_point;
+    using milliseconds = std::chrono::milliseconds;
+
+    static constexpr milliseconds kRenew{1'000};       // a node renews its Lease so often
+    static constexpr milliseconds kStale{2'300};       // one that did not change for so long is a dead node's: one renewal may be lost
+    static constexpr milliseconds kContact{1'600};     // since our own last renewal came back: we hear the API server
+    static constexpr milliseconds kSettle{5'000};      // after contact came back: the others need time, too
+    static constexpr milliseconds kWriteAgain{500};
+    static constexpr milliseconds kSilence{75'000};    // of a peer that claimed an address while nobody could ask the API server
+    static constexpr milliseconds kDefend{1'000};      // at most one answer to claims in this time
+    static constexpr milliseconds kSteady{60'000};     // a node that is back is given addresses again only after so long
+    static constexpr milliseconds kHandOver{5'000};    // and one at a time
+
+    explicit Holdings(std::string self) : self_(std::move(self)) {}
+
+    // ---- what the API server tells
+    void saw_node(const std::string& name, NodeSeen seen, Time now);
+    void lost_node(const std::string& name) { nodes_.erase(name); }
+    void saw_lease(const IpAddress& address, AddressLease lease) { leases_[address] = std::move(lease); }
+    void lost_lease(const IpAddress& address) { leases_.erase(address); }
+    // The write for `address` that decide() gave was answered. What it made of the Lease is told by saw_lease() or lost_lease().
+    void wrote(const IpAddress& address, bool accepted, Time now);
+
+    // ---- what this node knows
+    void want(std::set<IpAddress> addresses) { wanted_ = std::move(addresses); }  // those that Gateways have; not called yet: not known
+    void claimed(const IpAddress& address, Time now);  // somebody else on the link says that it has it
+
+    struct Decision {
+        std::set<IpAddress> held;          // by this node, wanted
+        std::vector<LeaseWrite> writes;    // each is under way until wrote()
+        std::vector<IpAddress> defend;     // announce: the claim was not right
+        std::vector<IpAddress> yielded;    // given up for a claim, just now
+        std::optional<Time> again;         // decide again then, if nothing happens before
+    };
+    Decision decide(Time now);
+
+    // ---- what is shown
+    [[nodiscard]] bool in_contact(Time now) const { return heard_ && now - *heard_ <= kContact; }
+    [[nodiscard]] bool alive(const std::string& node, Time now) const;
+    [[nodiscard]] std::vector<std::string> others_alive(Time now) const;
+    [[nodiscard]] const std::map<IpAddress, AddressLease>& leases() const { return leases_; }
+
+private:
+    struct Node {
+        NodeSeen seen;
+        Time changed;
+        Time since;  // alive without a break
+    };
+    struct Claim {
+        Time at;
+        bool open = false;              // not answered yet
+        std::optional<Time> defended;
+    };
+
+    // Of one decide(): what is the same for all addresses.
+    struct Moment {
+        Time now;
+        std::vector<std::string> alive;
+        std::map<std::string, std::size_t> counts;  // wanted addresses of each holder
+    };
+
+    [[nodiscard]] Moment moment(Time now) const;
+    [[nodiscard]] bool yields(const IpAddress& address, Time now, Decision& decision);
+    [[nodiscard]] std::optional<LeaseWrite> step(const IpAddress& address, const AddressLease* lease, Moment& at, Decision& decision);
+    [[nodiscard]] std::optional<LeaseWrite> to_hand_over(const IpAddress& address, const AddressLease& lease, Moment& at, Decision& decision);
+    [[nodiscard]] int fitness(const std::string& node, const IpAddress& address) const;
+    [[nodiscard]] bool overloaded(const std::string& heir, Moment& at) const;
+    [[nodiscard]] std::string heir_of(const IpAddress& address, const std::vector<std::string>& alive) const;
+    [[nodiscard]] std::vector<std::string> alive_nodes(Time now) const;
+    void look_again(Time now, Decision& decision) const;
+
+    const std::string self_;
+    std::map<std::string, Node> nodes_;
+    std::map<IpAddress, AddressLease> leases_;
+    std::optional<std::set<IpAddress>> wanted_;
+    std::map<IpAddress, Claim> claims_;       // of addresses that we hold by their Lease
+    std::map<IpAddress, Time> yielded_;       // until when at least; or until we hear the API server
+    std::set<IpAddress> writing_;
+    std::map<IpAddress, Time> write_again_;   // not before
+    std::optional<Time> heard_;               // our own last renewal came back
+    std::optional<Time> contact_since_;       // renewals come back without a break
+    std::optional<Time> handed_over_;
+};
+
+}  // namespace penstock::plan
