@@ -18,6 +18,7 @@ namespace penstock::keeper {
 
 namespace {
 
+constexpr std::int64_t kDaemonPatienceMs = 2000;
 constexpr std::uint32_t kSaidMax = 64;  // a worker says Hello, About, and a Taken for what is published
 
 const char* state_name(WorkerState state) { return EnumNameWorkerState(state); }
@@ -118,6 +119,9 @@ int Keeper::poll_once() {
     if (!daemon_ && !stopping_ && !exit_code_ && now_ms() >= daemon_start_ms_) {
         start_daemon();
     }
+    if (stopping_ && (!daemon_ || now_ms() >= drain_at_ms_)) {
+        drain_workers();
+    }
     if (stopping_ && ((workers_.empty() && !daemon_) || now_ms() >= stop_by_ms_)) {
         exit_code_ = 0;
     }
@@ -158,16 +162,21 @@ void Keeper::stop() {
     }
     log::info("stopping: workers drain for at most {} ms", config_.drain_ms);
     stopping_ = true;
-    stop_by_ms_ = now_ms() + config_.drain_ms + 2000;
+    drain_at_ms_ = now_ms() + kDaemonPatienceMs;
+    stop_by_ms_ = drain_at_ms_ + config_.drain_ms + 2000;
+    if (daemon_) {
+        ::kill(daemon_->pid, SIGINT);  // not for a successor: its addresses go to other nodes
+    }
+}
+
+// Workers take connections until the daemon has handed this node's addresses over.
+void Keeper::drain_workers() {
     for (Worker& worker : workers_) {
         if (worker.state == WorkerState::Active) {
             drain(worker);
         } else if (worker.state == WorkerState::Started) {
             ::kill(worker.process.pid, SIGKILL);  // it serves nothing
         }
-    }
-    if (daemon_) {
-        ::kill(daemon_->pid, SIGTERM);
     }
 }
 

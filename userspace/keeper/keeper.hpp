@@ -54,6 +54,7 @@ private:
     // ---- signals
     void on_signals();
     void stop();
+    void drain_workers();
     void replace_worker();
     void reopen_log();
 
@@ -97,6 +98,7 @@ private:
     std::uint32_t worker_restarts_ = 0;
 
     bool stopping_ = false;
+    std::int64_t drain_at_ms_ = 0;  // if the daemon is still there
     std::int64_t stop_by_ms_ = 0;
     std::optional<int> exit_code_;
 };
