@@ -46,7 +46,10 @@ inline constexpr std::size_t kMetricsRowsMax = 1000;
     X(reconciles, "penstock_reconciles_total", counter, "cause", "Reconciliations by the daemon: for an event, or a resync that none asked for") \
     X(resync_repairs, "penstock_resync_repairs_total", counter, "", "Resyncs that found what events had not brought about")                     \
     X(not_good, "penstock_conditions_not_good", gauge, "", "Conditions of objects that are not good")                                           \
-    X(errors, "penstock_errors", gauge, "", "Errors of the daemon that are not solved")
+    X(errors, "penstock_errors", gauge, "", "Errors of the daemon that are not solved")                                                         \
+    X(addresses_held, "penstock_addresses_held", gauge, "", "Addresses that this node has, of those that nodes share out")                      \
+    X(address_takeovers, "penstock_address_takeovers_total", counter, "", "Addresses that came to this node, from others or from nobody")       \
+    X(addresses_yielded, "penstock_addresses_yielded_total", counter, "", "Addresses left to who claimed them while the API server was away")
 
 enum class MetricType : std::uint8_t { counter, gauge, histogram };
 

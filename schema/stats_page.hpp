@@ -16,7 +16,7 @@
 namespace penstock {
 
 inline constexpr std::uint32_t kStatsMagic = 0x50535431;  // "PST1"
-inline constexpr std::uint32_t kStatsVersion = 7;
+inline constexpr std::uint32_t kStatsVersion = 8;
 inline constexpr std::uint32_t kStatsSlotsMax = 64;       // worker threads
 inline constexpr std::uint32_t kStatsReasonsMax = 128;    // so that a new reason moves nothing
 inline constexpr std::uint32_t kStatsVerdictsMax = 64;
@@ -126,6 +126,9 @@ struct alignas(64) DaemonStats {
     Counter errors;                                   // not solved
     Counter reconciles_event, reconciles_resync;      // by what asked for them
     Counter resync_repairs;                           // of the latter: found something to do
+    Counter addresses_held;                           // of those that nodes share out
+    Counter address_takeovers;
+    Counter addresses_yielded;
 };
 
 struct alignas(64) StatsPage {

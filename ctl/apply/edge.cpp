@@ -15,26 +15,6 @@ namespace {
 
 bool contains(const std::vector<std::uint32_t>& list, std::uint32_t value) { return std::find(list.begin(), list.end(), value) != list.end(); }
 
-const Interface* find_interface(const std::vector<Interface>& interfaces, std::uint32_t index) {
-    const auto found = std::find_if(interfaces.begin(), interfaces.end(), [&](const Interface& one) { return one.index == index; });
-    return found == interfaces.end() ? nullptr : &*found;
-}
-
-bool same_network(const InterfaceAddress& own, const IpAddress& address) {
-    const std::size_t skip = own.address.family == Family::v4 ? 96 : 0;
-    const std::size_t bits = skip + own.prefix_length;
-    if (own.address.family != address.family || own.prefix_length == 0) {
-        return false;
-    }
-    for (std::size_t bit = skip; bit < bits; ++bit) {
-        const int shift = 7 - static_cast<int>(bit % 8);
-        if (((own.address.bytes[bit / 8] ^ address.bytes[bit / 8]) >> shift & 1) != 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
 std::unordered_set<IpAddress> addresses_of(const compile::Steering& steering) {
     std::unordered_set<IpAddress> addresses;
     for (const auto& backend : steering.backends) {
@@ -214,6 +194,7 @@ bool Edge::on_events() {
 
 bool Edge::tick() {
     answer_askers(hold_);
+    keep_addresses();
     if (datapath_ == nullptr || !prepared_) {
         return false;
     }
@@ -228,7 +209,8 @@ std::vector<Problem> Edge::prepare(const compile::Compiled& wanted, std::int64_t
     std::vector<Problem> problems;
     steps_last_ = 0;
     prepared_ = true;
-    put_addresses(wanted, problems);
+    claims_ = wanted.addresses;
+    put_addresses(problems);
     if (datapath_ != nullptr) {
         const std::uint64_t before = datapath_->steps_total();
         reacher_.follow(addresses_of(wanted.steering), interfaces_, netlink_);
@@ -249,7 +231,7 @@ std::vector<Problem> Edge::finish(const compile::Compiled& wanted, std::int64_t 
     if (datapath_ != nullptr) {
         carry_out(wanted, plan::Phase::finish, now_ms, problems);
     }
-    drop_addresses(wanted, problems);
+    drop_addresses(problems);
     return problems;
 }
 
@@ -276,95 +258,6 @@ void Edge::carry_out(const compile::Compiled& wanted, plan::Phase phase, std::in
 void Edge::count(std::uint64_t steps) {
     steps_last_ += steps;
     steps_total_ += steps;
-}
-
-// ---- addresses --------------------------------------------------------------------------------------------------------
-
-// Where others look for it: the interface of its own network, else the one of the default route, else the first uplink.
-std::uint32_t Edge::interface_for(const IpAddress& address) const {
-    for (const InterfaceAddress& one : interface_addresses_) {
-        if (one.global && !one.ours && same_network(one, address)) {
-            return one.ifindex;
-        }
-    }
-    const auto usable = [&](const Interface& interface) { return interface.up && !interface.loopback && !is_port(interface); };
-    const auto first = [&](const auto& matches) -> std::uint32_t {
-        const auto found = std::find_if(interfaces_.begin(), interfaces_.end(), [&](const Interface& one) { return usable(one) && matches(one); });
-        return found == interfaces_.end() ? 0 : found->index;
-    };
-    if (const std::uint32_t index = first([&](const Interface& one) { return contains(default_route_, one.index); }); index != 0) {
-        return index;
-    }
-    if (const std::uint32_t index = first([&](const Interface& one) { return is_uplink(one); }); index != 0) {
-        return index;
-    }
-    if (const std::uint32_t index = first([&](const Interface& one) { return leads_out(one); }); index != 0) {
-        return index;
-    }
-    const auto loopback = std::find_if(interfaces_.begin(), interfaces_.end(), [](const Interface& one) { return one.loopback; });
-    return loopback == interfaces_.end() ? 0 : loopback->index;
-}
-
-void Edge::put_addresses(const compile::Compiled& wanted, std::vector<Problem>& problems) {
-    address_states_.clear();
-    bool changed = false;
-    for (const compile::ClaimedAddress& claim : wanted.addresses) {
-        AddressState state{.address = claim.address};
-        const auto there = std::find_if(interface_addresses_.begin(), interface_addresses_.end(), [&](const auto& one) { return one.address == claim.address; });
-        std::uint32_t ifindex = there == interface_addresses_.end() ? 0 : there->ifindex;
-        if (there != interface_addresses_.end()) {
-            state.kind = there->ours ? AddressState::Kind::added : claim.requested ? AddressState::Kind::foreign : AddressState::Kind::present;
-            state.detail = state.kind == AddressState::Kind::foreign ? "it was there already and will stay" : "";
-        } else if (!claim.requested) {
-            state.kind = AddressState::Kind::failed;
-            state.detail = "this node does not have it any more";
-        } else {
-            ifindex = interface_for(claim.address);
-            auto done = hold();
-            if (done.ok()) {
-                done = netlink_.add_address(ifindex, claim.address);
-            }
-            state.kind = AddressState::Kind::added;
-            if (done.ok()) {
-                changed = true;
-                count(1);
-            } else {
-                state.kind = AddressState::Kind::failed;
-                state.detail = done.error().message();
-                problems.push_back({.what = "put " + claim.address.text() + " on an interface", .error = std::move(done).error(), .address = claim.address});
-            }
-        }
-        if (const Interface* interface = find_interface(interfaces_, ifindex)) {
-            state.interface = interface->name;
-        }
-        address_states_.push_back(std::move(state));
-    }
-    if (changed) {
-        look(false);
-    }
-}
-
-void Edge::drop_addresses(const compile::Compiled& wanted, std::vector<Problem>& problems) {
-    if (!hold().ok()) {
-        return;  // they may be those of the other one
-    }
-    bool changed = false;
-    for (const InterfaceAddress& one : interface_addresses_) {
-        const bool claimed = std::any_of(wanted.addresses.begin(), wanted.addresses.end(), [&](const auto& claim) { return claim.requested && claim.address == one.address; });
-        if (!one.ours || claimed) {
-            continue;
-        }
-        auto done = netlink_.remove_address(one.ifindex, one.address);
-        if (done.ok()) {
-            changed = true;
-            count(1);
-        } else {
-            problems.push_back({.what = "take " + one.address.text() + " off its interface", .error = std::move(done).error(), .address = one.address});
-        }
-    }
-    if (changed) {
-        look(false);
-    }
 }
 
 }  // namespace penstock::apply

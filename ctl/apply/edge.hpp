@@ -13,10 +13,12 @@
 #include <string>
 #include <vector>
 
+#include "ctl/apply/announcer.hpp"
 #include "ctl/apply/datapath.hpp"
 #include "ctl/apply/netlink.hpp"
 #include "ctl/apply/reacher.hpp"
 #include "ctl/compile/compile.hpp"
+#include "ctl/plan/holdings.hpp"
 #include "ctl/plan/steering_plan.hpp"
 
 namespace penstock::apply {
@@ -26,14 +28,16 @@ struct EdgeOptions {
     bool bpf = true;                      // false: --datapath=userspace, addresses only
     std::vector<std::string> interfaces;  // uplinks: XDP is attached to exactly these. Empty: hardware with a default route or a global address
     std::vector<IpAddress> addresses;     // for Gateways that name none; empty: the global addresses of this node
+    std::string announce;                 // interface that Gateways' addresses are put on; empty: where others look for each
+    bool shared = false;                  // addresses are shared out among nodes: this one has those of share(), and no more before
 };
 
 // An address that a Gateway asked for, or that is the node's own.
 struct AddressState {
-    enum class Kind : std::uint8_t { added, present, foreign, failed };
+    enum class Kind : std::uint8_t { added, present, foreign, elsewhere, failed };
     IpAddress address;
     std::string interface;
-    Kind kind = Kind::present;  // added: by us (now or by an earlier daemon); foreign: there by somebody else's hand
+    Kind kind = Kind::present;  // added: by us (now or by an earlier daemon); foreign: there by somebody else's hand; elsewhere: another node's
     std::string detail;
 };
 
@@ -66,6 +70,14 @@ public:
     // Phase finish: VIPs that go to the worker or away, what nobody names, addresses that nobody claims.
     std::vector<Problem> finish(const compile::Compiled& wanted, std::int64_t now_ms);
 
+    // Which of the addresses that Gateways asked for are this node's: put on their interfaces and taken off at once. `expires`: they go by
+    // themselves some time after this process ended, as another node has them then. False: not all could be done; prepare() tells why.
+    bool share(std::set<IpAddress> held, bool expires);
+    // What this node shall announce: the addresses that we put.
+    [[nodiscard]] std::vector<Announced> announced() const;
+    // The networks in which it announces, by its own address in each.
+    [[nodiscard]] std::vector<plan::Network> networks() const;
+
     // Readable when the network changed.
     [[nodiscard]] int events_fd() const { return events_.fd(); }
     // Reads events. True: prepare() and finish() should be called again with the same input (they write what differs, usually little).
@@ -86,13 +98,16 @@ private:
     [[nodiscard]] bool is_uplink(const Interface& interface) const;  // has XDP
     [[nodiscard]] bool leads_out(const Interface& interface) const;
     void count(std::uint64_t steps);
-    void put_addresses(const compile::Compiled& wanted, std::vector<Problem>& problems);
-    void drop_addresses(const compile::Compiled& wanted, std::vector<Problem>& problems);
+    [[nodiscard]] bool is_here(const compile::ClaimedAddress& claim) const;
+    bool put_address(const compile::ClaimedAddress& claim, AddressState& state, std::vector<Problem>& problems);
+    void put_addresses(std::vector<Problem>& problems);
+    void drop_addresses(std::vector<Problem>& problems);
+    void keep_addresses();
+    [[nodiscard]] std::uint32_t lifetime_s() const;
     void attach(bool again);
     void carry_out(const compile::Compiled& wanted, plan::Phase phase, std::int64_t now_ms, std::vector<Problem>& problems);
     [[nodiscard]] std::uint32_t interface_for(const IpAddress& address) const;
     Status hold();  // asks again until it has it
-
 
     EdgeOptions options_;
     Netlink netlink_;
@@ -110,6 +125,9 @@ private:
     std::vector<IpAddress> node_addresses_;
     std::vector<IpAddress> own_addresses_;
     std::vector<AddressState> address_states_;
+    std::vector<compile::ClaimedAddress> claims_;  // of the last prepare()
+    std::optional<std::set<IpAddress>> held_;      // of the last share()
+    bool expires_ = false;
     bool prepared_ = false;  // until then an earlier daemon's attachments stay as they are
     bool told_no_uplink_ = false;
     std::uint64_t steps_last_ = 0;

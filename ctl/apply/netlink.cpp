@@ -83,6 +83,11 @@ std::string ext_ack_text(const nlmsghdr* message) {
 
 }  // namespace
 
+const Interface* find_interface(const std::vector<Interface>& interfaces, std::uint32_t index) {
+    const auto found = std::find_if(interfaces.begin(), interfaces.end(), [&](const Interface& one) { return one.index == index; });
+    return found == interfaces.end() ? nullptr : &*found;
+}
+
 Result<Netlink> Netlink::open() {
     PST_TRY_ASSIGN(Fd route, open_socket(NETLINK_ROUTE));
     PST_TRY_ASSIGN(Fd generic, open_socket(NETLINK_GENERIC));
@@ -210,8 +215,16 @@ Result<std::vector<InterfaceAddress>> Netlink::addresses() {
     return out;
 }
 
-Status Netlink::add_address(std::uint32_t ifindex, const IpAddress& address) {
-    Request request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL);
+Status Netlink::add_address(std::uint32_t ifindex, const IpAddress& address, std::uint32_t seconds) {
+    return write_address(ifindex, address, seconds, NLM_F_CREATE | NLM_F_EXCL);
+}
+
+Status Netlink::keep_address(std::uint32_t ifindex, const IpAddress& address, std::uint32_t seconds) {
+    return write_address(ifindex, address, seconds, NLM_F_REPLACE);
+}
+
+Status Netlink::write_address(std::uint32_t ifindex, const IpAddress& address, std::uint32_t seconds, std::uint16_t flags) {
+    Request request(RTM_NEWADDR, flags);
     auto* head = request.extra<ifaddrmsg>();
     head->ifa_family = family_of(address);
     head->ifa_prefixlen = address.family == Family::v4 ? 32 : 128;
@@ -220,11 +233,11 @@ Status Netlink::add_address(std::uint32_t ifindex, const IpAddress& address) {
     put_address(request.header, IFA_LOCAL, address);
     put_address(request.header, IFA_ADDRESS, address);
     mnl_attr_put_u8(request.header, IFA_PROTO, kAddressProto);
+    // IPv6 deprecated: accepted, but never chosen as the source of the node's own traffic or of NAT.
+    const ifa_cacheinfo lifetimes{.ifa_prefered = address.family == Family::v6 ? 0 : seconds, .ifa_valid = seconds, .cstamp = 0, .tstamp = 0};
+    mnl_attr_put(request.header, IFA_CACHEINFO, sizeof(lifetimes), &lifetimes);
     if (address.family == Family::v6) {
         mnl_attr_put_u32(request.header, IFA_FLAGS, IFA_F_NODAD);
-        // Deprecated: accepted, but never chosen as the source of the node's own traffic or of NAT.
-        const ifa_cacheinfo lifetimes{.ifa_prefered = 0, .ifa_valid = UINT32_MAX, .cstamp = 0, .tstamp = 0};
-        mnl_attr_put(request.header, IFA_CACHEINFO, sizeof(lifetimes), &lifetimes);
     }
     auto done = ask(route_.get(), request.header, [](const nlmsghdr*) {}, "add the address " + address.text());
     if (!done.ok() && done.error().sys_errno == EEXIST) {

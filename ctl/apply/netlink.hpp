@@ -42,6 +42,9 @@ struct Interface {
     bool operator==(const Interface&) const = default;
 };
 
+// Null if there is none of that number.
+const Interface* find_interface(const std::vector<Interface>& interfaces, std::uint32_t index);
+
 struct InterfaceAddress {
     IpAddress address;
     std::uint8_t prefix_length = 0;
@@ -55,6 +58,8 @@ struct InterfaceAddress {
 // IFA_PROTO of the addresses that we put: a restarted daemon knows its own by it. Kernels before 5.18 drop it; there an address that we
 // find present counts as foreign and stays.
 inline constexpr std::uint8_t kAddressProto = 0x70;
+
+inline constexpr std::uint32_t kForever = UINT32_MAX;  // seconds that an address stays
 
 // Where packets to an address would go now.
 struct Route {
@@ -90,13 +95,16 @@ public:
     std::optional<XdpFeatures> xdp_features(std::uint32_t ifindex);
 
     // As /32 or /128, without duplicate address detection, with our mark. Errc::exists if it is there already.
-    Status add_address(std::uint32_t ifindex, const IpAddress& address);
+    Status add_address(std::uint32_t ifindex, const IpAddress& address, std::uint32_t seconds = kForever);
+    // How long it stays from now on, unless told again.
+    Status keep_address(std::uint32_t ifindex, const IpAddress& address, std::uint32_t seconds);
     // Refuses (Errc::denied) an address that does not carry our mark.
     Status remove_address(std::uint32_t ifindex, const IpAddress& address);
     // Asks the kernel to find out, or to make sure of, the MAC of `address`. The answer comes as an event.
     Status resolve(std::uint32_t ifindex, const IpAddress& address);
 
 private:
+    Status write_address(std::uint32_t ifindex, const IpAddress& address, std::uint32_t seconds, std::uint16_t flags);
     using OnMessage = std::function<void(const nlmsghdr*)>;
     explicit Netlink(Fd route, Fd generic) : route_(std::move(route)), generic_(std::move(generic)) {}
     // Sends one request and reads its answers up to the acknowledgement.

@@ -96,6 +96,11 @@ Status Daemon::start() {
     restore();
     machine_.listen({.taken = [this](const WorkerTaken& taken) { on_taken(taken); },
                      .changed = [this] { loop_.at("compile", Loop::Clock::now() + kDebounce, [this] { compile_now(); }); },
+                     .claimed = [this](const IpAddress& address) {
+                         if (addresses_) {
+                             addresses_->claimed(address);
+                         }
+                     },
                      .lost = [this](const std::string& why) {
                          log::error("the keeper is gone: {}", why);
                          loop_.stop();
@@ -124,6 +129,10 @@ Status Daemon::open_cluster() {
     log::info("following {}", access.server);
     ClusterLink::Events events{.content = [this] { loop_.at("cluster", Loop::Clock::now(), [this] { sources_changed(); }); },
                                .trouble = [this] { tell(); }};
+    if (shares_addresses(options_)) {
+        AddressLink::Events shares{.share = [this](const AddressShare& share) { machine_.share(share); }, .trouble = [this] { tell(); }};
+        PST_TRY_ASSIGN(addresses_, AddressLink::open(loop_, access, node_name(options_), machine_.networks(), std::move(shares)));
+    }
     PST_TRY_ASSIGN(cluster_, ClusterLink::open(loop_, std::move(access), compile_options_.controller_name, node_name(options_), std::move(events)));
     return success();
 }
@@ -135,6 +144,14 @@ void Daemon::look_again() {
         folder_->refresh();
     }
     sources_changed();
+}
+
+void Daemon::leave() {
+    if (addresses_) {
+        addresses_->leave([this] { loop_.stop(); });
+    } else {
+        loop_.stop();
+    }
 }
 
 void Daemon::stop() {
@@ -298,8 +315,24 @@ void Daemon::adopt(std::shared_ptr<const compile::Compiled> next, bool changed) 
         rollout_.retry();
     }
     want_statuses(before->statuses);
+    want_addresses();
     advance();
     save_later();
+}
+
+// Taken as soon as its Lease is ours, while the workers may still be on their way to serve it.
+void Daemon::want_addresses() {
+    if (!addresses_) {
+        return;
+    }
+    std::set<IpAddress> wanted;
+    for (const compile::ClaimedAddress& claim : compiled_->addresses) {
+        if (claim.requested) {
+            wanted.insert(claim.address);
+        }
+    }
+    addresses_->here(machine_.networks());
+    addresses_->want(std::move(wanted));
 }
 
 // ---- resync ---------------------------------------------------------------------------------------------------------------
@@ -360,6 +393,10 @@ void Daemon::want_statuses(const compile::Statuses& before) {
 }
 
 void Daemon::advance() {
+    if (compiled_->snapshot.root == nullptr) {
+        tell();  // what an earlier daemon left goes on until the first compilation says what shall be
+        return;
+    }
     while (rollout_.step() != Rollout::Step::none && rollout_.step() != Rollout::Step::wait) {
         one_step();
     }
@@ -417,6 +454,10 @@ std::vector<Trouble> Daemon::all_troubles() const {
         const std::vector<Trouble> some = cluster_->troubles();
         all.insert(all.end(), some.begin(), some.end());
     }
+    if (addresses_) {
+        const std::vector<Trouble> some = addresses_->troubles();
+        all.insert(all.end(), some.begin(), some.end());
+    }
     const std::vector<Trouble> standing = machine_.standing_troubles();
     all.insert(all.end(), standing.begin(), standing.end());
     return all;
@@ -470,7 +511,13 @@ void Daemon::tell_metrics() {
     if (!not_good_) {
         not_good_ = count_not_good();
     }
-    machine_.tell_metrics({.not_good = *not_good_, .errors = errors_.unsolved(), .reconciles = reconciles_});
+    DaemonFigures figures{.not_good = *not_good_, .errors = errors_.unsolved(), .reconciles = reconciles_};
+    if (addresses_) {
+        figures.addresses_held = addresses_->held();
+        figures.address_takeovers = addresses_->taken();
+        figures.addresses_yielded = addresses_->yielded();
+    }
+    machine_.tell_metrics(figures);
     loop_.at("metrics", Loop::Clock::now() + kMetricsPause, [this] { tell_metrics(); });
 }
 

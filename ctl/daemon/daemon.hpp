@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "ctl/compile/compile.hpp"
+#include "ctl/daemon/address_link.hpp"
 #include "ctl/daemon/api.hpp"
 #include "ctl/daemon/cluster_link.hpp"
 #include "ctl/daemon/error_book.hpp"
@@ -42,6 +43,8 @@ public:
     Status start();
     // SIGHUP: looks at the folder and the machine again, as if both had changed.
     void look_again();
+    // This node's service ends: its addresses are handed over, then the loop stops.
+    void leave();
     // Writes what has to outlive us. The data path stays as it is.
     void stop();
 
@@ -78,6 +81,7 @@ private:
     void resync();
     void resync_later();
     [[nodiscard]] bool differs(const compile::Compiled& next) const;
+    void want_addresses();
     void want_statuses(const compile::Statuses& before);
     void advance();
     void one_step();
@@ -89,6 +93,7 @@ private:
     // ---- answers, on the loop's thread
     [[nodiscard]] nlohmann::json status_now();
     [[nodiscard]] nlohmann::json sources_json() const;
+    [[nodiscard]] nlohmann::json addresses_json(nlohmann::json rows) const;
     [[nodiscard]] nlohmann::json listeners_json() const;
     [[nodiscard]] View view() const;
     [[nodiscard]] std::size_t count_not_good() const;
@@ -109,6 +114,7 @@ private:
     std::vector<Rung> rungs_;
 
     std::unique_ptr<ClusterLink> cluster_;
+    std::unique_ptr<AddressLink> addresses_;  // null: this node has all of them
     std::optional<source::Folder> folder_;
     std::optional<source::FolderWatch> watch_;
     source::Loaded loaded_;

@@ -126,6 +126,17 @@ json Daemon::sources_json() const {
     return list;
 }
 
+// Who has those that are shared out.
+json Daemon::addresses_json(json rows) const {
+    for (json& row : rows) {
+        const auto address = IpAddress::parse(row["address"].get<std::string>());
+        if (addresses_ && address) {
+            row.update(addresses_->facts_of(*address));
+        }
+    }
+    return rows;
+}
+
 json Daemon::listeners_json() const {
     json list = json::array();
     const auto* root = root_of(*compiled_);
@@ -180,7 +191,8 @@ json Daemon::status_now() {
             {"processes", processes},
             {"workers", facts.workers},
             {"datapath", facts.datapath},
-            {"addresses", facts.addresses},
+            {"addresses", addresses_json(std::move(facts.addresses))},
+            {"address_shares", addresses_ ? addresses_->facts() : json()},
             {"kernel", {{"release", kernel_release()}, {"rungs", rungs}}},
             {"sources", sources_json()},
             {"cluster", cluster_ ? cluster_->facts() : json()},

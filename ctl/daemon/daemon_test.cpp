@@ -55,6 +55,8 @@ public:
         return success();
     }
     std::vector<Trouble> finish(const compile::Compiled&) override { return {}; }
+    void share(const AddressShare&) override {}
+    [[nodiscard]] std::vector<plan::Network> networks() const override { return {}; }
     [[nodiscard]] std::vector<Trouble> standing_troubles() const override {
         if (unconfined) {
             return {{.what = "confine the worker", .error = {.code = Errc::unsupported, .what = "no seccomp here"}, .failure = {}}};
@@ -474,4 +476,26 @@ TEST_CASE("daemon: everything is reconciled without an event, too, and what that
     in.config.write("a.yaml", kGateway + ("---\n" + route("two")));
     CHECK(eventually([&] { return run.objects("HTTPRoute") == "two "; }));
     CHECK(run.served());
+}
+
+TEST_CASE("daemon: while the API server is away from the start, what an earlier daemon left is not touched") {
+    const Folders in;
+    in.config.write("kubeconfig", R"({"apiVersion": "v1", "kind": "Config", "current-context": "x", "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}],
+        "clusters": [{"name": "x", "cluster": {"server": "http://127.0.0.1:1"}}], "users": [{"name": "x", "user": {}}]})");
+    const auto loop = std::move(Loop::open()).value();
+    FakeMachine machine(*loop);
+    const StateDir state = std::move(StateDir::open(in.state.text())).value();
+    Options options;
+    options.kubernetes = true;
+    options.kubeconfig = (in.config.path() / "kubeconfig").string();
+    Daemon daemon(*loop, machine, state, options, [] { return 1'700'000'000; });
+    REQUIRE(daemon.start().ok());
+    std::thread thread([&] { loop->run(); });
+    CHECK(eventually([&] { return !daemon.status().value()["errors"].empty(); }));
+    std::this_thread::sleep_for(std::chrono::milliseconds(1500));  // errors are tried again after a second
+    CHECK(machine.prepared == 0);
+    CHECK(machine.published == 0);
+    CHECK(daemon.status().value()["address_shares"]["in_contact"] == false);
+    loop->stop();
+    thread.join();
 }

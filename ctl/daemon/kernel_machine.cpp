@@ -28,6 +28,8 @@ apply::EdgeOptions edge_options(const Options& options) {
     edge.bpf = options.datapath != DatapathWish::userspace;
     edge.interfaces = options.interfaces;
     edge.addresses = options.addresses;
+    edge.announce = options.announce == "auto" || options.announce == "off" ? "" : options.announce;
+    edge.shared = shares_addresses(options);
     edge.datapath.pin_dir = options.pin_dir;
     edge.datapath.nat_port_min = options.nat_ports.first;
     edge.datapath.nat_port_max = options.nat_ports.last;
@@ -62,6 +64,7 @@ const char* name_of(apply::AddressState::Kind kind) {
         case apply::AddressState::Kind::added: return "added";
         case apply::AddressState::Kind::present: return "present";
         case apply::AddressState::Kind::foreign: return "foreign";
+        case apply::AddressState::Kind::elsewhere: return "elsewhere";
         case apply::AddressState::Kind::failed: break;
     }
     return "failed";
@@ -105,6 +108,7 @@ void KernelMachine::listen(MachineEvents events) {
             log::error("{}", watched.error().report());
         }
     }
+    open_announcer();
     tick_later();
     // What came with the greeting has been read already.
     for (const auto& [pid, worker] : keeper_->workers()) {
@@ -123,6 +127,58 @@ void KernelMachine::hear_keeper() {
 
 void KernelMachine::hear_network() {
     if (edge_->on_events()) {
+        announce();
+        events_.changed();
+    }
+}
+
+// ---- the link -----------------------------------------------------------------------------------------------------------
+void KernelMachine::open_announcer() {
+    if (options_.announce == "off") {
+        return;
+    }
+    auto opened = apply::Announcer::open();
+    if (!opened.ok()) {
+        log::warn("addresses are not announced: {}", opened.error().message());
+        why_no_announcer_ = std::move(opened).error();
+        return;
+    }
+    announcer_ = std::move(opened).value();
+    for (const int fd : announcer_->fds()) {
+        if (auto watched = loop_.watch(fd, [this] { hear_neighbours(); }); !watched.ok()) {
+            log::error("{}", watched.error().report());
+        }
+    }
+}
+
+void KernelMachine::hear_neighbours() {
+    for (const IpAddress& address : announcer_->claims()) {
+        events_.claimed(address);
+    }
+}
+
+void KernelMachine::announce() {
+    if (!announcer_) {
+        return;
+    }
+    announcer_->keep(edge_->announced(), Loop::Clock::now());
+    if (const auto next = announcer_->send_due(Loop::Clock::now())) {
+        loop_.at("announce", *next, [this] { announce(); });
+    } else {
+        loop_.cancel("announce");
+    }
+}
+
+void KernelMachine::share(const AddressShare& share) {
+    const bool done = edge_->share(share.held, share.expires);
+    if (announcer_) {
+        announcer_->keep(edge_->announced(), Loop::Clock::now());
+        for (const IpAddress& address : share.defend) {
+            announcer_->again(address, Loop::Clock::now());
+        }
+    }
+    announce();
+    if (!done) {
         events_.changed();
     }
 }
@@ -195,6 +251,7 @@ std::vector<Trouble> KernelMachine::prepare(const compile::Compiled& wanted) {
     for (const apply::Problem& problem : edge_->prepare(wanted, now_ms())) {
         troubles.push_back(to_trouble(wanted, problem));
     }
+    announce();
     open_missing_sockets(wanted, troubles);
     return troubles;
 }
@@ -228,6 +285,7 @@ std::vector<Trouble> KernelMachine::finish(const compile::Compiled& wanted) {
     for (const apply::Problem& problem : edge_->finish(wanted, now_ms())) {
         troubles.push_back(to_trouble(wanted, problem));
     }
+    announce();
     if (shipped_.root == nullptr) {
         idle_ = plan::idle_parts(keeper_->held(), wanted.snapshot);
     }
@@ -241,12 +299,17 @@ std::vector<Trouble> KernelMachine::finish(const compile::Compiled& wanted) {
 }
 
 std::vector<Trouble> KernelMachine::standing_troubles() const {
+    std::vector<Trouble> troubles;
     for (const auto& [pid, worker] : keeper_->workers()) {
-        if (!worker.unconfined.empty()) {
-            return {{.what = "confine the worker", .error = {.code = Errc::unsupported, .what = worker.unconfined, .hint = "it serves, with every system call open to it"}, .failure = {}}};
+        if (!worker.unconfined.empty() && troubles.empty()) {
+            troubles.push_back({.what = "confine the worker", .error = {.code = Errc::unsupported, .what = worker.unconfined, .hint = "it serves, with every system call open to it"}, .failure = {}});
         }
     }
-    return {};
+    // Alone, a node is found without being announced.
+    if (const auto& why = announcer_ ? announcer_->trouble() : why_no_announcer_; why && shares_addresses(options_)) {
+        troubles.push_back({.what = "announce addresses", .error = *why, .failure = {}});
+    }
+    return troubles;
 }
 
 // ---- facts ------------------------------------------------------------------------------------------------------------------
@@ -299,6 +362,9 @@ void KernelMachine::tell_metrics(const DaemonFigures& figures) {
     stats->reconciles_event.store(figures.reconciles.events, std::memory_order_relaxed);
     stats->reconciles_resync.store(figures.reconciles.resyncs, std::memory_order_relaxed);
     stats->resync_repairs.store(figures.reconciles.repairs, std::memory_order_relaxed);
+    stats->addresses_held.store(figures.addresses_held, std::memory_order_relaxed);
+    stats->address_takeovers.store(figures.address_takeovers, std::memory_order_relaxed);
+    stats->addresses_yielded.store(figures.addresses_yielded, std::memory_order_relaxed);
     if (edge_->datapath() != nullptr) {
         const std::vector<apply::VerdictCount> verdicts = edge_->datapath()->verdicts();
         for (std::size_t i = 0; i < std::min<std::size_t>(verdicts.size(), kStatsVerdictsMax); ++i) {

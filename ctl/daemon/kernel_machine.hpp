@@ -4,10 +4,12 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "ctl/apply/announcer.hpp"
 #include "ctl/apply/edge.hpp"
 #include "ctl/apply/keeper_link.hpp"
 #include "ctl/daemon/loop.hpp"
@@ -27,6 +29,8 @@ public:
     std::vector<Trouble> prepare(const compile::Compiled& wanted) override;
     Status publish(const compile::Compiled& wanted, const std::string& digest, std::uint64_t generation) override;
     std::vector<Trouble> finish(const compile::Compiled& wanted) override;
+    void share(const AddressShare& share) override;
+    [[nodiscard]] std::vector<plan::Network> networks() const override { return edge_->networks(); }
     [[nodiscard]] std::vector<Trouble> standing_troubles() const override;
 
     [[nodiscard]] std::uint64_t steps() const override;
@@ -41,6 +45,9 @@ private:
     void hear_keeper();
     void hear_network();
     void tick_later();
+    void open_announcer();
+    void announce();
+    void hear_neighbours();
     void on_taken(const keeper::TakenT& taken);
     static Trouble to_trouble(const compile::Compiled& wanted, const apply::Problem& problem);
     [[nodiscard]] nlohmann::json processes_json() const;
@@ -52,6 +59,8 @@ private:
     std::vector<compile::OwnKey> session_keys_;
     std::unique_ptr<apply::KeeperLink> keeper_;
     std::unique_ptr<apply::Edge> edge_;
+    std::optional<apply::Announcer> announcer_;
+    std::optional<Error> why_no_announcer_;
     MachineEvents events_;
     std::string root_name_;  // of the wanted root, in the keeper
     compile::Snapshot shipped_;    // what was published last, all of which is held; without a root: not known

@@ -7,6 +7,7 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "ctl/daemon/counters.hpp"
 #include "ctl/daemon/error_book.hpp"
 #include "ctl/daemon/resync.hpp"
+#include "ctl/plan/holdings.hpp"
 #include "userspace/base/result.hpp"
 
 namespace penstock::daemon {
@@ -30,7 +32,15 @@ struct WorkerTaken {
 struct MachineEvents {
     std::function<void(const WorkerTaken&)> taken;
     std::function<void()> changed;          // addresses, links, neighbours: what compile was given or apply did may not hold any more
+    std::function<void(const IpAddress&)> claimed;  // somebody else on the link says that it has this one of ours
     std::function<void(std::string)> lost;  // the keeper is gone: the daemon ends, so that its successor starts clean
+};
+
+// What this node has of the addresses that nodes share out.
+struct AddressShare {
+    std::set<IpAddress> held;
+    std::vector<IpAddress> defend;  // announced once more
+    bool expires = false;           // others take over if this daemon ends
 };
 
 // What the keeper holds of an earlier daemon.
@@ -44,6 +54,9 @@ struct DaemonFigures {
     std::uint64_t not_good = 0;  // conditions
     std::uint64_t errors = 0;    // not solved
     Reconciles reconciles;
+    std::uint64_t addresses_held = 0;  // of those that nodes share out
+    std::uint64_t address_takeovers = 0;
+    std::uint64_t addresses_yielded = 0;
 };
 
 // Facts for GET /v1/status, ready to be shown.
@@ -69,6 +82,11 @@ public:
     // `digest` names the root: held() of a later daemon gives it back.
     virtual Status publish(const compile::Compiled& wanted, const std::string& digest, std::uint64_t generation) = 0;
     virtual std::vector<Trouble> finish(const compile::Compiled& wanted) = 0;
+
+    // For a machine whose addresses are shared out (--kubernetes): until the first call it puts none.
+    virtual void share(const AddressShare& share) = 0;
+    // Where this machine announces addresses.
+    [[nodiscard]] virtual std::vector<plan::Network> networks() const = 0;
 
     // What is wrong with the processes as they run, whatever they serve.
     [[nodiscard]] virtual std::vector<Trouble> standing_troubles() const = 0;

@@ -106,6 +106,11 @@ void add_plain(CLI::App& app, Options& options) {
         ->default_str("auto")
         ->type_name("KIND");
     app.add_option("--interface", options.interfaces, "Interface to attach to (repeatable; default: those that face clients)")->type_name("NAME");
+    app.add_option("--announce", options.announce,
+                   "Interface that Gateways' addresses are put on and announced at; auto: that of each address' network; off: none, and each node has all of them")
+        ->check(named)
+        ->capture_default_str()
+        ->type_name("NAME");
     app.add_option("--workers", options.workers, "Threads of the worker (0: one per core)")->check(CLI::Range(0, 64))->type_name("N");
     app.add_option("--ring", options.ring, "How the worker does I/O")
         ->check(CLI::IsMember({"auto", "io_uring", "epoll"}))

@@ -35,6 +35,7 @@ struct Options {
     DatapathWish datapath = DatapathWish::automatic;
     std::vector<std::string> interfaces;   // empty: those with a default route or a global address
     std::vector<IpAddress> addresses;      // for Gateways without spec.addresses; empty: the node's global addresses
+    std::string announce = "auto";         // interface for Gateways' addresses; auto: of each address' network; off: nothing is announced or shared
     unsigned workers = 0;                  // threads of the worker; 0: one per core
     std::string ring = "auto";             // auto, io_uring, epoll: passed on to the worker
     std::string ktls = "off";              // off, auto: passed on to the worker
@@ -61,5 +62,8 @@ struct Leave {
 std::variant<Options, Leave> parse_options(int argc, const char* const* argv);
 
 std::string_view name_of(DatapathWish wish);
+
+// Addresses are shared out among the cluster's nodes.
+inline bool shares_addresses(const Options& options) { return options.kubernetes && options.announce != "off"; }
 
 }  // namespace penstock::daemon

@@ -30,7 +30,7 @@ TEST_CASE("options: all of them") {
     const auto parsed = parse({"--config", "/etc/m", "--state-dir", "/tmp/s", "--pin-dir", "/sys/fs/bpf/x", "--datapath", "userspace", "--interface",
                                "eth0", "--interface", "eth1", "--workers", "3", "--ring", "epoll", "--ktls", "auto", "--address", "192.0.2.1", "--address",
                                "2001:db8::1", "--nat-ports", "20000-29999", "--flows-max", "1000", "--session-key", "/k/new", "--session-key", "/k/old", "--log-level", "debug",
-                               "--access-log", "/var/log/access", "--metrics-address", "[::1]:9650", "--detach"});
+                               "--access-log", "/var/log/access", "--metrics-address", "[::1]:9650", "--announce", "eth2", "--detach"});
     REQUIRE(std::holds_alternative<Options>(parsed));
     const Options& options = std::get<Options>(parsed);
     CHECK(options.config == "/etc/m");
@@ -38,6 +38,8 @@ TEST_CASE("options: all of them") {
     CHECK(options.datapath == DatapathWish::userspace);
     CHECK(options.interfaces == std::vector<std::string>{"eth0", "eth1"});
     CHECK(options.workers == 3);
+    CHECK(options.announce == "eth2");
+    CHECK_FALSE(shares_addresses(options));
     CHECK(options.ring == "epoll");
     CHECK(options.ktls == "auto");
     CHECK(options.session_keys == std::vector<std::string>{"/k/new", "/k/old"});

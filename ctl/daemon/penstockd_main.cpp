@@ -38,12 +38,15 @@ Result<Fd> signals_of_ours() {
     return fd;
 }
 
-// SIGHUP looks again, the others end.
+// SIGHUP looks again. SIGINT ends this node's service: the keeper sends it when it ends, and a terminal to both. SIGTERM ends this daemon
+// alone: its successor goes on with what is there.
 void on_signals(int signals, Loop& loop, Daemon& daemon) {
     signalfd_siginfo info = {};
     while (::read(signals, &info, sizeof info) == sizeof info) {
         if (info.ssi_signo == SIGHUP) {
             daemon.look_again();
+        } else if (info.ssi_signo == SIGINT) {
+            daemon.leave();
         } else {
             loop.stop();
         }

@@ -50,13 +50,27 @@ void print_kernel(const json& rungs) {
     }
 }
 
-void print_addresses(const json& addresses) {
-    TextTable table({"ADDRESS", "INTERFACE", "STATE", "DETAIL"});
+// In a cluster with the nodes that share them out.
+void print_addresses(const json& addresses, const json& shares) {
+    const bool shared = shares.is_object();
+    TextTable table(shared ? std::vector<std::string>{"ADDRESS", "INTERFACE", "STATE", "NODE", "SINCE", "DETAIL"} : std::vector<std::string>{"ADDRESS", "INTERFACE", "STATE", "DETAIL"});
     for (const json& one : addresses) {
-        table.add({text_at(one, {"address"}), text_at(one, {"interface"}), text_at(one, {"state"}), text_at(one, {"detail"})});
+        std::vector<std::string> row = {text_at(one, {"address"}), text_at(one, {"interface"}), text_at(one, {"state"})};
+        if (shared) {
+            row.insert(row.end(), {text_at(one, {"holder"}), text_at(one, {"since"})});
+        }
+        row.push_back(text_at(one, {"detail"}));
+        table.add(std::move(row));
     }
     if (!table.empty()) {
         std::printf("\n%s", table.text().c_str());
+    }
+    TextTable nodes({"NODE", "STATE", "ADDRESSES"});
+    for (const json& node : list_at(shares, {"nodes"})) {
+        nodes.add({text_at(node, {"name"}), text_at(node, {"state"}), number(node, "addresses")});
+    }
+    if (!nodes.empty()) {
+        std::printf("\n%s", nodes.text().c_str());
     }
 }
 
@@ -147,7 +161,7 @@ Result<int> run_status(const Arguments& arguments) {
     print_processes(status);
     print_datapath(at(status, {"datapath"}));
     print_kernel(list_at(status, {"kernel", "rungs"}));
-    print_addresses(list_at(status, {"addresses"}));
+    print_addresses(list_at(status, {"addresses"}), at(status, {"address_shares"}));
     print_listeners(list_at(status, {"listeners"}));
     print_tls(at(status, {"counters", "worker"}));
     print_counts("PACKETS", list_at(status, {"counters", "verdicts"}));

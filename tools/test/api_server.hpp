@@ -21,15 +21,15 @@ namespace penstock::test {
 
 class ApiServer {
 public:
-    ApiServer() {
-        server_.new_task_queue = [] { return new httplib::ThreadPool(64); };  // each watch holds one
+    explicit ApiServer(const std::string& host = "127.0.0.1", int port = 0) : host_(host) {
+        server_.new_task_queue = [] { return new httplib::ThreadPool(256); };  // each watch holds one, and each connection that is kept
         server_.set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& response) { return before(request, response); });
         server_.Get("/.*", [this](const httplib::Request& request, httplib::Response& response) { get(request, response); });
         server_.Post("/.*", [this](const httplib::Request& request, httplib::Response& response) { write(request, response); });
         server_.Put("/.*", [this](const httplib::Request& request, httplib::Response& response) { write(request, response); });
         server_.Delete("/.*", [this](const httplib::Request& request, httplib::Response& response) { erase(request, response); });
         server_.Patch("/.*", [this](const httplib::Request& request, httplib::Response& response) { patch(request, response); });
-        port_ = server_.bind_to_any_port("127.0.0.1");
+        port_ = port != 0 && server_.bind_to_port(host, port) ? port : server_.bind_to_any_port(host);
         thread_ = std::thread([this] { server_.listen_after_bind(); });
         while (!server_.is_running()) {
             std::this_thread::yield();
@@ -47,7 +47,7 @@ public:
     ApiServer(const ApiServer&) = delete;
     ApiServer& operator=(const ApiServer&) = delete;
 
-    [[nodiscard]] std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
+    [[nodiscard]] std::string url() const { return "http://" + host_ + ":" + std::to_string(port_); }
 
     // Puts an object; apiVersion, kind and metadata.name must be there. Its collection is that of its kind, in lower case with an s.
     void put(nlohmann::json object) {
@@ -110,7 +110,7 @@ public:
 private:
     struct Event {
         int version;
-        std::string collection;
+        nlohmann::json object;
         nlohmann::json content;
     };
     struct Fault {
@@ -150,7 +150,7 @@ private:
             nlohmann::json last = found->second;
             last["metadata"]["resourceVersion"] = std::to_string(++version_);
             objects_.erase(found);
-            events_.push_back({version_, collection_of(last), {{"type", "DELETED"}, {"object", last}}});
+            events_.push_back({version_, last, {{"type", "DELETED"}, {"object", last}}});
         }
         changed_.notify_all();
     }
@@ -169,7 +169,11 @@ private:
             object["status"] = objects_[path]["status"];
         }
         objects_[path] = object;
-        events_.push_back({version_, collection_of(object), {{"type", known ? "MODIFIED" : "ADDED"}, {"object", object}}});
+        events_.push_back({version_, object, {{"type", known ? "MODIFIED" : "ADDED"}, {"object", object}}});
+        if (events_.size() > 10000) {
+            forgotten_ = events_.front().version;
+            events_.pop_front();
+        }
     }
 
     static void status(httplib::Response& response, int code, const std::string& message) {
@@ -234,9 +238,16 @@ private:
     }
 
     // By one label, "a=b".
+    // "label=value", or "label" for any value.
     static bool selected(const nlohmann::json& object, const std::string& selector) {
         const std::size_t equals = selector.find('=');
-        return selector.empty() || object["metadata"].value("labels", nlohmann::json::object()).value(selector.substr(0, equals), "") == selector.substr(equals + 1);
+        const nlohmann::json labels = object["metadata"].value("labels", nlohmann::json::object());
+        return selector.empty() || (equals == std::string::npos ? labels.contains(selector) : labels.value(selector.substr(0, equals), "") == selector.substr(equals + 1));
+    }
+    // Whether it is in the collection of `request`, of all namespaces or of one, and is not left out by a label.
+    static bool asked_for(const nlohmann::json& object, const httplib::Request& request) {
+        const std::string path = path_of(object);
+        return (collection_of(object) == request.path || path.substr(0, path.rfind('/')) == request.path) && selected(object, request.get_param_value("labelSelector"));
     }
 
     void list(const httplib::Request& request, httplib::Response& response) {
@@ -245,10 +256,8 @@ private:
         const std::string from = request.has_param("continue") ? request.get_param_value("continue") : "";
         std::string more;
         for (const auto& [path, object] : objects_) {
-            const bool inside = collection_of(object) == request.path || path.substr(0, path.rfind('/')) == request.path;
             const std::string fields = request.has_param("fieldSelector") ? request.get_param_value("fieldSelector") : "";
-            if (!inside || path <= from || (fields.starts_with("metadata.name=") && fields.substr(14) != object["metadata"]["name"].get<std::string>()) ||
-                !selected(object, request.has_param("labelSelector") ? request.get_param_value("labelSelector") : "")) {
+            if (path <= from || !asked_for(object, request) || (fields.starts_with("metadata.name=") && fields.substr(14) != object["metadata"]["name"].get<std::string>())) {
                 continue;
             }
             if (items.size() == page) {
@@ -271,14 +280,14 @@ private:
                 return;
             }
         }
-        response.set_chunked_content_provider("application/json;stream=watch", [this, from, cut, collection = request.path](std::size_t, httplib::DataSink& sink) mutable {
+        response.set_chunked_content_provider("application/json;stream=watch", [this, from, cut, request](std::size_t, httplib::DataSink& sink) mutable {
             std::unique_lock lock(mutex_);
             std::string text;
             changed_.wait_for(lock, std::chrono::milliseconds(200), [&] { return over_ || cut_ != cut || (!events_.empty() && events_.back().version > from); });
             for (const Event& event : events_) {
                 if (event.version > from) {
                     from = event.version;
-                    text += event.collection == collection ? event.content.dump() + "\n" : "";
+                    text += asked_for(event.object, request) ? event.content.dump() + "\n" : "";
                 }
             }
             if (over_ || cut_ != cut) {
@@ -305,6 +314,7 @@ private:
             return;
         }
         store(std::move(body));
+        changed_.notify_all();
         response.status = create ? 201 : 200;
         response.set_content(objects_[path].dump(), "application/json");
     }
@@ -333,6 +343,11 @@ private:
         const std::lock_guard lock(mutex_);
         if (!objects_.contains(request.path)) {
             status(response, 404, "not found");
+            return;
+        }
+        const nlohmann::json options = nlohmann::json::parse(request.body, nullptr, false);
+        if (options.is_object() && options.contains("preconditions") && options["preconditions"]["resourceVersion"] != objects_[request.path]["metadata"]["resourceVersion"]) {
+            status(response, 409, "the object has been modified");
             return;
         }
         if (!request.has_param("dryRun")) {
@@ -366,6 +381,7 @@ private:
     }
 
     httplib::Server server_;
+    const std::string host_;
     int port_ = 0;
     std::thread thread_;
     std::mutex mutex_;

@@ -291,6 +291,11 @@ void MetricsText::add_daemon() {
         [this](std::string& out, std::size_t) { write_row(out, Metric::resync_repairs, {}, page_.daemon.resync_repairs.load(std::memory_order_relaxed)); });
     add(Metric::not_good, 1, [this](std::string& out, std::size_t) { write_row(out, Metric::not_good, {}, page_.daemon.not_good.load(std::memory_order_relaxed)); });
     add(Metric::errors, 1, [this](std::string& out, std::size_t) { write_row(out, Metric::errors, {}, page_.daemon.errors.load(std::memory_order_relaxed)); });
+    for (const auto& [metric, counter] : {std::pair{Metric::addresses_held, &page_.daemon.addresses_held},
+                                          {Metric::address_takeovers, &page_.daemon.address_takeovers},
+                                          {Metric::addresses_yielded, &page_.daemon.addresses_yielded}}) {
+        add(metric, 1, [metric, counter](std::string& out, std::size_t) { write_row(out, metric, {}, counter->load(std::memory_order_relaxed)); });
+    }
 }
 
 }  // namespace penstock::proxy

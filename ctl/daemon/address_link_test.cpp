@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctl/daemon/address_link.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <thread>
+
+#include "tools/test/api_server.hpp"
+#include "tools/test/catch.hpp"
+
+using namespace penstock;
+using namespace penstock::daemon;
+using nlohmann::json;
+
+namespace {
+
+IpAddress ip(const std::string& text) { return *IpAddress::parse(text); }
+
+const std::set<IpAddress> kAddresses = {ip("192.0.2.1"), ip("192.0.2.2"), ip("2001:db8::1"), ip("2001:db8::2")};
+constexpr const char* kLeases = "/apis/coordination.k8s.io/v1/namespaces/penstock/leases/";
+
+// A node: a link on a loop of its own thread.
+struct Node {
+    std::unique_ptr<Loop> loop = std::move(Loop::open()).value();
+    std::mutex mutex;
+    AddressShare share;
+    std::unique_ptr<AddressLink> link;
+    std::thread thread;
+
+    Node(const test::ApiServer& server, const std::string& name) {
+        kubeapi::Access access;
+        access.server = server.url();
+        access.ns = "penstock";
+        auto opened = AddressLink::open(*loop, access, name, {{ip("192.0.2.100"), 24}},
+                                        {.share = [this](const AddressShare& one) {
+                                             const std::lock_guard lock(mutex);
+                                             share = one;
+                                         },
+                                         .trouble = [] {}});
+        REQUIRE(opened.ok());
+        link = std::move(opened).value();
+        thread = std::thread([this] { loop->run(); });
+    }
+    ~Node() { end(); }
+    void end() {
+        if (thread.joinable()) {
+            loop->stop();
+            thread.join();
+            link.reset();
+        }
+    }
+    void on_loop(const std::function<void()>& what) {
+        std::atomic<bool> done{false};
+        REQUIRE(loop->post([&] {
+            what();
+            done = true;
+        }));
+        while (!done) {
+            std::this_thread::yield();
+        }
+    }
+    void want(const std::set<IpAddress>& addresses) {
+        on_loop([&] { link->want(addresses); });
+    }
+    std::set<IpAddress> held() {
+        const std::lock_guard lock(mutex);
+        return share.held;
+    }
+    json facts() {
+        json out;
+        on_loop([&] { out = link->facts(); });
+        return out;
+    }
+    bool knows(std::size_t nodes) { return facts()["nodes"].size() == nodes; }
+};
+
+bool until(const std::function<bool()>& is) {
+    for (int i = 0; i < 3000; ++i) {
+        if (is()) {
+            return true;
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return false;
+}
+
+}  // namespace
+
+TEST_CASE("address link: the names of Leases are names, and lead back") {
+    for (const char* text : {"192.0.2.1", "2001:db8::1", "::1", "fd00::"}) {
+        const std::string name = lease_name(ip(text));
+        CHECK(name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-.") == std::string::npos);
+        CHECK(std::isalnum(static_cast<unsigned char>(name.back())) != 0);
+        CHECK(address_of_lease(name) == ip(text));
+    }
+    for (const char* name : {"penstock-address-", "penstock-address-x", "penstock-node-a", "penstock-status", ""}) {
+        CHECK_FALSE(address_of_lease(name).has_value());
+    }
+}
+
+TEST_CASE("address link: a node alone has what Gateways have, by one Lease each, and lets go of what they have no more") {
+    test::ApiServer server;
+    Node a(server, "a");
+    a.want(kAddresses);
+    REQUIRE(until([&] { return a.held() == kAddresses; }));
+    CHECK_FALSE(a.share.expires);
+    const json lease = server.get(std::string(kLeases) + "penstock-address-192.0.2.1");
+    CHECK(lease["spec"]["holderIdentity"] == "a");
+    CHECK(lease["metadata"]["labels"]["penstock.dev/lease"] == "address");
+    const json node = server.get(std::string(kLeases) + "penstock-node-a");
+    CHECK(node["metadata"]["annotations"]["penstock.dev/networks"] == "192.0.2.100/24");
+    json told;
+    a.on_loop([&] { told = a.link->facts_of(ip("192.0.2.1")); });
+    CHECK(told["holder"] == "a");
+    CHECK(told["since"] == lease["spec"]["acquireTime"]);
+
+    a.want({ip("192.0.2.1")});
+    REQUIRE(until([&] { return server.get(std::string(kLeases) + lease_name(ip("2001:db8::1"))).is_null(); }));
+    CHECK(a.held() == std::set{ip("192.0.2.1")});
+}
+
+TEST_CASE("address link: two nodes share out; what the one that ends without a word had is with the other soon") {
+    test::ApiServer server;
+    Node a(server, "a");
+    auto b = std::make_unique<Node>(server, "b");
+    REQUIRE(until([&] { return a.knows(2) && b->knows(2); }));
+    a.want(kAddresses);
+    b->want(kAddresses);
+    const auto all_are_held = [&] { return a.held().size() + b->held().size() == kAddresses.size(); };
+    REQUIRE(until(all_are_held));
+    for (const IpAddress& address : a.held()) {
+        CHECK_FALSE(b->held().contains(address));
+    }
+    CHECK(until([&] { return a.share.expires; }));
+    CHECK_FALSE(b->held().empty());
+    b.reset();
+    CHECK(until([&] { return a.held() == kAddresses; }));
+    CHECK(until([&] { return a.facts()["nodes"][1]["state"] == "gone"; }));
+}
+
+TEST_CASE("address link: a node that leaves hands over before it goes; one that is alone goes at once with what it has") {
+    test::ApiServer server;
+    Node a(server, "a");
+    a.want(kAddresses);
+    REQUIRE(until([&] { return a.held() == kAddresses; }));
+    Node b(server, "b");
+    b.want(kAddresses);
+    REQUIRE(until([&] { return a.knows(2) && b.facts()["in_contact"] == true; }));
+    std::atomic<bool> gone{false};
+    a.on_loop([&] { a.link->leave([&] { gone = true; }); });
+    REQUIRE(until([&] { return gone.load(); }));
+    CHECK(a.held().empty());
+    CHECK(b.held() == kAddresses);
+    CHECK(b.facts()["nodes"][0]["state"] == "left");
+
+    gone = false;
+    b.on_loop([&] { b.link->leave([&] { gone = true; }); });
+    CHECK(gone);
+    CHECK(b.held() == kAddresses);
+}
+
+TEST_CASE("address link: without the API server a holder keeps what it has, but for what somebody else claims") {
+    test::ApiServer server;
+    Node a(server, "a");
+    a.want(kAddresses);
+    REQUIRE(until([&] { return a.held() == kAddresses; }));
+    server.fail("/", 503, 1000000);
+    server.cut_watches(false);
+    REQUIRE(until([&] { return a.facts()["in_contact"] == false; }));
+    CHECK(a.held() == kAddresses);
+    bool troubled = false;
+    a.on_loop([&] { troubled = !a.link->troubles().empty(); });
+    CHECK(troubled);
+    a.on_loop([&] { a.link->claimed(ip("192.0.2.1")); });
+    CHECK(a.held().size() == kAddresses.size() - 1);
+    CHECK(a.facts()["yielded"] == 1);
+}
