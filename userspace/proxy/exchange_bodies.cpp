@@ -52,14 +52,14 @@ ring::Task<> Exchange::pump_pieces() {
         whole = body_.complete();
         if (moved == 0 && !whole && can_splice(body_, *backend_)) {
             const Spliced spliced = co_await splice(context_, body_, *backend_, patience());
+            request_moved_ = spliced.bytes != 0 ? context_.loop.now() : request_moved_;
+            pace_.moved(static_cast<std::size_t>(spliced.bytes));
+            moved_in(spliced.bytes);
             request_broken_ |= spliced.error != 0;
             if (spliced.error != 0) {
                 co_return;
             }
-            if (spliced.bytes != 0) {
-                request_moved_ = context_.loop.now();
-                pace_.moved(static_cast<std::size_t>(spliced.bytes));
-                moved_in(spliced.bytes);
+            if (body_.complete()) {
                 continue;
             }
         }
@@ -252,7 +252,7 @@ ring::Task<bool> Exchange::relay() {
             if (!sent_to_client(spliced.error)) {
                 break;
             }
-            if (spliced.bytes != 0) {
+            if (body.complete()) {
                 continue;
             }
         }

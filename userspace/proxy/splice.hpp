@@ -12,17 +12,18 @@ namespace penstock::proxy {
 [[nodiscard]] bool can_splice(BodySource& from, BodySink& to);
 
 struct Spliced {
-    std::uint64_t bytes = 0;
-    int error = 0;  // of `to`; bytes were lost then, and it cannot be used any more
+    std::uint64_t bytes = 0;  // that `to` took
+    int error = 0;            // of `to`; bytes were lost then, and it cannot be used any more
 };
 
-// How long it may take: `stall` without room for more, and until `deadline` in all.
+// How long it may take: `stall` without a byte that `to` takes, and until `deadline` in all.
 struct Patience {
     ring::Duration stall;
     ring::Time deadline = ring::kNever;
+    ring::Time* moved = nullptr;  // told when `to` took something last
 };
 
-// What is there now, and no more than a few pipes full; then from.wait(). If can_splice().
+// What is there now, and no more than a few pipes full; from.wait() is next, whatever came of it, so that others have their turn. If can_splice().
 ring::Task<Spliced> splice(Context& context, BodySource& from, BodySink& to, Patience patience);
 
 }  // namespace penstock::proxy

@@ -30,6 +30,14 @@ bool eventually_spliced(const Edge& edge, std::uint64_t bytes) {
     return Edge::eventually([&] { return edge.stats().spliced_bytes_total >= bytes; });
 }
 
+Snapshot tcp_snapshot(const Endpoint& backend) {
+    Snapshot snapshot;
+    snapshot.backends("web", {backend});
+    snapshot.host("all", {RuleSpec{}});
+    snapshot.port(fb::PortMode::Tcp, {snapshot.listener(fb::ListenerMode::Tcp, "", {{"", "all"}})});
+    return snapshot;
+}
+
 constexpr const char* kGet = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
 }  // namespace
@@ -148,11 +156,7 @@ TEST_CASE("splice: what streams through a tunnel goes by unread both ways at onc
             peer.send(piece);
         }
     });
-    Snapshot snapshot;
-    snapshot.backends("web", {backend.at()});
-    snapshot.host("all", {RuleSpec{}});
-    snapshot.port(fb::PortMode::Tcp, {snapshot.listener(fb::ListenerMode::Tcp, "", {{"", "all"}})});
-    Edge edge(ring_kind(), snapshot);
+    Edge edge(ring_kind(), tcp_snapshot(backend.at()));
     Peer client = edge.client();
     const std::string text = pattern(kLong);
     std::thread sender([&] { client.send(text); });
@@ -167,6 +171,66 @@ TEST_CASE("splice: what streams through a tunnel goes by unread both ways at onc
     client.end_sending();
     CHECK(client.rest().empty());
     CHECK(Edge::eventually([&] { return edge.stats().connections_open == 0; }));
+}
+
+TEST_CASE("splice: a client that has sent its end and does not read is waited for, not asked again and again, and in the end cut off") {
+    Backend backend(answer_long);
+    Snapshot snapshot = http_snapshot({backend.at()});
+    snapshot.root.limits->body_stall_ms = 600;
+    Edge edge(ring_kind(), snapshot);
+    Peer client = edge.client();
+    client.send(kGet);
+    client.end_sending();
+    CHECK(eventually_spliced(edge, 1));
+    std::uint64_t before = 0, after = 0;
+    std::this_thread::sleep_for(100ms);  // every buffer is full now
+    edge.on_thread([&](Context& context) { before = context.loop.counters().turns; });
+    std::this_thread::sleep_for(200ms);
+    edge.on_thread([&](Context& context) { after = context.loop.counters().turns; });
+    CHECK(after - before < 100);
+    CHECK(edge.counted(Reason::idle_timeout));
+}
+
+TEST_CASE("splice: a reset is no end: not of an answer without a length, and not of a tunnel") {
+    const bool tunnel = GENERATE(false, true);
+    std::atomic<bool> taken = false;
+    Backend backend([&](Peer& peer) {
+        peer.take_until("\n");
+        peer.send("HTTP/1.0 200 OK\r\n\r\n");
+        peer.send(pattern(kLong));
+        while (!taken) {
+            std::this_thread::sleep_for(1ms);
+        }
+        peer.reset();
+    });
+    Edge edge(ring_kind(), tunnel ? tcp_snapshot(backend.at()) : http_snapshot({backend.at()}));
+    Peer client = edge.client();
+    client.send("GET / HTTP/1.0\r\nHost: a\r\n\r\n");
+    client.take_until("\r\n\r\n");
+    CHECK(client.take(kLong).size() == kLong);
+    taken = true;
+    if (!tunnel) {
+        CHECK(edge.counted(Reason::backend_closed));
+    }
+    CHECK(Edge::eventually([&] { return edge.stats().connections_open == 0; }));  // both directions
+}
+
+TEST_CASE("splice: an urgent byte, which no splice gets over, does not hold a tunnel up") {
+    Backend backend([](Peer& peer) {
+        for (std::string piece = peer.take(10'000); !piece.empty(); piece = peer.take(10'000)) {
+            peer.send(piece);
+        }
+    });
+    Edge edge(ring_kind(), tcp_snapshot(backend.at()));
+    Peer client = edge.client();
+    std::thread sender([&] {
+        client.send(pattern(kLong));
+        client.send_urgent('!');  // out of band: the edge does not see it
+        client.send(pattern(kLong));
+    });
+    const std::string back = client.take(2 * kLong);
+    sender.join();
+    CHECK((back == pattern(kLong) + pattern(kLong)));
 }
 
 TEST_CASE("splice: a body under TLS is read unless the kernel makes its records") {

@@ -164,7 +164,7 @@ bool Stream::gather() {
 
 // The peer hears why. Nobody else can send once the session has failed.
 ring::Task<int> Stream::tell_failure() {
-    if (!sending_ && socket_.open()) {
+    if (!sending_ && !raw_ && socket_.open()) {
         co_await flush(socket_.loop().now() + std::chrono::seconds(1));
     }
     co_return EPROTO;
@@ -243,6 +243,11 @@ ring::Task<int> Stream::before_raw(std::size_t bytes, ring::Time deadline) {
 ring::Task<int> Stream::ready(ring::ReadyWait::For what, ring::Time deadline) {
     if (!socket_.open()) {
         co_return ECANCELED;
+    }
+    if (what == ring::ReadyWait::For::reading) {
+        held_.clear();
+        view_ = {};
+        buffer_.reset();
     }
     co_return co_await socket_.ready(what, deadline);
 }

@@ -48,17 +48,24 @@ public:
     // ---- splicing (splice.hpp)
     // -------------------------------------------------------------------------------------------------- The peer says
     // much, and nobody here needs to see it: the bytes that follow lie in the socket as they are.
-    [[nodiscard]] bool streams() const {
-        return session_ == nullptr && socket_.open() && socket_.streams() && view_.empty();
-    }
+    [[nodiscard]] bool streams() const { return session_ == nullptr && socket_.open() && socket_.streams() && view_.empty(); }
     // What is sent goes to the socket as it is, in the clear or to be sealed by the kernel.
-    [[nodiscard]] bool takes_raw() const {
-        return socket_.open() && !sending_ &&
-               (session_ == nullptr || (session_->kernel_writes() && session_->may_write()));
-    }
+    [[nodiscard]] bool takes_raw() const { return !sending_ && !raw_ && may_push() && (session_ == nullptr || session_->kernel_writes()); }
+    // Still: neither closed nor failed.
+    [[nodiscard]] bool may_push() const { return socket_.open() && (session_ == nullptr || session_->may_write()); }
+    // While it lives, bytes are pushed into the socket, and the stream sends nothing by itself.
+    class Raw {
+    public:
+        explicit Raw(Stream& stream) : stream_(stream) { stream_.raw_ = true; }
+        Raw(const Raw&) = delete;
+        ~Raw() { stream_.raw_ = false; }
+
+    private:
+        Stream& stream_;
+    };
     // Before so many bytes are pushed into the socket: changes the keys if they have sealed enough. 0 or an errno.
     ring::Task<int> before_raw(std::size_t bytes, ring::Time deadline);
-    // 0, ECANCELED if it is closed, or an errno.
+    // 0, ECANCELED if it is closed, or an errno. For reading: only when data() is empty; what was received is let go.
     ring::Task<int> ready(ring::ReadyWait::For what, ring::Time deadline);
 
     // No more sends: close_notify and the end of the stream.
@@ -90,6 +97,7 @@ private:
     std::unique_ptr<tls::Session> session_;
     TlsLadder* ladder_ = nullptr;
     bool sending_ = false;            // what the session has to send is on its way
+    bool raw_ = false;                // somebody pushes bytes into the socket
     bool climbing_ = false;           // the kernel may read some day: until then bytes are left with it
 };
 

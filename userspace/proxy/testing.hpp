@@ -362,6 +362,7 @@ public:
     // True if the peer ends the connection (or resets it) before it says anything more.
     bool ended() { return received_.empty() && !more() && error_ != EAGAIN; }
     [[nodiscard]] int error() const { return error_; }
+    void send_urgent(char byte) { ::send(fd_.get(), &byte, 1, MSG_OOB | MSG_NOSIGNAL); }
     void end_sending() { ::shutdown(fd_.get(), SHUT_WR); }
     void close() { fd_.reset(); }
     void reset() {

@@ -24,15 +24,11 @@ ring::Task<bool> one_way(Shared& shared, BodySource& from, BodySink& to, std::ui
         const std::size_t moved = move_pieces(from, to);
         whole = from.complete();
         if (moved == 0 && !whole && can_splice(from, to)) {
-            const Spliced spliced =
-                co_await splice(shared.context, from, to, {std::chrono::milliseconds(shared.limits.body_stall_ms)});
+            const Patience patience{.stall = std::chrono::milliseconds(shared.limits.body_stall_ms), .moved = &shared.last_moved};
+            const Spliced spliced = co_await splice(shared.context, from, to, patience);
+            bytes += spliced.bytes;
             if (spliced.error != 0) {
                 co_return false;
-            }
-            if (spliced.bytes != 0) {
-                shared.last_moved = shared.context.loop.now();
-                bytes += spliced.bytes;
-                continue;
             }
         }
         if (moved == 0 && !whole) {

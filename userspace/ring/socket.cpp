@@ -258,6 +258,8 @@ std::ptrdiff_t Socket::pull(Pipe& into, std::size_t most) {
         state_->full = 0;
     } else if (n == -EAGAIN) {
         state_->readable = false;
+    } else if (n < 0 && n != -EINVAL && n != -ENOMEM) {
+        state_->end(static_cast<int>(-n));  // a socket tells its error once
     }
     return n;
 }

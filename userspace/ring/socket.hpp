@@ -111,6 +111,7 @@ public:
     [[nodiscard]] SocketState* socket() const { return socket_; }  // null for a foreign descriptor
     [[nodiscard]] For what() const { return what_; }
     [[nodiscard]] int cancel_error() const { return cancel_error_; }
+    bool ready = false;  // io_uring: seen; the poll is being taken back
 
 private:
     struct Deadline : Timer {
@@ -187,7 +188,7 @@ public:
     // ---- splicing: bytes go from the kernel to the kernel -----------------------------------------------------------------------
     // The peer says much, and all that was received was taken: the next bytes may be pulled. Receiving and sending go on beside it as ever.
     [[nodiscard]] bool streams() const;
-    // As Pipe::fill and Pipe::empty.
+    // As Pipe::fill and Pipe::empty. What ends the stream is told by the next receive, too.
     std::ptrdiff_t pull(Pipe& into, std::size_t most);
     std::ptrdiff_t push(Pipe& from);
     // co_await: 0 or errno. One at a time for each.

@@ -91,7 +91,8 @@ private:
     void sent(SocketState& socket, int result);
     void connected(SocketState& socket, int result);
     void accepted(ListenerState& listener, const io_uring_cqe& completion);
-    void polled(ReadyWait& wait, int result);
+    void poll(ReadyWait& wait);
+    void polled(ReadyWait& wait, const io_uring_cqe& completion);
     void done(Posting& posting, int result);
     void settle(ReceiveState& what);  // frees what is closed and unreferenced
     void settle(ListenerState& listener);
@@ -407,21 +408,43 @@ void UringEngine::watch(ReadyWait& wait) {
     if (SocketState* const socket = wait.socket()) {
         socket->ops++;
     }
+    poll(wait);
+}
+
+// The ring asks for POLLRDHUP on its own account, which a peer that has sent its end shows for ever. Who waits for room polls for as long as it
+// takes, is told of that once, and takes the poll back in the end.
+void UringEngine::poll(ReadyWait& wait) {
+    const bool reading = wait.what() == ReadyWait::For::reading;
     io_uring_sqe& sqe = ring_.entry();
     sqe.opcode = IORING_OP_POLL_ADD;
     sqe.fd = wait.fd();
-    sqe.poll32_events = wait.what() == ReadyWait::For::reading ? POLLIN | POLLRDHUP : POLLOUT;
+    sqe.poll32_events = reading ? POLLIN | POLLRDHUP : POLLOUT;
+    sqe.len = reading ? 0 : IORING_POLL_ADD_MULTI;
     sqe.user_data = name(wait, kPoll);
 }
 
-void UringEngine::polled(ReadyWait& wait, int result) {
+void UringEngine::polled(ReadyWait& wait, const io_uring_cqe& completion) {
+    const int result = completion.res;
+    if (wait.what() == ReadyWait::For::writing) {
+        const bool room = result > 0 && (result & (POLLOUT | POLLERR | POLLHUP)) != 0;
+        if ((completion.flags & IORING_CQE_F_MORE) != 0) {
+            if (room && !std::exchange(wait.ready, true) && wait.cancel_error() == 0) {
+                cancel(name(wait, kPoll));
+            }
+            return;
+        }
+        if (result > 0 && !room && !wait.ready && wait.cancel_error() == 0) {
+            poll(wait);
+            return;
+        }
+    }
     SocketState* const socket = wait.socket();
     if (socket != nullptr) {
         socket->ready_wait(wait.what()) = nullptr;
         socket->ops--;
         bulk_came_ = true;
     }
-    wait.finish(wait.cancel_error() != 0 ? wait.cancel_error() : result < 0 ? -result : 0);
+    wait.finish(wait.cancel_error() != 0 ? wait.cancel_error() : result < 0 && !wait.ready ? -result : 0);
     if (socket != nullptr) {
         settle(*socket);
     }
@@ -437,7 +460,7 @@ void UringEngine::complete(const io_uring_cqe& completion) {
         case kSend: sent(named<SocketState>(what), completion.res); break;
         case kConnect: connected(named<SocketState>(what), completion.res); break;
         case kAccept: accepted(named<ListenerState>(what), completion); break;
-        case kPoll: polled(named<ReadyWait>(what), completion.res); break;
+        case kPoll: polled(named<ReadyWait>(what), completion); break;
         case kPost: done(named<Posting>(what), completion.res); break;
         default:
             if (what == kWake) {

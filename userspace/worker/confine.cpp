@@ -16,13 +16,13 @@ namespace penstock::worker {
 
 namespace {
 
-// Harmless whatever they are given, as nothing but sockets, sealed memory and files to read can be had.
+// Harmless whatever they are given, as nothing but sockets, sealed memory, pipes and files to read can be had.
 constexpr std::array kCalls = {
     // sockets
     SCMP_SYS(accept4), SCMP_SYS(bind), SCMP_SYS(connect), SCMP_SYS(getpeername), SCMP_SYS(getsockname), SCMP_SYS(getsockopt), SCMP_SYS(recvfrom),
     SCMP_SYS(recvmsg), SCMP_SYS(sendmsg), SCMP_SYS(sendto), SCMP_SYS(setsockopt), SCMP_SYS(shutdown),
     // descriptors
-    SCMP_SYS(close), SCMP_SYS(fstat), SCMP_SYS(lseek), SCMP_SYS(newfstatat), SCMP_SYS(pipe2), SCMP_SYS(read), SCMP_SYS(readv),
+    SCMP_SYS(close), SCMP_SYS(fstat), SCMP_SYS(lseek), SCMP_SYS(newfstatat), SCMP_SYS(read), SCMP_SYS(readv),
     SCMP_SYS(splice), SCMP_SYS(write), SCMP_SYS(writev),
     // waiting
     SCMP_SYS(clock_gettime), SCMP_SYS(clock_nanosleep), SCMP_SYS(epoll_ctl), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_pwait2), SCMP_SYS(epoll_wait),
@@ -44,7 +44,7 @@ struct Limited {
 
 constexpr scmp_datum_t kWhole = 0xffffffff;  // of an int
 
-std::array<Limited, 12> limited_calls() {
+std::array<Limited, 13> limited_calls() {
     return {{{SCMP_SYS(socket), 0, kWhole, AF_INET},
              {SCMP_SYS(socket), 0, kWhole, AF_INET6},
              {SCMP_SYS(mmap), 2, PROT_EXEC, 0},
@@ -56,6 +56,7 @@ std::array<Limited, 12> limited_calls() {
              {SCMP_SYS(fcntl), 1, kWhole, F_SETFD},
              {SCMP_SYS(fcntl), 1, kWhole, F_GET_SEALS},
              {SCMP_SYS(fcntl), 1, kWhole, F_SETPIPE_SZ},
+             {SCMP_SYS(pipe2), 1, kWhole, O_CLOEXEC | O_NONBLOCK},
              {SCMP_SYS(tgkill), 0, kWhole, static_cast<scmp_datum_t>(::getpid())}}};  // abort()
 }
 

@@ -67,6 +67,7 @@ TEST_CASE("confine: writing files, processes, foreign sockets, executable memory
         {"signal a thread of another process", [] { return ::syscall(SYS_tgkill, ::getppid(), ::getppid(), 0); }},
         {"trace another process", [] { return ::syscall(SYS_ptrace, 16, ::getppid(), 0, 0); }},
         {"read another process's memory", [] { return ::syscall(SYS_process_vm_readv, ::getppid(), nullptr, 0, nullptr, 0, 0); }},
+        {"a pipe of another kind", [] { int ends[2]; return ::syscall(SYS_pipe2, ends, O_CLOEXEC | O_DIRECT); }},
         {"a packet socket", [] { return ::syscall(SYS_socket, AF_PACKET, SOCK_RAW, 0); }},
         {"a Unix socket", [] { return ::syscall(SYS_socket, AF_UNIX, SOCK_STREAM, 0); }},
         {"a netlink socket", [] { return ::syscall(SYS_socket, AF_NETLINK, SOCK_RAW, 0); }},
