@@ -239,8 +239,9 @@ TEST_CASE("daemon: what breaks in the folder is told with file and line, and wha
     const Row rows[] = {
         {"broken text", [&] { in.config.replace("b.yaml", "kind: HTTPRoute\n  metadata: [\n"); }, "b.yaml"},
         {"a wrong field", [&] { in.config.replace("b.yaml", route("shop") + "    timeouts: {request: soon}\n"); }, "b.yaml"},
-        {"a dangling symlink", [&] { in.config.remove("b.yaml"); std::filesystem::create_symlink("nowhere", in.config.path() / "b.yaml"); }, "b.yaml"},
-        {"a folder of that name", [&] { in.config.remove("b.yaml"); std::filesystem::create_directory(in.config.path() / "b.yaml"); }, "b.yaml"},
+        // In one step: a moment without the file is a moment without its route.
+        {"a dangling symlink", [&] { std::filesystem::create_symlink("nowhere", in.config.path() / ".other"); in.config.exchange(".other", "b.yaml"); }, "b.yaml"},
+        {"a folder of that name", [&] { std::filesystem::create_directory(in.config.path() / ".other"); in.config.exchange(".other", "b.yaml"); }, "b.yaml"},
         {"the folder is gone", [&] { std::filesystem::rename(path, path + ".away"); }, ""},
     };
     for (const Row& row : rows) {
@@ -257,6 +258,7 @@ TEST_CASE("daemon: what breaks in the folder is told with file and line, and wha
             std::filesystem::rename(path + ".away", path);
         }
         std::filesystem::remove(in.config.path() / "b.yaml");
+        std::filesystem::remove(in.config.path() / ".other");
         in.config.replace("b.yaml", route("shop"));
         CHECK(eventually([&] { return run.status()["sources"][0]["state"] == "ok" && run.objects("HTTPRoute") == "shop "; }));
         CHECK(run.served());

@@ -2,6 +2,9 @@
 // A temporary folder for tests, removed with its content.
 #pragma once
 
+#include <fcntl.h>
+
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -29,6 +32,10 @@ public:
     [[nodiscard]] std::string text() const { return path_.string(); }
     void write(const std::string& name, std::string_view text) const { std::ofstream(path_ / name) << text; }
     void remove(const std::string& name) const { std::filesystem::remove(path_ / name); }
+    // Both names stand for something all the time.
+    void exchange(const std::string& one, const std::string& other) const {
+        PST_ASSERT(::renameat2(AT_FDCWD, (path_ / one).c_str(), AT_FDCWD, (path_ / other).c_str(), RENAME_EXCHANGE) == 0);
+    }
     // As careful writers do: a temporary, then a rename.
     void replace(const std::string& name, std::string_view text) const {
         write("." + name, text);
