@@ -294,7 +294,7 @@ void MetricsText::add_daemon() {
     for (const auto& [metric, counter] : {std::pair{Metric::addresses_held, &page_.daemon.addresses_held},
                                           {Metric::address_takeovers, &page_.daemon.address_takeovers},
                                           {Metric::addresses_yielded, &page_.daemon.addresses_yielded}}) {
-        add(metric, 1, [metric, counter](std::string& out, std::size_t) { write_row(out, metric, {}, counter->load(std::memory_order_relaxed)); });
+        add(metric, 1, [metric = metric, counter = counter](std::string& out, std::size_t) { write_row(out, metric, {}, counter->load(std::memory_order_relaxed)); });
     }
 }
 
