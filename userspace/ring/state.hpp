@@ -60,6 +60,8 @@ struct ReceiveState : Starved {
     void revive() override;   // a buffer is there again
     // Before the engine receives: from which pool.
     void choose_pool();
+    // It has filled many buffers in a row.
+    [[nodiscard]] bool streaming() const;
     // Large buffers are in use, for one receive at a time.
     [[nodiscard]] bool in_bulk() const;
 

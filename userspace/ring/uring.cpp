@@ -3,6 +3,7 @@
 
 #include <linux/time_types.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 
 #include <array>
 #include <cerrno>
@@ -187,6 +188,31 @@ void Uring::enter(unsigned wait, Time until, unsigned min_wait_us) {
     PST_ASSERT(done >= 0 || errno == EINTR || errno == EBUSY || errno == EAGAIN || errno == ETIME || errno == ENOMEM);
     // What was submitted before a timeout or signal is not told by the result: the queue's head knows.
     submitted_ = load(sq_head_);
+}
+
+bool Uring::waits_on_nonblocking() {
+    std::array<int, 2> pair{};
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair.data()) != 0) {
+        return false;
+    }
+    const Fd ours(pair[0]);
+    Fd peer(pair[1]);
+    char byte = 0;
+    io_uring_sqe& sqe = entry();
+    sqe.opcode = IORING_OP_RECV;
+    sqe.fd = ours.get();
+    sqe.addr = reinterpret_cast<std::uint64_t>(&byte);
+    sqe.len = 1;
+    int result = 1;
+    const auto take = [&result](const io_uring_cqe& completion) { result = completion.res; };
+    enter(0, kNever, 0);
+    const bool waits = drain(take) == 0;
+    peer.reset();
+    while (result == 1) {
+        enter(1, kNever, 0);
+        drain(take);
+    }
+    return waits && result == 0;
 }
 
 }  // namespace penstock::ring

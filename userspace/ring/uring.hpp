@@ -29,6 +29,10 @@ public:
     // A ring of `count` free buffers as group `group`. Kept until the end.
     Result<io_uring_buf_ring*> buffer_ring(unsigned count, std::uint16_t group);
 
+    // Whether a receive on a socket that does not block waits all the same, as it does unless it says MSG_DONTWAIT: what is spliced must not
+    // block. Only while nothing else is with the kernel.
+    bool waits_on_nonblocking();
+
     // A zeroed entry; submits when the queue is full.
     io_uring_sqe& entry() {
         while (tail_ - load(sq_head_) == sq_entries_) {

@@ -4,7 +4,6 @@
 // once at a time, into large buffers (ADR 0012).
 #include <poll.h>
 
-#include <array>
 #include <cstring>
 
 #include "userspace/base/assert.hpp"
@@ -45,7 +44,7 @@ public:
         PST_TRY_ASSIGN(io_uring_buf_ring* const large, ring_.buffer_ring(loop_.options().bulk_buffers, kBulkGroup));
         bulk_pool().attach(large);
         PST_TRY_ASSIGN(datagram_ring_, ring_.buffer_ring(64, kDatagramGroup));
-        if (!waits_on_nonblocking()) {
+        if (!ring_.waits_on_nonblocking()) {
             loop_.pipes().forbid();
         }
         read_wake();
@@ -82,7 +81,6 @@ public:
 
 private:
     void read_wake();
-    bool waits_on_nonblocking();
     void cancel(std::uint64_t target);
     void submit_send(SocketState& socket);
     void complete(const io_uring_cqe& completion);
@@ -113,33 +111,6 @@ void UringEngine::read_wake() {
     sqe.addr = reinterpret_cast<std::uint64_t>(&wake_count_);
     sqe.len = sizeof wake_count_;
     sqe.user_data = kWake;
-}
-
-// Whether a receive on a socket that does not block waits all the same, as it does unless it says MSG_DONTWAIT: what is
-// spliced must not block.
-bool UringEngine::waits_on_nonblocking() {
-    std::array<int, 2> pair{};
-    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair.data()) != 0) {
-        return false;
-    }
-    const Fd ours(pair[0]);
-    Fd peer(pair[1]);
-    char byte = 0;
-    io_uring_sqe& sqe = ring_.entry();
-    sqe.opcode = IORING_OP_RECV;
-    sqe.fd = ours.get();
-    sqe.addr = reinterpret_cast<std::uint64_t>(&byte);
-    sqe.len = 1;
-    int result = 1;
-    const auto take = [&result](const io_uring_cqe& completion) { result = completion.res; };
-    ring_.enter(0, kNever, 0);
-    const bool waits = ring_.drain(take) == 0;
-    peer.reset();
-    while (result == 1) {
-        ring_.enter(1, kNever, 0);
-        ring_.drain(take);
-    }
-    return waits && result == 0;
 }
 
 void UringEngine::cancel(std::uint64_t target) {
