@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The cycle of penstockd; its answers to the control API are in daemon_answers.cpp.
+// The cycle of penstockd. Its sources are in daemon_sources.cpp, what outlives it in daemon_kept.cpp, its answers to the control API in
+// daemon_answers.cpp.
 #include "ctl/daemon/daemon.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <utility>
 
-#include "ctl/compile/dangling.hpp"
-#include "userspace/base/files.hpp"
 #include "userspace/base/log.hpp"
 
 namespace penstock::daemon {
@@ -20,54 +16,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr auto kDebounce = milliseconds(1);        // writers make several events of one change
 constexpr auto kWorkerPatience = milliseconds(2000);
-constexpr auto kSaveDelay = milliseconds(200);
-constexpr auto kLookAgain = milliseconds(2000);    // at a folder that cannot be watched
 constexpr auto kMetricsPause = milliseconds(1000);
-constexpr std::size_t kStateFileMax = 512U << 20;
-
-constexpr const char* kFileIds = "ids";
-constexpr const char* kFileObjects = "objects";
-constexpr const char* kFileLoaded = "loaded.json";
-constexpr const char* kFileGeneration = "generation";
-constexpr const char* kFileStatus = "status.json";
-
-// The text of a state file; nothing if there is none or it cannot be read, which is logged.
-std::optional<std::string> kept(const StateDir& state, const char* name) {
-    auto text = read_file(state.file(name), kStateFileMax);
-    if (text.ok()) {
-        return std::move(text).value();
-    }
-    if (text.error().sys_errno != ENOENT) {
-        log::warn("{}", text.error().message());
-    }
-    return std::nullopt;
-}
-
-// Decodes a state file; damage is logged and the default taken.
-template <class T, class Decode>
-T kept_or(const StateDir& state, const char* name, T absent, const Decode& decode) {
-    const auto text = kept(state, name);
-    if (!text) {
-        return absent;
-    }
-    auto decoded = decode(*text);
-    if (!decoded.ok()) {
-        log::warn("{}: {}; going on without it", state.file(name), decoded.error().message());
-        return absent;
-    }
-    return std::move(decoded).value();
-}
-
-Result<std::uint64_t> decode_generation(std::string_view text) {
-    std::uint64_t value = 0;
-    const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (failure != std::errc()) {
-        return Error{.code = Errc::invalid, .what = "it holds no number"};
-    }
-    return value;
-}
 
 // Those that the maps hold, and the addresses that clients know.
 bool same_map_ids(const compile::Ids& a, const compile::Ids& b) {
@@ -75,13 +25,6 @@ bool same_map_ids(const compile::Ids& a, const compile::Ids& b) {
 }
 
 bool same_ids(const compile::Ids& a, const compile::Ids& b) { return same_map_ids(a, b) && a.rules == b.rules && a.sets == b.sets && a.endpoints == b.endpoints; }
-
-// As Kubernetes knows this machine, as far as we are told.
-std::string node_name(const Options& options) {
-    std::array<char, 256> host = {};
-    const bool known = options.node.empty() && ::gethostname(host.data(), host.size() - 1) == 0;
-    return known ? std::string(host.data()) : options.node;
-}
 
 }  // namespace
 
@@ -124,19 +67,6 @@ Status Daemon::start() {
     return success();
 }
 
-Status Daemon::open_cluster() {
-    PST_TRY_ASSIGN(kubeapi::Access access, kubeapi::find_access({.kubeconfig = options_.kubeconfig, .context = options_.context}));
-    log::info("following {}", access.server);
-    ClusterLink::Events events{.content = [this] { loop_.at("cluster", Loop::Clock::now(), [this] { sources_changed(); }); },
-                               .trouble = [this] { tell(); }};
-    if (shares_addresses(options_)) {
-        AddressLink::Events shares{.share = [this](const AddressShare& share) { machine_.share(share); }, .trouble = [this] { tell(); }};
-        PST_TRY_ASSIGN(addresses_, AddressLink::open(loop_, access, node_name(options_), machine_.networks(), std::move(shares)));
-    }
-    PST_TRY_ASSIGN(cluster_, ClusterLink::open(loop_, std::move(access), compile_options_.controller_name, node_name(options_), std::move(events)));
-    return success();
-}
-
 void Daemon::look_again() {
     log::info("asked to look again");
     if (folder_) {
@@ -159,126 +89,7 @@ void Daemon::stop() {
     save();
 }
 
-// ---- kept state -------------------------------------------------------------------------------------------------------
-void Daemon::restore() {
-    const auto generation = kept_or<std::uint64_t>(state_, kFileGeneration, 0, decode_generation);
-    const HeldRoot held = machine_.held();
-    rollout_.restore(generation, held.generation, held.digest);
-    loaded_ = kept_or(state_, kFileLoaded, source::Loaded(), source::Loaded::decode);
-    merger_ = source::Merger(kept_or(state_, kFileObjects, source::IdentityBook(), source::IdentityBook::decode));
-    if (const auto text = kept(state_, kFileStatus)) {
-        if (const auto done = statuses_.restore(*text); !done.ok()) {
-            log::warn("{}", done.error().message());
-        }
-    }
-    auto empty = std::make_shared<compile::Compiled>();
-    empty->ids = kept_or(state_, kFileIds, compile::Ids(), compile::decode_ids);
-    compiled_ = std::move(empty);
-}
-
-void Daemon::keep(const char* name, const std::string& text) {
-    auto done = write_file(state_.file(name), text, 0600);
-    if (done.ok()) {
-        unkept_.erase(name);
-    } else {
-        unkept_.insert_or_assign(name, std::move(done).error());
-    }
-}
-
-void Daemon::save_ids() {
-    keep(kFileIds, compile::encode(compiled_->ids));
-    ids_to_save_ = false;
-}
-
-void Daemon::save_later() {
-    if (!loop_.pending("save")) {
-        loop_.at("save", Loop::Clock::now() + kSaveDelay, [this] { save(); });
-    }
-}
-
-void Daemon::save() {
-    const bool all_were_kept = unkept_.empty();
-    keep(kFileGeneration, std::to_string(rollout_.generation().wanted));
-    keep(kFileStatus, statuses_.encode());
-    if (merger_.book().changed() || unkept_.contains(kFileObjects)) {
-        keep(kFileObjects, merger_.book().encode());
-    }
-    if (ids_to_save_ || unkept_.contains(kFileIds)) {
-        save_ids();
-    }
-    if (!all_were_kept || !unkept_.empty()) {
-        tell();
-    }
-}
-
 // ---- the cycle ----------------------------------------------------------------------------------------------------------
-void Daemon::folder_event() {
-    const auto now = Loop::Clock::now();
-    const bool changed = watch_->drain(now);
-    if (watch_->writing_until() != source::FolderWatch::Time::max()) {
-        loop_.at("writing", watch_->writing_until(), [this] { folder_event(); });
-    }
-    if (changed) {
-        loop_.at("sources", now + kDebounce, [this] {
-            if (folder_->refresh(watch_->writing(Loop::Clock::now()))) {
-                sources_changed();
-            }
-        });
-    }
-    look_again_later();
-}
-
-void Daemon::look_again_later() {
-    if (watch_->whole()) {
-        return;
-    }
-    loop_.at("look", Loop::Clock::now() + kLookAgain, [this] {
-        watch_->watch_again();
-        if (folder_->refresh(watch_->writing(Loop::Clock::now()))) {
-            sources_changed();
-        }
-        look_again_later();
-    });
-}
-
-source::Merged Daemon::merge(source::Merger& merger, const source::Loaded& loaded, std::vector<source::Given>& given) const {
-    given.clear();
-    if (cluster_) {
-        given.push_back(cluster_->given());
-    }
-    if (folder_) {
-        given.push_back(folder_->given());
-    }
-    given.push_back(loaded.given());
-    std::vector<const source::Given*> sources;
-    for (const source::Given& one : given) {
-        sources.push_back(&one);
-    }
-    source::Merged merged = merger.merge(sources, clock_());
-    for (std::size_t i = 0; i < given.size(); ++i) {
-        given[i].diagnostics.insert(given[i].diagnostics.end(), merged.duplicates[i].begin(), merged.duplicates[i].end());
-        // In a cluster a reference may come before its object, and conditions tell.
-        for (const model::ObjectPtr& object : given[i].kind == source::kClusterKind ? std::vector<model::ObjectPtr>() : given[i].objects) {
-            const auto dangling = compile::dangling(*object, merged.store);
-            given[i].diagnostics.insert(given[i].diagnostics.end(), dangling.begin(), dangling.end());
-        }
-        source::shorten(given[i].diagnostics);
-    }
-    return merged;
-}
-
-void Daemon::sources_changed() {
-    merged_ = merge(merger_, loaded_, given_);
-    for (const source::Given& one : given_) {
-        const auto errors = std::count_if(one.diagnostics.begin(), one.diagnostics.end(), [](const auto& d) { return d.severity == model::Severity::error; });
-        log::write(one.kind == source::kClusterKind ? log::Level::debug : log::Level::info, fmt::format("{}: {} objects, {} errors", one.name, one.objects.size(), errors));
-        for (const model::Diagnostic& diagnostic : one.diagnostics) {
-            diagnostic.severity == model::Severity::error ? log::error("{}: {}", one.name, diagnostic.text()) : log::debug("{}: {}", one.name, diagnostic.text());
-        }
-    }
-    compile_now();
-}
-
 bool Daemon::differs(const compile::Compiled& next) const {
     return rollout_.wanted() == 0 || compiled_->snapshot.root == nullptr || next.snapshot.root != compiled_->snapshot.root ||
            next.steering != compiled_->steering || next.addresses != compiled_->addresses || next.statuses != compiled_->statuses;

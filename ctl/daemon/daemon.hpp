@@ -61,6 +61,8 @@ public:
     Result<nlohmann::json> unsolved() override;
 
 private:
+    static constexpr std::chrono::milliseconds kDebounce{1};  // writers make several events of one change
+
     struct View;  // what a question about objects needs, taken on the loop's thread
 
     // ---- kept state

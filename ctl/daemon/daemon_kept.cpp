@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the daemon keeps in its state folder, so that a later one goes on where it was.
+#include <charconv>
+
+#include "ctl/daemon/daemon.hpp"
+#include "userspace/base/files.hpp"
+#include "userspace/base/log.hpp"
+
+namespace penstock::daemon {
+
+namespace {
+
+constexpr auto kSaveDelay = std::chrono::milliseconds(200);
+constexpr std::size_t kStateFileMax = 512U << 20;
+
+constexpr const char* kFileIds = "ids";
+constexpr const char* kFileObjects = "objects";
+constexpr const char* kFileLoaded = "loaded.json";
+constexpr const char* kFileGeneration = "generation";
+constexpr const char* kFileStatus = "status.json";
+
+// The text of a state file; nothing if there is none or it cannot be read, which is logged.
+std::optional<std::string> kept(const StateDir& state, const char* name) {
+    auto text = read_file(state.file(name), kStateFileMax);
+    if (text.ok()) {
+        return std::move(text).value();
+    }
+    if (text.error().sys_errno != ENOENT) {
+        log::warn("{}", text.error().message());
+    }
+    return std::nullopt;
+}
+
+// Decodes a state file; damage is logged and the default taken.
+template <class T, class Decode>
+T kept_or(const StateDir& state, const char* name, T absent, const Decode& decode) {
+    const auto text = kept(state, name);
+    if (!text) {
+        return absent;
+    }
+    auto decoded = decode(*text);
+    if (!decoded.ok()) {
+        log::warn("{}: {}; going on without it", state.file(name), decoded.error().message());
+        return absent;
+    }
+    return std::move(decoded).value();
+}
+
+Result<std::uint64_t> decode_generation(std::string_view text) {
+    std::uint64_t value = 0;
+    const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (failure != std::errc()) {
+        return Error{.code = Errc::invalid, .what = "it holds no number"};
+    }
+    return value;
+}
+
+}  // namespace
+
+void Daemon::restore() {
+    const auto generation = kept_or<std::uint64_t>(state_, kFileGeneration, 0, decode_generation);
+    const HeldRoot held = machine_.held();
+    rollout_.restore(generation, held.generation, held.digest);
+    loaded_ = kept_or(state_, kFileLoaded, source::Loaded(), source::Loaded::decode);
+    merger_ = source::Merger(kept_or(state_, kFileObjects, source::IdentityBook(), source::IdentityBook::decode));
+    if (const auto text = kept(state_, kFileStatus)) {
+        if (const auto done = statuses_.restore(*text); !done.ok()) {
+            log::warn("{}", done.error().message());
+        }
+    }
+    auto empty = std::make_shared<compile::Compiled>();
+    empty->ids = kept_or(state_, kFileIds, compile::Ids(), compile::decode_ids);
+    compiled_ = std::move(empty);
+}
+
+void Daemon::keep(const char* name, const std::string& text) {
+    auto done = write_file(state_.file(name), text, 0600);
+    if (done.ok()) {
+        unkept_.erase(name);
+    } else {
+        unkept_.insert_or_assign(name, std::move(done).error());
+    }
+}
+
+void Daemon::save_ids() {
+    keep(kFileIds, compile::encode(compiled_->ids));
+    ids_to_save_ = false;
+}
+
+void Daemon::save_later() {
+    if (!loop_.pending("save")) {
+        loop_.at("save", Loop::Clock::now() + kSaveDelay, [this] { save(); });
+    }
+}
+
+void Daemon::save() {
+    const bool all_were_kept = unkept_.empty();
+    keep(kFileGeneration, std::to_string(rollout_.generation().wanted));
+    keep(kFileStatus, statuses_.encode());
+    if (merger_.book().changed() || unkept_.contains(kFileObjects)) {
+        keep(kFileObjects, merger_.book().encode());
+    }
+    if (ids_to_save_ || unkept_.contains(kFileIds)) {
+        save_ids();
+    }
+    if (!all_were_kept || !unkept_.empty()) {
+        tell();
+    }
+}
+
+}  // namespace penstock::daemon
