@@ -486,4 +486,46 @@ inline bool eventually(const std::function<bool()>& what) {
     return false;
 }
 
+inline constexpr const char* kGet = "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
+
+// One HTTP port whose host a.test leads to `backends`.
+struct OneHost {
+    OneHost(Harness& harness, const std::vector<std::uint16_t>& backends) {
+        port = harness.open("tcp/http");
+        fill(backends);
+        harness.activate();
+        REQUIRE(harness.publish(snapshot).refused.empty());
+    }
+    void fill(const std::vector<std::uint16_t>& backends, const std::string& marker = "") {
+        snapshot = {};
+        snapshot.backends("b", backends);
+        auto rule = Snapshot::rule({{"b", 1}});
+        if (!marker.empty()) {
+            rule->filters = std::make_unique<fb::FiltersT>();
+            rule->filters->response_headers = std::make_unique<fb::HeaderEditT>();
+            auto field = std::make_unique<fb::NameValueT>();
+            field->name = "X-Version";
+            field->value = marker;
+            rule->filters->response_headers->set.push_back(std::move(field));
+        }
+        std::vector<Snapshot::PathRule> rules;
+        rules.push_back({"/", std::move(rule)});
+        snapshot.host("h", "a.test", std::move(rules));
+        snapshot.port(fb::PortMode::Http, "tcp/http", port, {snapshot.listener(fb::ListenerMode::Http, "", {{"a.test", "h"}})});
+    }
+    Snapshot snapshot;
+    std::uint16_t port = 0;
+};
+
+inline void on_both_kinds(const std::function<void(ring::Kind)>& test) {
+    for (const ring::Kind kind : {ring::Kind::epoll, ring::Kind::io_uring}) {
+        if (kind == ring::Kind::io_uring && !ring::Loop::probe_io_uring().ok()) {
+            WARN("io_uring does not work here");
+            continue;
+        }
+        INFO(ring::to_string(kind));
+        test(kind);
+    }
+}
+
 }  // namespace penstock::worker::testing

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+// For tests only: a snapshot made in memory, of which tables are built.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "schema/part_name.hpp"
+#include "userspace/proxy/tables.hpp"
+
+namespace penstock::proxy::testing {
+
+inline std::unique_ptr<fb::ObjectRefT> object(std::string kind, std::string name) {
+    auto made = std::make_unique<fb::ObjectRefT>();
+    made->kind = std::move(kind);
+    made->namespace_ = "default";
+    made->name = std::move(name);
+    return made;
+}
+
+inline std::unique_ptr<fb::Address> address(const IpAddress& ip) {
+    return std::make_unique<fb::Address>(flatbuffers::span<const std::uint8_t, 16>(ip.bytes), static_cast<std::uint8_t>(ip.family));
+}
+
+// One rule that sends everything under `path` to `backends` (keys of backend parts; "" is unresolved).
+struct RuleSpec {
+    std::string path = "/";
+    std::vector<std::pair<std::string, std::uint32_t>> backends = {{"web", 1}};
+    fb::RuleT rule = {};
+    fb::PathMatch kind = fb::PathMatch::Prefix;
+};
+
+inline fb::HostRoutesT host_routes(const std::vector<RuleSpec>& specs, std::string hostname = "") {
+    fb::HostRoutesT part;
+    part.hostname = std::move(hostname);
+    for (const RuleSpec& spec : specs) {
+        auto match = std::make_unique<fb::MatchT>();
+        match->path_match = spec.kind;
+        match->path = spec.path;
+        match->rule = static_cast<std::uint32_t>(part.rules.size());
+        part.matches.push_back(std::move(match));
+        auto rule = std::make_unique<fb::RuleT>(spec.rule);
+        rule->object = object("HTTPRoute", "route");
+        rule->id = rule->index = static_cast<std::uint32_t>(part.rules.size());
+        for (const auto& [key, weight] : spec.backends) {
+            auto backend = std::make_unique<fb::WeightedBackendT>();
+            backend->backends = key;
+            backend->weight = weight;
+            rule->backends.push_back(std::move(backend));
+        }
+        part.rules.push_back(std::move(rule));
+    }
+    return part;
+}
+
+class Snapshot {
+public:
+    Snapshot() { root.limits = std::make_unique<fb::LimitsT>(); }
+    Snapshot(Snapshot&&) = default;
+    Snapshot& operator=(Snapshot&&) = default;
+
+    fb::RootT root;
+
+    template <class Native>
+    void part(fb::PartKind kind, const std::string& key, const Native& content) {
+        flatbuffers::FlatBufferBuilder builder;
+        builder.Finish(Native::TableType::Pack(builder, &content));
+        const std::string_view bytes(reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize());
+        bytes_part(kind, key, std::string(bytes));
+    }
+    // Bytes as they are, valid or not.
+    void bytes_part(fb::PartKind kind, const std::string& key, std::string bytes) {
+        const std::string digest = std::to_string(std::hash<std::string>()(bytes));
+        std::erase_if(root.parts, [&](const auto& ref) { return ref->kind == kind && ref->key == key; });
+        auto ref = std::make_unique<fb::PartRefT>();
+        ref->kind = kind;
+        ref->key = key;
+        ref->digest = digest;
+        root.parts.push_back(std::move(ref));
+        parts[fb::part_path(kind, key) + "/" + digest] = std::move(bytes);
+    }
+    void host(const std::string& key, const std::vector<RuleSpec>& specs) { part(fb::PartKind::Host, key, host_routes(specs)); }
+    void backends(const std::string& key, const std::vector<Endpoint>& ready, fb::BackendProtocol protocol = fb::BackendProtocol::Http1,
+                  const std::function<void(fb::BackendSetT&)>& change = {}) {
+        fb::BackendSetT set;
+        set.object = object("Service", key);
+        set.port = 80;
+        set.protocol = protocol;
+        for (const Endpoint& endpoint : ready) {
+            auto one = std::make_unique<fb::BackendEndpointT>();
+            one->address = address(endpoint.address);
+            one->port = endpoint.port;
+            one->id = endpoint.port;  // of its own, on loopback
+            set.endpoints.push_back(std::move(one));
+        }
+        if (change) {
+            change(set);
+        }
+        part(fb::PartKind::Backends, key, set);
+    }
+    // A listener whose host names lead to host parts, all on the port named `socket`.
+    std::uint32_t listener(fb::ListenerMode mode, const std::string& hostname, const std::vector<std::pair<std::string, std::string>>& hosts,
+                           const std::string& certificates = "") {
+        auto one = std::make_unique<fb::ListenerT>();
+        const auto index = static_cast<std::uint32_t>(root.listeners.size());
+        one->name = "Gateway/default/edge/" + std::to_string(index);
+        one->object = object("Gateway", "edge");
+        one->mode = mode;
+        one->hostname = hostname;
+        one->certificates = certificates;
+        one->id = index;
+        for (const auto& [name, key] : hosts) {
+            auto entry = std::make_unique<fb::HostEntryT>();
+            entry->hostname = name;
+            entry->part = key;
+            one->hosts.push_back(std::move(entry));
+        }
+        root.listeners.push_back(std::move(one));
+        return index;
+    }
+    void port(fb::PortMode mode, const std::vector<std::uint32_t>& listeners, const std::string& socket = "edge", std::uint16_t number = 80) {
+        auto one = std::make_unique<fb::PortT>();
+        one->address = address(IpAddress::any(Family::v4));
+        one->port = number;
+        one->mode = mode;
+        one->socket = socket;
+        one->listeners = listeners;
+        root.ports.push_back(std::move(one));
+    }
+
+    [[nodiscard]] std::string root_bytes() const {
+        flatbuffers::FlatBufferBuilder builder;
+        builder.Finish(fb::Root::Pack(builder, &root));
+        return {reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize()};
+    }
+    [[nodiscard]] Storage storage() const {
+        return {.part = [this](const std::string& name) { return find(parts, name); }, .key = [this](const std::string& name) { return find(keys, name); }};
+    }
+    [[nodiscard]] Result<Built> build(const Tables* previous = nullptr) const {
+        const std::string bytes = root_bytes();
+        return build_tables({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}, storage(), previous);
+    }
+
+    std::map<std::string, std::string> parts;
+    std::map<std::string, std::string> keys;
+
+private:
+    static Result<std::span<const std::uint8_t>> find(const std::map<std::string, std::string>& where, const std::string& name) {
+        const auto found = where.find(name);
+        if (found == where.end()) {
+            return Error{.code = Errc::not_found, .what = name + " is not there"};
+        }
+        return std::span<const std::uint8_t>(reinterpret_cast<const std::uint8_t*>(found->second.data()), found->second.size());
+    }
+};
+
+inline fb::CertificateSetT certificate_set(const std::string& key_id, const std::string& chain_pem, const std::string& name) {
+    fb::CertificateSetT set;
+    auto one = std::make_unique<fb::CertificateT>();
+    one->chain_pem = chain_pem;
+    one->key_id = key_id;
+    one->names = {name};
+    one->object = object("Secret", name);
+    set.certificates.push_back(std::move(one));
+    return set;
+}
+
+// One plain HTTP port whose rules are these.
+inline Snapshot http_snapshot(const std::vector<Endpoint>& ready, const std::vector<RuleSpec>& rules = {RuleSpec{}}) {
+    Snapshot snapshot;
+    snapshot.backends("web", ready);
+    snapshot.host("all", rules);
+    snapshot.port(fb::PortMode::Http, {snapshot.listener(fb::ListenerMode::Http, "", {{"", "all"}})});
+    return snapshot;
+}
+
+}  // namespace penstock::proxy::testing
