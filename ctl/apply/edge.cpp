@@ -194,7 +194,9 @@ bool Edge::on_events() {
 
 bool Edge::tick() {
     answer_askers(hold_);
-    keep_addresses();
+    if (expires_ || !held_) {
+        keep_addresses();
+    }
     if (datapath_ == nullptr || !prepared_) {
         return false;
     }

@@ -124,19 +124,20 @@ void Edge::drop_addresses(std::vector<Problem>& problems) {
 }
 
 void Edge::keep_addresses() {
-    if (!options_.shared || !hold_.valid()) {
+    if (!options_.shared || !hold().ok()) {
         return;
     }
     for (const InterfaceAddress& one : interface_addresses_) {
-        if (one.ours && held_ && held_->contains(one.address)) {
-            (void)netlink_.keep_address(one.ifindex, one.address, lifetime_s());  // gone meanwhile: an event tells
+        if (one.ours && (!held_ || held_->contains(one.address))) {
+            (void)netlink_.keep_address(one.ifindex, one.address, held_ ? lifetime_s() : kLifetimeS);  // gone meanwhile: an event tells
         }
     }
 }
 
 bool Edge::share(std::set<IpAddress> held, bool expires) {
+    const bool other_lifetime = !held_ || expires_ != expires;  // an earlier daemon's may run out
     held_ = std::move(held);
-    const bool other_lifetime = std::exchange(expires_, expires) != expires;
+    expires_ = expires;
     if (!prepared_) {
         return true;
     }
@@ -150,13 +151,16 @@ bool Edge::share(std::set<IpAddress> held, bool expires) {
 }
 
 std::vector<Announced> Edge::announced() const {
+    std::set<IpAddress> added;
+    for (const AddressState& state : address_states_) {
+        if (state.kind == AddressState::Kind::added) {
+            added.insert(state.address);
+        }
+    }
     std::vector<Announced> list;
     for (const InterfaceAddress& one : interface_addresses_) {
         const Interface* interface = find_interface(interfaces_, one.ifindex);
-        const bool told = std::any_of(address_states_.begin(), address_states_.end(), [&](const AddressState& state) {
-            return state.address == one.address && state.kind == AddressState::Kind::added;
-        });
-        if (one.ours && told && interface != nullptr && interface->up && interface->ethernet && !interface->loopback) {
+        if (one.ours && added.contains(one.address) && interface != nullptr && interface->up && interface->ethernet && !interface->loopback) {
             list.push_back({.address = one.address, .ifindex = one.ifindex, .mac = interface->mac});
         }
     }

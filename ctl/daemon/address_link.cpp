@@ -165,7 +165,11 @@ void AddressLink::on_news(const News& news) {
         std::for_each(gone.begin(), gone.end(), [this](const std::string& name) { lost(name); });
     }
     for (const Seen& one : news.seen) {
-        one.gone ? lost(one.lease.name) : saw(one.lease, news.at);
+        if (!one.gone) {
+            saw(one.lease, news.at);
+        } else if (const auto known = leases_.find(one.lease.name); known == leases_.end() || !kubeapi::older_version(one.lease.version, known->second.version)) {
+            lost(one.lease.name);  // and not made anew since, as an answer may have told before the watch
+        }
     }
     const bool other_trouble = watch_trouble_.has_value() != news.trouble.has_value();
     watch_trouble_ = news.trouble;
@@ -221,7 +225,8 @@ void AddressLink::share(const Holdings::Decision& decision) {
     const bool others = !holdings_.others_alive(now).empty();
     // Once also if this node has nothing: an earlier daemon's addresses may be another node's now.
     const bool first = !told_ && wanted_ && holdings_.in_contact(now);
-    if (decision.held == held_ && decision.defend.empty() && others == others_ && !first) {
+    const bool same = decision.held == held_ && decision.defend.empty();
+    if (same && !first && (others == others_ || !told_)) {
         return;
     }
     told_ = true;

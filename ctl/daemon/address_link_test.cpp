@@ -120,6 +120,18 @@ TEST_CASE("address link: a node alone has what Gateways have, by one Lease each,
     CHECK(a.held() == std::set{ip("192.0.2.1")});
 }
 
+TEST_CASE("address link: a daemon that begins has what its Leases say, before it knows what Gateways want") {
+    test::ApiServer server;
+    {
+        Node before(server, "a");
+        before.want(kAddresses);
+        REQUIRE(until([&] { return before.held() == kAddresses; }));
+    }
+    Node a(server, "a");
+    CHECK(until([&] { return a.held() == kAddresses; }));
+    CHECK(server.get(std::string(kLeases) + lease_name(ip("192.0.2.1")))["spec"]["holderIdentity"] == "a");
+}
+
 TEST_CASE("address link: two nodes share out; what the one that ends without a word had is with the other soon") {
     test::ApiServer server;
     Node a(server, "a");

@@ -162,8 +162,12 @@ void KernelMachine::announce() {
         return;
     }
     announcer_->keep(edge_->announced(), Loop::Clock::now());
+    send_announcements();
+}
+
+void KernelMachine::send_announcements() {
     if (const auto next = announcer_->send_due(Loop::Clock::now())) {
-        loop_.at("announce", *next, [this] { announce(); });
+        loop_.at("announce", *next, [this] { send_announcements(); });
     } else {
         loop_.cancel("announce");
     }
@@ -171,13 +175,13 @@ void KernelMachine::announce() {
 
 void KernelMachine::share(const AddressShare& share) {
     const bool done = edge_->share(share.held, share.expires);
-    if (announcer_) {
-        announcer_->keep(edge_->announced(), Loop::Clock::now());
+    announce();
+    if (announcer_ && !share.defend.empty()) {
         for (const IpAddress& address : share.defend) {
             announcer_->again(address, Loop::Clock::now());
         }
+        send_announcements();
     }
-    announce();
     if (!done) {
         events_.changed();
     }

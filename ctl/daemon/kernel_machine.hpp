@@ -47,6 +47,7 @@ private:
     void tick_later();
     void open_announcer();
     void announce();
+    void send_announcements();
     void hear_neighbours();
     void on_taken(const keeper::TakenT& taken);
     static Trouble to_trouble(const compile::Compiled& wanted, const apply::Problem& problem);

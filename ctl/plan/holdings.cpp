@@ -199,7 +199,7 @@ std::optional<LeaseWrite> Holdings::to_hand_over(const IpAddress& address, const
 std::optional<LeaseWrite> Holdings::step(const IpAddress& address, const AddressLease* lease, Moment& at, Decision& decision) {
     using What = LeaseWrite::What;
     const bool ours = lease != nullptr && lease->holder == self_;
-    const bool wanted = wanted_ && wanted_->contains(address);
+    const bool wanted = !wanted_ || wanted_->contains(address);  // before that is told, what its Lease says is ours stays
     if (!ours) {
         claims_.erase(address);
         yielded_.erase(address);

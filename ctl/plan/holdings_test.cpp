@@ -379,7 +379,6 @@ TEST_CASE("holdings: an address goes to the node whose own it is, else to one in
     CHECK(world.nodes["b"].held.contains(ip("198.51.100.9")));
     CHECK(world.nodes["a"].held.contains(ip("2001:db8::9")));
     CHECK(world.nodes["c"].held.empty());
-    // Its network comes to a node that holds it: it moves there by itself.
     CHECK(Network{ip("10.0.0.1"), 8}.contains(ip("10.255.0.1")));
     CHECK_FALSE(Network{ip("10.0.0.1"), 8}.contains(ip("11.0.0.1")));
     CHECK_FALSE(Network{ip("10.0.0.1"), 0}.contains(ip("11.0.0.1")));
@@ -403,6 +402,33 @@ TEST_CASE("holdings: what nobody wants any more loses its Lease, also that of a 
     fresh.saw_lease(*list.begin(), {"a", "1"});
     fresh.saw_node("a", NodeSeen{}, world.now);
     CHECK(fresh.decide(world.now).writes.empty());
+}
+
+TEST_CASE("holdings: before a node knows what is wanted it has what its Leases say, no more and no less") {
+    const Time now{std::chrono::hours(1)};
+    Holdings fresh("a");
+    fresh.saw_node("a", NodeSeen{}, now);
+    fresh.saw_node("b", NodeSeen{}, now);
+    fresh.saw_lease(ip("192.0.2.1"), {"a", "1"});
+    fresh.saw_lease(ip("192.0.2.2"), {"b", "2"});
+    CHECK(fresh.decide(now).held == std::set{ip("192.0.2.1")});
+    fresh.saw_lease(ip("192.0.2.1"), {"b", "3"});  // followed while it began
+    CHECK(fresh.decide(now).held.empty());
+    fresh.saw_lease(ip("192.0.2.1"), {"a", "4"});
+    fresh.want({ip("192.0.2.2")});
+    CHECK(fresh.decide(now).held.empty());
+}
+
+TEST_CASE("holdings: an address moves at once to a node that brings its network") {
+    World world;
+    const auto list = std::set{ip("192.0.2.9")};
+    world.add("c", list, {.networks = {{ip("198.51.100.1"), 24}}});
+    world.run(milliseconds(15'000));
+    CHECK(world.nodes["c"].held == list);
+    world.add("a", list, {.networks = {{ip("192.0.2.1"), 24}}});
+    world.run(milliseconds(15'000));
+    CHECK(world.all_held_once(list));
+    CHECK(world.nodes["a"].held == list);
 }
 
 TEST_CASE("holdings: a write that was refused is tried again, not at once, and one at a time") {
