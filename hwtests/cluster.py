@@ -6,9 +6,8 @@ import pathlib
 import signal
 import subprocess
 import sys
-import time
 
-from lab import LabError, run
+from lab import LabError, run, wait_for
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 RIG = ROOT / "hwtests" / "conformance" / "run.sh"
@@ -29,14 +28,7 @@ def missing():
 
 def eventually(holds, what, patience=PATIENCE):
     """The first true value of holds(), which is asked until then."""
-    until = time.monotonic() + patience
-    while True:
-        value = holds()
-        if value:
-            return value
-        if time.monotonic() > until:
-            raise AssertionError(f"not within {patience} s: {what}")
-        time.sleep(0.1)
+    return wait_for(what, holds, patience, 0.1)
 
 
 class Daemon:

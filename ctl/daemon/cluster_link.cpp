@@ -189,6 +189,13 @@ void ClusterLink::publish(const status::Book::Published& published) {
     make_generated();
 }
 
+void ClusterLink::look_again() {
+    made_.clear();
+    writer_.look_again();
+    pump();
+    make_generated();
+}
+
 void ClusterLink::pump() {
     // A leader that cannot renew its Lease stops by the clock.
     writer_.enable(ready() && election_.leads(Loop::Clock::now()));

@@ -37,6 +37,8 @@ public:
     [[nodiscard]] source::Given given() const { return cluster_.given(); }
     // The statuses that the server shall have.
     void publish(const status::Book::Published& published);
+    // Compares every status with what the API server has, and applies what belongs to Gateways once more.
+    void look_again();
 
     [[nodiscard]] std::vector<Trouble> troubles() const;
     // For GET /v1/status.

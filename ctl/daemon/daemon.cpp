@@ -18,6 +18,7 @@ using std::chrono::milliseconds;
 
 constexpr auto kWorkerPatience = milliseconds(2000);
 constexpr auto kMetricsPause = milliseconds(1000);
+constexpr auto kResyncAgain = std::chrono::minutes(1);
 
 // Those that the maps hold, and the addresses that clients know.
 bool same_map_ids(const compile::Ids& a, const compile::Ids& b) {
@@ -60,7 +61,7 @@ Status Daemon::start() {
         look_again_later();
     }
     sources_changed();
-    resync_later();
+    resync_later(resync_.next());
     if (options_.metrics) {
         tell_metrics();
     }
@@ -147,22 +148,25 @@ void Daemon::want_addresses() {
 }
 
 // ---- resync ---------------------------------------------------------------------------------------------------------------
-void Daemon::resync_later() {
-    loop_.at("resync", Loop::Clock::now() + resync_.next(), [this] {
-        resync();
-        resync_later();
+void Daemon::resync_later(Resync::Duration wait) {
+    loop_.at("resync", Loop::Clock::now() + wait, [this] {
+        const bool done = resync();
+        const Resync::Duration next = resync_.next();
+        resync_later(done ? next : std::min<Resync::Duration>(next, kResyncAgain));
     });
 }
 
-// Everything anew: sources read, tables made from nothing, the machine compared with them, statuses with what the API server has.
-void Daemon::resync() {
+// Everything anew: sources read, tables made from nothing, the machine compared with them, statuses with what the API server has. False: events
+// are on their way, and what they bring is no repair.
+bool Daemon::resync() {
+    const auto pending = [this](const char* what) { return loop_.pending(what); };
+    if ((cluster_ && !cluster_->ready()) || rollout_.step() != Rollout::Step::none || pending("sources") || pending("cluster") || pending("compile")) {
+        return false;
+    }
     if (folder_) {
-        folder_->refresh();
+        folder_->refresh(watch_->writing(Loop::Clock::now()));
     }
     merged_ = merge(merger_, loaded_, given_);
-    if ((cluster_ && !cluster_->ready()) || rollout_.step() != Rollout::Step::none) {
-        return;  // events are on their way
-    }
     ++reconciles_.resyncs;
     compile_options_ = machine_.compile_options();
     compile::Compiled numbers;
@@ -184,8 +188,9 @@ void Daemon::resync() {
     reconciles_.repairs += repaired ? 1 : 0;
     repaired ? log::warn("resync: repaired what events had not brought about") : log::info("resync: nothing to repair");
     if (cluster_) {
-        cluster_->publish(statuses_.published());
+        cluster_->look_again();
     }
+    return true;
 }
 
 void Daemon::want_statuses(const compile::Statuses& before) {

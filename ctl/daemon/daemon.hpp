@@ -80,8 +80,8 @@ private:
     source::Merged merge(source::Merger& merger, const source::Loaded& loaded, std::vector<source::Given>& given) const;
     void compile_now();
     void adopt(std::shared_ptr<const compile::Compiled> next, bool changed);
-    void resync();
-    void resync_later();
+    bool resync();
+    void resync_later(Resync::Duration wait);
     [[nodiscard]] bool differs(const compile::Compiled& next) const;
     void want_addresses();
     void want_statuses(const compile::Statuses& before);

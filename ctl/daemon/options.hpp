@@ -3,11 +3,11 @@
 // works here is found out later, and told with the reason.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <variant>
-#include <chrono>
 #include <vector>
 
 #include "userspace/base/ip.hpp"

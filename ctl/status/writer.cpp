@@ -54,6 +54,12 @@ void Writer::want(const std::map<model::ObjectKey, std::shared_ptr<const json>>&
     }
 }
 
+void Writer::look_again() {
+    for (const auto& [key, entry] : entries_) {
+        dirty_.insert(key);
+    }
+}
+
 void Writer::seen(const model::ObjectKey& key) {
     if (has_status(key.kind)) {
         dirty_.insert(key);

@@ -44,6 +44,8 @@ public:
 
     // What is published now. Objects whose status is another one than before are looked at by the next pump().
     void want(const std::map<model::ObjectKey, std::shared_ptr<const nlohmann::json>>& published);
+    // All of them, as if the server had others.
+    void look_again();
     // The server has another status or version of it, or has it anew.
     void seen(const model::ObjectKey& key);
     // Off: others write. What is to be done is kept.

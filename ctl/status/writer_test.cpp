@@ -103,6 +103,27 @@ TEST_CASE("writer: what differs is written once, and what is right is not") {
     CHECK(server.flying().empty());
 }
 
+TEST_CASE("writer: a look at all finds what no event told of, and writes nothing else") {
+    Server server;
+    for (const ObjectKey& key : {kClass, kRoute}) {
+        server.put(key);
+        server.want(key, "True");
+        server.pump();
+        server.answer();
+    }
+    server.writer.look_again();
+    server.pump();
+    CHECK(server.flying().empty());
+    server.objects[kRoute].status = *status_of("False");  // and nobody said so
+    server.objects[kRoute].version = "7777";
+    server.pump();
+    CHECK(server.flying().empty());
+    server.now += std::chrono::minutes(1);
+    server.writer.look_again();
+    server.pump();
+    CHECK(server.flying() == "HTTPRoute default/shop,");
+}
+
 TEST_CASE("writer: a form that the server makes of ours is not written again and again") {
     Server server;
     server.put(kRoute);
