@@ -145,6 +145,24 @@ def test_without_the_api_server_every_holder_keeps_answering(cluster):
     assert holders(cluster) == before
 
 
+def test_a_daemon_that_is_replaced_while_the_api_server_is_away_keeps_its_addresses(cluster):
+    before = holders(cluster)
+    there = cluster.on_interface("b")
+    client = cluster.watch(one_of(cluster, "b"), 45)  # longer than an address lives that nobody renews
+    cluster.server.send_signal(signal.SIGSTOP)
+    (daemon,) = [one for one in cluster.status("b")["processes"] if one["name"] == "penstockd"]
+    cluster.exec("b", "kill", "-TERM", str(daemon["pid"]))
+    lab.wait_for("another daemon", lambda: cluster.status("b")["pid"] != daemon["pid"], 20)
+    longest, answers = outage(client)
+    told("daemon replaced, API server away", longest)
+    assert answers > 0 and longest < TAKEN_OVER_S and cluster.on_interface("b") == there
+    cluster.server.send_signal(signal.SIGCONT)
+    for node in cluster.nodes:
+        lab.wait_for("contact", lambda n=node: cluster.status(n)["address_shares"]["in_contact"], 60)
+    time.sleep(8)
+    assert holders(cluster) == before
+
+
 @pytest.mark.parametrize("six", [False, True], ids=["IPv4", "IPv6"])
 def test_a_holder_cut_off_from_the_api_server_steps_back_for_its_follower(cluster, six):
     address = one_of(cluster, "b", six)
