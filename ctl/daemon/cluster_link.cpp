@@ -108,13 +108,16 @@ void ClusterLink::on_news(source::ClusterNews news) {
     }
 }
 
-bool ClusterLink::is_generated(const model::ObjectKey& key) const {
+bool ClusterLink::is_foreign(const model::ObjectKey& key) const {
     const source::Cluster::Stored* stored = cluster_.find(key);
-    if (stored == nullptr || stored->object == nullptr || (key.kind != model::Kind::service && key.kind != model::Kind::endpoint_slice)) {
+    if (stored == nullptr) {
         return false;
     }
+    if (stored->object == nullptr) {
+        return true;
+    }
     const auto label = stored->object->meta.labels.find(status::kManagedBy);
-    return label != stored->object->meta.labels.end() && label->second == status::kManager;
+    return label == stored->object->meta.labels.end() || label->second != status::kManager;
 }
 
 // Whatever a Gateway's object or status may have changed of it.
@@ -140,8 +143,7 @@ void ClusterLink::make_generated() {
 }
 
 void ClusterLink::apply_generated(const model::ObjectKey& gateway, const status::Generated& thing) {
-    const source::Cluster::Stored* stored = cluster_.find(thing.key);
-    if (stored != nullptr && !is_generated(thing.key)) {
+    if (is_foreign(thing.key)) {
         not_made_.insert_or_assign(thing.path, Error{.code = Errc::exists, .what = thing.key.text() + " is somebody else's: " + gateway.text() + " gets none",
                                                      .hint = "delete or rename it"});
         return;
@@ -149,10 +151,13 @@ void ClusterLink::apply_generated(const model::ObjectKey& gateway, const status:
     generated_.insert_or_assign(thing.key, gateway);
     kubeapi::Request request{.method = "PATCH", .path = thing.path + "?fieldManager=penstock&force=true", .body = thing.content.dump(-1, ' ', false, json::error_handler_t::replace),
                              .content_type = "application/apply-patch+yaml"};
-    client_->send(std::move(request), [this, gateway, path = thing.path](Result<kubeapi::Answer> answer) {
-        loop_.post([this, gateway, path, answer = std::move(answer)] {
+    client_->send(std::move(request), [this, gateway, key = thing.key, path = thing.path](Result<kubeapi::Answer> answer) {
+        loop_.post([this, gateway, key, path, answer = std::move(answer)] {
             if (answer.ok() && answer->good()) {
-                not_made_.erase(path);
+                applied_ += 1;
+                if (!is_foreign(key)) {  // else somebody has put theirs into its place since
+                    not_made_.erase(path);
+                }
             } else {
                 not_made_.insert_or_assign(path, answer.ok() ? answer->failure("apply " + path) : answer.error());
                 made_.erase(gateway);
@@ -251,6 +256,7 @@ json ClusterLink::facts() const {
             {"statuses_written", writer_.written()},
             {"statuses_waiting", writer_.waiting()},
             {"conflicts", writer_.conflicts()},
+            {"objects_applied", applied_},
             {"writer", election_.holder()},
             {"is_writer", election_.leads(Loop::Clock::now())},
             {"requests", counts.requests.load()},

@@ -51,7 +51,8 @@ private:
     void on_news(source::ClusterNews news);
     void pump();
     void tell_troubles();
-    [[nodiscard]] bool is_generated(const model::ObjectKey& key) const;
+    // Whether somebody else has a Service or an EndpointSlice where a Gateway's should be.
+    [[nodiscard]] bool is_foreign(const model::ObjectKey& key) const;
     void make_generated();
     void apply_generated(const model::ObjectKey& gateway, const status::Generated& thing);
     [[nodiscard]] std::optional<status::Target> find(const model::ObjectKey& key) const;
@@ -70,6 +71,7 @@ private:
     std::map<model::ObjectKey, Made> made_;  // Gateways whose generated objects were applied, and as of what
     std::map<model::ObjectKey, model::ObjectKey> generated_;  // whose each is
     std::map<std::string, Error> not_made_;  // by path
+    std::uint64_t applied_ = 0;
     std::map<model::ObjectKey, std::shared_ptr<const nlohmann::json>> gateways_;  // of the published statuses
     std::vector<std::string> troubles_told_;
     std::unique_ptr<kubeapi::Client> client_;  // the last: its thread ends first

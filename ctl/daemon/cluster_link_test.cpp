@@ -184,6 +184,7 @@ TEST_CASE("cluster link: a Gateway gets a Service of its addresses, again if som
     CHECK(slice["endpoints"][0]["addresses"][0] == "192.0.2.1");
     CHECK(slice["metadata"]["labels"]["kubernetes.io/service-name"] == "edge-penstock");
 
+    linked.server.answer_late("/services/");
     linked.server.remove(service);
     REQUIRE(linked.until([&] { return !linked.server.get(service).is_null(); }));
 
@@ -196,5 +197,8 @@ TEST_CASE("cluster link: a Gateway gets a Service of its addresses, again if som
     }));
     publish("192.0.2.2");
     REQUIRE(linked.until([&] { return !linked.link->troubles().empty(); }));
+    linked.server.answer_late("");  // that it had been applied before is no news of what is there now
+    REQUIRE(linked.until([&] { return linked.link->facts()["objects_applied"] == linked.server.requests("fieldManager=penstock"); }));
+    CHECK_FALSE(linked.ask([&] { return linked.link->troubles().empty(); }));
     CHECK(linked.server.get(service)["metadata"]["labels"].empty());
 }

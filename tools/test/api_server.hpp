@@ -87,6 +87,12 @@ public:
         const std::lock_guard lock(mutex_);
         held_ = std::move(part);
     }
+    // What is applied to a path that contains `part` is taken at once, and answered when this is called with "".
+    void answer_late(std::string part) {
+        const std::lock_guard lock(mutex_);
+        late_ = std::move(part);
+        changed_.notify_all();
+    }
     // Says that another manager has set a field of an object: who applies it is refused, unless by force.
     void own(const std::string& path, const std::string& manager, const std::string& field) {
         const std::lock_guard lock(mutex_);
@@ -357,10 +363,11 @@ private:
     }
 
     void patch(const httplib::Request& request, httplib::Response& response) {
-        const std::lock_guard lock(mutex_);
+        std::unique_lock lock(mutex_);
         const nlohmann::json body = nlohmann::json::parse(request.body, nullptr, false);
         if (request.get_header_value("Content-Type") == "application/apply-patch+yaml") {
             apply(request, body, response);
+            changed_.wait(lock, [&] { return over_ || late_.empty() || request.path.find(late_) == std::string::npos; });
             return;
         }
         const std::string path = request.path.substr(0, request.path.rfind("/status"));
@@ -391,6 +398,7 @@ private:
     std::vector<Fault> faults_;
     std::set<std::string> hidden_;
     std::string held_;
+    std::string late_;
     std::map<std::string, nlohmann::json> owned_;
     std::vector<std::string> seen_;
     int version_ = 100;
