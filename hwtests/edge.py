@@ -17,6 +17,8 @@ VIP4, VIP6 = "198.51.100.10", "2001:db8:100::10"
 HOMES = {"host": ["192.0.2.11", "2001:db8:2::11"], "pod": ["192.0.2.12", "2001:db8:2::12"],
          "bridged": ["192.0.2.13", "2001:db8:2::13"]}
 
+METRICS = ["--metrics-address", "127.0.0.1:9650"]
+
 
 def binaries(name="release"):
     return pathlib.Path(os.environ.get("PST_BIN", ROOT / "build" / name / "bin"))
@@ -111,6 +113,11 @@ class Edge(lab.Lab):
 
     def status(self):
         return self.get("/v1/status")
+
+    def metrics(self):
+        """Value by series, of an edge that was started with the options METRICS."""
+        page = self.exec("edge", "curl", "-sSf", f"http://{METRICS[1]}/metrics")
+        return dict(line.rsplit(" ", 1) for line in page.splitlines() if not line.startswith("#"))
 
     def wait_taken(self, seconds=20):
         """Waits until what the sources ask for now is served."""

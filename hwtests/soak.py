@@ -14,7 +14,7 @@ import threading
 import time
 
 import lab
-from edge import HOMES, ROOT, VIP4, Edge
+from edge import HOMES, METRICS, ROOT, VIP4, Edge
 from manifests import secret, service
 
 HOST = "shop.example.com"
@@ -47,6 +47,7 @@ spec:
 LOADS = {  # h2load's options and URL
     "HTTP/1.1": (["--h1", "-c", "8"], f"http://{HOST}:80/"),
     "HTTP/1.1 over TLS": (["--h1", "-c", "8"], f"https://{HOST}:443/bytes/20000"),
+    "HTTP/1.1, spliced": (["--h1", "-c", "2"], f"http://{HOST}:80/bytes/500000"),
     "HTTP/2": (["-c", "4", "-m", "4"], f"http://{HOST}:80/bytes/100000"),
     "HTTP/2 over TLS": (["-c", "4", "-m", "4"], f"https://{HOST}:443/"),
 }
@@ -163,7 +164,8 @@ class Soak:
 
 
 def soak(seconds, ring="auto"):
-    with Edge({}, options=["--ring", ring]) as edge:
+    with Edge({}, options=["--ring", ring, *METRICS]) as edge:
         done = Soak(edge, seconds).run()
+        done.spliced = int(edge.metrics()["penstock_spliced_bytes_total"])
         done.restarts = sum(p["restarts"] for p in edge.status()["processes"])
         return done

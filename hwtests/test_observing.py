@@ -6,6 +6,7 @@ import subprocess
 
 import lab
 from conftest import QUICKSTART
+from edge import METRICS
 
 LOGGED = QUICKSTART.replace("  name: penstock\nspec:", "  name: penstock\n  annotations: {penstock.dev/access-log: json}\nspec:")
 
@@ -46,21 +47,16 @@ def test_an_access_log_that_cannot_be_opened_ends_the_start(make_edge, tmp_path)
     assert "open the access log /nowhere/access.log" in done.stderr and "No such file or directory" in done.stderr and "hint:" in done.stderr
 
 
-def metrics(edge):
-    done = subprocess.run([*edge.prefix("edge"), "curl", "-sSf", "http://127.0.0.1:9650/metrics"], capture_output=True, text=True, check=True)
-    return dict(line.rsplit(" ", 1) for line in done.stdout.splitlines() if not line.startswith("#"))
-
-
 def test_metrics_of_the_worker_and_of_the_daemon(make_edge):
-    edge = make_edge({"quickstart.yaml": QUICKSTART}, options=["--metrics-address", "127.0.0.1:9650"])
+    edge = make_edge({"quickstart.yaml": QUICKSTART}, options=METRICS)
     for _ in range(5):
         ask(edge, "/")
     series = 'penstock_route_requests_total{route="HTTPRoute/default/shop",rule="2",code="2xx"}'
-    lab.wait_for("the requests", lambda: metrics(edge)[series] == "5")
+    lab.wait_for("the requests", lambda: edge.metrics()[series] == "5")
     edge.curl("https://shop.example.com:443/", "-k", host="shop.example.com")
-    told = metrics(edge)
+    told = edge.metrics()
     assert told['penstock_listener_tls_handshakes_total{listener="Gateway/default/edge/https",result="full"}'] == "1"
-    lab.wait_for("what the daemon knows", lambda: any(value != "0" for name, value in metrics(edge).items() if name.startswith("penstock_packets_total")))
+    lab.wait_for("what the daemon knows", lambda: any(value != "0" for name, value in edge.metrics().items() if name.startswith("penstock_packets_total")))
     assert told["penstock_errors"] == "0"
 
 

@@ -16,6 +16,7 @@ def test_no_request_is_lost_and_nothing_grows(ring):
         pytest.skip("h2load is not installed")
     done = soak(SECONDS, ring)
     print(done.report())
+    assert done.spliced > 0
     assert done.faults == []
     assert done.steady["errors"] == {} and done.steady["closed"] == 0 and list(done.steady["status"]) == ["200"]
     assert done.changes > SECONDS / 3 and done.deaths > 0 and done.restarts == 0
