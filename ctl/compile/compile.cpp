@@ -166,7 +166,7 @@ Compiled compile(const model::Store& store, const Options& options, const Compil
     cache->options = options;
     cache->store = store;
     cache->slices = before.slices;
-    cache->root.frame = before.root.frame;
+    cache->root.lists = before.root.lists;
     const Changes changes = changes_between(before.store, store, cache->slices);
 
     const World world(store, cache->slices);
@@ -208,7 +208,7 @@ Compiled compile(const model::Store& store, const Options& options, const Compil
     cache->sets = backends.sets();
 
     const std::vector<std::uint32_t> listener_ids = number_listeners(front, ids.listeners);
-    out.snapshot = make_snapshot({front, options, cache->hosts, cache->sets, policies, tracing, listener_ids, previous_parts,
+    out.snapshot = make_snapshot({front, options, cache->sets, policies, tracing, listener_ids, previous_parts,
                                   previous != nullptr ? &previous->snapshot : nullptr}, std::move(parts), cache->root);
     SteerContext steer{front, cache->hosts, cache->sets, options, listener_ids, ids.services, ids.backends};
     out.steering = make_steering(steer);

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ctl/compile/dump_snapshot.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 #include <utility>
 
 #include "ctl/compile/dump_rules.hpp"
-#include "schema/part_name.hpp"
+#include "ctl/compile/hostname.hpp"
 #include "userspace/base/assert.hpp"
 #include "userspace/base/ip.hpp"
 
@@ -27,12 +28,10 @@ std::string text(const flatbuffers::String* string) { return string != nullptr ?
 // The bytes of the parts by "kind/key".
 using Index = std::map<std::pair<fb::PartKind, std::string>, const std::string*>;
 
-Index index_of(const Snapshot& snapshot, const fb::Root& root) {
+Index index_of(const Snapshot& snapshot) {
     Index index;
-    for (const fb::PartRef* part : *root.parts()) {
-        const PartPtr* found = snapshot.parts.get(fb::part_path(part->kind(), part->key()->string_view()));
-        PST_ASSERT(found != nullptr && (*found)->digest == part->digest()->string_view());
-        index.emplace(std::pair(part->kind(), part->key()->str()), (*found)->bytes.get());
+    for (const auto& [path, part] : snapshot.parts) {
+        index.emplace(std::pair(part->kind, part->key), part->bytes.get());
     }
     return index;
 }
@@ -106,6 +105,17 @@ std::string joined_alpn(const fb::Listener& listener) {
     return out;
 }
 
+// Most specific first.
+std::vector<const fb::HostRoutes*> hosts_of(const Index& index, const fb::Listener& listener) {
+    std::vector<const fb::HostRoutes*> hosts;
+    const std::string prefix = listener.name()->str() + "/";
+    for (auto at = index.lower_bound({fb::PartKind::Host, prefix}); at != index.end() && at->first.first == fb::PartKind::Host && at->first.second.starts_with(prefix); ++at) {
+        hosts.push_back(flatbuffers::GetRoot<fb::HostRoutes>(at->second->data()));
+    }
+    std::sort(hosts.begin(), hosts.end(), [](const auto* one, const auto* other) { return more_specific(one->hostname()->string_view(), other->hostname()->string_view()); });
+    return hosts;
+}
+
 void add_listener(std::string& out, const Index& index, const fb::Listener& listener) {
     out += "  " + listener.name()->str() + " " + fb::EnumNameListenerMode(listener.mode());
     out += listener.hostname() != nullptr ? " host=" + text(listener.hostname()) : "";
@@ -120,8 +130,8 @@ void add_listener(std::string& out, const Index& index, const fb::Listener& list
     }
     out += listener.limits() != nullptr ? " limits(" + limits_text(*listener.limits()) + ")" : "";
     out += "\n";
-    for (const fb::HostEntry* entry : *listener.hosts()) {
-        add_host(out, part_of<fb::HostRoutes>(index, fb::PartKind::Host, entry->part()->str()));
+    for (const fb::HostRoutes* host : hosts_of(index, listener)) {
+        add_host(out, *host);
     }
 }
 
@@ -194,7 +204,7 @@ void add_edge(std::string& out, const fb::Root& root) {
 
 std::string dump(const Snapshot& snapshot) {
     const fb::Root& root = *fb::GetRoot(snapshot.root->data());
-    const Index index = index_of(snapshot, root);
+    const Index index = index_of(snapshot);
     std::string edge;
     add_edge(edge, root);
     std::string out = edge.empty() ? "" : "edge\n" + edge;

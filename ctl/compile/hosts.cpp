@@ -145,8 +145,6 @@ std::string pack_l4(const Host& host, const Listener& listener, const HostContex
     return {reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize()};
 }
 
-std::string key_of(const Listener& listener, const std::string& hostname) { return listener.name + "/" + (hostname.empty() ? "*" : hostname); }
-
 // What the host leads to, as the listener gets at it; by key.
 std::map<std::string, ServedSet> sets_of(const Host& host, const Listener& listener, const HostContext& context) {
     std::map<std::string, ServedSet> out;
@@ -262,7 +260,7 @@ private:
         for (const std::string& key : draft.before ? draft.before->sets : none) {
             backends_.release(key);
         }
-        const std::string key = key_of(listener, hostname);
+        const std::string key = fb::host_key(listener.name, hostname);
         if (host->members.empty() && !must_have_host(listener)) {
             hosts_[index].erase(hostname);
             parts_.erase(fb::part_path(fb::PartKind::Host, key));

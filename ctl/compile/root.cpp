@@ -38,7 +38,6 @@ public:
             if (!listener.addresses.empty()) {
                 const auto index = static_cast<std::uint32_t>(root_.listeners.size());
                 root_.listeners.push_back(make_listener(i, listener));
-                served_.push_back(i);
                 add_to_ports(ports, listener, index);
             }
         }
@@ -171,96 +170,73 @@ private:
         }
     }
 
-    // The frame is the root without what names parts. While it is the same, and so are the parts but for their content, the root is the one
-    // before with other digests in it: nothing is walked but what changed.
     void finish() {
         root_.generation = 1;  // not the default, so that root_bytes() finds the field
-        std::string frame = packed();
-        const bool same_frame = context_.previous != nullptr && context_.previous->root && frame == memory_.frame;
-        memory_.frame = std::move(frame);
-        if (same_frame && patch()) {
-            return;
-        }
-        name_hosts();
-        name_parts();
+        make_lists();
         out_.root = std::make_shared<const std::string>(packed());
         if (context_.previous != nullptr && context_.previous->root && *context_.previous->root == *out_.root) {
             out_.root = context_.previous->root;
         }
     }
 
-    // False if parts came, went, or are another object's now.
-    bool patch() {
-        std::vector<const Part*> changed;
-        bool same = true;
-        Parts::diff(context_.previous->parts, out_.parts, [&](const auto* before, const auto* after) {
-            same = same && before != nullptr && after != nullptr && same_object(before->second->object, after->second->object);
-            changed.push_back(same ? after->second.get() : nullptr);
-        });
-        if (!same) {
-            return false;
+    // Of a piece that was there before the list is known: nothing is walked but what changed.
+    void make_lists() {
+        std::map<const Parts::Piece*, PartPtr> known;
+        for (RootMemory::Listed& listed : memory_.lists) {
+            known.emplace(listed.piece.get(), std::move(listed.list));
         }
-        if (changed.empty()) {
-            out_.root = context_.previous->root;
-            return true;
+        std::vector<RootMemory::Listed> lists;
+        std::set<std::string> paths;
+        for (std::size_t i = 0; i < out_.parts.pieces(); ++i) {
+            Parts::PiecePtr piece = out_.parts.piece(i);
+            const auto before = known.find(piece.get());
+            PartPtr list = before != known.end() ? before->second : make_list(*piece);
+            name_list(*list);
+            paths.insert(fb::part_path(list->kind, list->key));
+            lists.push_back({std::move(piece), std::move(list)});
         }
-        std::string bytes = *context_.previous->root;
-        for (const Part* part : changed) {
-            const std::size_t at = digest_at(bytes, *part);
-            bytes.replace(at, part->digest.size(), part->digest);
-        }
-        out_.root = std::make_shared<const std::string>(std::move(bytes));
-        return true;
+        keep_lists(lists, paths);
+        memory_.lists = std::move(lists);
     }
 
-    // Where the root has the digest of a part; its list is sorted as ours.
-    static std::size_t digest_at(const std::string& root, const Part& part) {
-        const auto* parts = fb::GetRoot(root.data())->parts();
-        const std::string path = fb::part_path(part.kind, part.key);
-        flatbuffers::uoffset_t first = 0;
-        flatbuffers::uoffset_t last = parts->size();
-        while (first < last) {
-            const flatbuffers::uoffset_t middle = first + (last - first) / 2;
-            const fb::PartRef* ref = parts->Get(middle);
-            if (fb::part_path(ref->kind(), ref->key()->string_view()) < path) {
-                first = middle + 1;
-            } else {
-                last = middle;
+    PartPtr make_list(const Parts::Piece& piece) const {
+        fb::PartListT list;
+        list.parts.reserve(piece.size());
+        for (const auto& [path, part] : piece) {
+            list.parts.push_back(ref_to(*part));
+        }
+        return make_part<fb::PartList>(fb::PartKind::List, piece.front().first, {}, list, context_.previous != nullptr ? &context_.previous->lists : nullptr);
+    }
+
+    static std::unique_ptr<fb::PartRefT> ref_to(const Part& part) {
+        auto ref = std::make_unique<fb::PartRefT>();
+        ref->kind = part.kind;
+        ref->key = part.key;
+        ref->digest = part.digest;
+        return ref;
+    }
+
+    void name_list(const Part& list) { root_.lists.push_back(ref_to(list)); }
+
+    void keep_lists(const std::vector<RootMemory::Listed>& lists, const std::set<std::string>& paths) {
+        const Parts before = context_.previous != nullptr ? context_.previous->lists : Parts();
+        out_.lists = before;
+        for (const auto& [path, list] : before) {
+            if (!paths.contains(path)) {
+                out_.lists.erase(path);
             }
         }
-        PST_ASSERT(first < parts->size() && parts->Get(first)->key()->string_view() == part.key);
-        const flatbuffers::String* digest = parts->Get(first)->digest();
-        PST_ASSERT(digest->size() == part.digest.size());
-        return static_cast<std::size_t>(digest->c_str() - root.data());
-    }
-
-    void name_hosts() {
-        for (std::size_t i = 0; i < served_.size(); ++i) {
-            auto& entries = root_.listeners[i]->hosts;
-            entries.reserve(context_.hosts[served_[i]].size());
-            for (const auto& [hostname, host] : context_.hosts[served_[i]]) {
-                auto entry = std::make_unique<fb::HostEntryT>();
-                entry->hostname = hostname;
-                entry->part = host->part->key;
-                entries.push_back(std::move(entry));
+        for (const RootMemory::Listed& listed : lists) {
+            const std::string path = fb::part_path(listed.list->kind, listed.list->key);
+            const PartPtr* there = out_.lists.get(path);
+            if (there == nullptr || *there != listed.list) {
+                out_.lists.set(path, listed.list);
             }
-        }
-    }
-
-    void name_parts() {
-        root_.parts.reserve(out_.parts.size());
-        for (const auto& [path, part] : out_.parts) {
-            auto ref = std::make_unique<fb::PartRefT>();
-            ref->kind = part->kind;
-            ref->key = part->key;
-            ref->digest = part->digest;
-            ref->object = std::make_unique<fb::ObjectRefT>(part->object);
-            root_.parts.push_back(std::move(ref));
         }
     }
 
     [[nodiscard]] std::string packed() const {
-        flatbuffers::FlatBufferBuilder builder(1 << 16);
+        flatbuffers::FlatBufferBuilder builder(1 << 14);
         builder.Finish(fb::CreateRoot(builder, &root_));
         return {reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize()};
     }
@@ -269,7 +245,6 @@ private:
     RootMemory& memory_;
     Snapshot out_;
     std::map<std::string, PartPtr> made_;  // by "kind/key"
-    std::vector<std::size_t> served_;      // of Front.listeners, in the order of root_.listeners
     fb::RootT root_;
 };
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Puts the snapshot together: certificate, trust and host parts of every listener that is served, what TLS to backends needs, and the
-// root that names all parts.
+// Puts the snapshot together: certificate and trust parts of every listener that is served, what TLS to backends needs, the lists of all
+// parts, one for each piece of their map, and the root that names the lists.
 #pragma once
 
 #include <string>
 #include <vector>
 
 #include "ctl/compile/backends.hpp"
-#include "ctl/compile/hosts.hpp"
+#include "ctl/compile/backend_tls.hpp"
 #include "ctl/compile/parts.hpp"
 
 namespace penstock::compile {
@@ -15,7 +15,6 @@ namespace penstock::compile {
 struct RootContext {
     const Front& front;
     const Options& options;
-    const Hosts& hosts;
     const BackendSets& sets;
     const BackendPolicies& policies;
     const std::optional<ServedSet>& tracing;
@@ -27,7 +26,11 @@ struct RootContext {
 // What this stage remembers of the compilation before.
 struct RootMemory {
     std::vector<std::string> others;  // paths of the parts that are neither hosts nor sets
-    std::string frame;                // the root without what names parts, as bytes
+    struct Listed {
+        Parts::PiecePtr piece;
+        PartPtr list;
+    };
+    std::vector<Listed> lists;        // of each piece of the parts
 };
 
 // `parts` has the hosts' and the sets'; of the others those that `memory` names.

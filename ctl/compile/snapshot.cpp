@@ -9,7 +9,8 @@ namespace penstock::compile {
 
 Secret::~Secret() { explicit_bzero(pem_.data(), pem_.size()); }
 
-const Part* part_named(const Parts& parts, std::string_view name) {
+const Part* part_named(const Snapshot& snapshot, std::string_view name) {
+    const Parts& parts = name.starts_with("list/") ? snapshot.lists : snapshot.parts;
     const PartPtr* found = parts.get(name.substr(0, name.rfind('/')));
     return found != nullptr && (*found)->name == name ? found->get() : nullptr;
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The worker's snapshot (schema/snapshot.fbs) before it is put into memory files: immutable parts by name, a root without a
 // generation, and the private keys, apart. Nothing here opens a descriptor.
-// Invariants: every part key that root, hosts and rules name is in `parts` exactly once; every Certificate.key_id is in `keys`.
+// Invariants: every part key that root, hosts and rules name is in `parts` exactly once, and so is every part in the lists that the root
+// names; every Certificate.key_id is in `keys`.
 #pragma once
 
 #include <cstdint>
@@ -47,14 +48,15 @@ using Parts = PieceMap<std::string, PartPtr>;
 
 struct Snapshot {
     Parts parts;
+    Parts lists;  // of them, by "list/kind/key"
     // The Root's FlatBuffer, complete but for its generation, which root_bytes() sets. The same object as in the previous
     // compilation if nothing changed: then there is nothing to publish.
     Bytes root;
     std::map<std::string, std::shared_ptr<const Secret>> keys;  // by Certificate.key_id, which depends on the key's content
 };
 
-// A part by its name; null if there is none.
-[[nodiscard]] const Part* part_named(const Parts& parts, std::string_view name);
+// A part or list by its name; null if there is none.
+[[nodiscard]] const Part* part_named(const Snapshot& snapshot, std::string_view name);
 
 // The root as bytes for the worker.
 [[nodiscard]] std::string root_bytes(const Snapshot& snapshot, std::uint64_t generation);

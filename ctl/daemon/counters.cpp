@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <set>
 
-#include "schema/part_name.hpp"
-
 namespace penstock::daemon {
 
 namespace {
@@ -98,12 +96,11 @@ public:
             row.update({{"id", listener->id()}, {"name", listener->name()->str()}, {"object", reference(*listener->object())}});
             out["listeners"].push_back(std::move(row));
         }
-        for (const fb::PartRef* ref : *root.parts()) {
-            const compile::PartPtr* part = snapshot_.parts.get(fb::part_path(ref->kind(), ref->key()->string_view()));
-            if (part != nullptr && ref->kind() == fb::PartKind::Host) {
-                add(*flatbuffers::GetRoot<fb::HostRoutes>((*part)->bytes->data()), out["rules"]);
-            } else if (part != nullptr && ref->kind() == fb::PartKind::Backends) {
-                add(*flatbuffers::GetRoot<fb::BackendSet>((*part)->bytes->data()), out["services"]);
+        for (const auto& [path, part] : snapshot_.parts) {
+            if (part->kind == fb::PartKind::Host) {
+                add(*flatbuffers::GetRoot<fb::HostRoutes>(part->bytes->data()), out["rules"]);
+            } else if (part->kind == fb::PartKind::Backends) {
+                add(*flatbuffers::GetRoot<fb::BackendSet>(part->bytes->data()), out["services"]);
             }
         }
     }

@@ -38,13 +38,9 @@ std::shared_ptr<const std::string> bytes_of(const Native& native) {
     return std::make_shared<const std::string>(reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize());
 }
 
-void add_part(snapshot::RootT& root, compile::Snapshot& made, snapshot::PartKind kind, const char* key, std::shared_ptr<const std::string> bytes) {
-    auto ref = std::make_unique<snapshot::PartRefT>();
-    ref->kind = kind;
-    ref->key = key;
-    ref->digest = "1";
-    root.parts.push_back(std::move(ref));
+void add_part(compile::Snapshot& made, snapshot::PartKind kind, const char* key, std::shared_ptr<const std::string> bytes) {
     auto part = std::make_shared<compile::Part>();
+    part->kind = kind;
     part->bytes = std::move(bytes);
     made.parts.set(snapshot::part_path(kind, key), std::move(part));
 }
@@ -68,9 +64,9 @@ compile::Snapshot make_snapshot() {
     root.listeners[0]->id = 7;
     compile::Snapshot made;
     for (const char* key : {"one", "two"}) {
-        add_part(root, made, snapshot::PartKind::Host, key, bytes_of(host));
+        add_part(made, snapshot::PartKind::Host, key, bytes_of(host));
     }
-    add_part(root, made, snapshot::PartKind::Backends, "web", bytes_of(set));
+    add_part(made, snapshot::PartKind::Backends, "web", bytes_of(set));
     made.root = bytes_of(root);
     return made;
 }

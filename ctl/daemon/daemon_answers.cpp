@@ -253,6 +253,9 @@ Result<json> Daemon::snapshot() {
             parts[part->name] = model::base64_of(*part->bytes);
         }
     }
+    for (const auto& [path, list] : now->snapshot.lists) {
+        parts[list->name] = model::base64_of(*list->bytes);
+    }
     const compile::Bytes& root = now->snapshot.root;
     return json{{"generation", board_.get().applied}, {"root", root == nullptr ? "" : model::base64_of(*root)}, {"parts", std::move(parts)}};
 }

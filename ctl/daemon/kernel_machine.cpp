@@ -266,7 +266,7 @@ Status KernelMachine::publish(const compile::Compiled& wanted, const std::string
     for (const auto& [kind, item] : plan::puts(keeper_->held(), shipped, wanted.snapshot, name)) {
         switch (kind) {
             case ItemKind::Key: PST_TRY(keeper_->put_bytes(kind, item, wanted.snapshot.keys.at(item)->reveal())); break;
-            case ItemKind::Part: PST_TRY(keeper_->put_bytes(kind, item, *compile::part_named(wanted.snapshot.parts, item)->bytes)); break;
+            case ItemKind::Part: PST_TRY(keeper_->put_bytes(kind, item, *compile::part_named(wanted.snapshot, item)->bytes)); break;
             case ItemKind::Root: PST_TRY(keeper_->put_bytes(kind, item, compile::root_bytes(wanted.snapshot, generation))); break;
             case ItemKind::Socket:      // prepare() has tried
             case ItemKind::StatsPage:   // the keeper's own

@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "ctl/source/source.hpp"
-#include "schema/part_name.hpp"
 
 namespace penstock::daemon {
 
@@ -51,16 +50,12 @@ std::optional<Failure> owner_of_address(const compile::Compiled& compiled, const
 }
 
 std::optional<Failure> owner_of_part(const compile::Compiled& compiled, const std::string& part, const std::string& message) {
-    const auto* root = root_of(compiled);
-    if (root == nullptr) {
+    const compile::Part* found = compile::part_named(compiled.snapshot, part);
+    if (found == nullptr || found->object.kind.empty()) {
         return std::nullopt;
     }
-    for (const auto* ref : *root->parts()) {
-        if (ref->object() != nullptr && part == penstock::snapshot::part_path(ref->kind(), ref->key()->string_view()) + "/" + ref->digest()->str()) {
-            return Failure{.kind = Failure::Kind::part, .object = name_of(*ref->object()), .listener = {}, .message = message};
-        }
-    }
-    return std::nullopt;
+    const auto& object = found->object;
+    return Failure{.kind = Failure::Kind::part, .object = object.kind + "/" + object.namespace_ + "/" + object.name, .listener = {}, .message = message};
 }
 
 }  // namespace penstock::daemon

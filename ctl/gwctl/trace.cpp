@@ -43,7 +43,7 @@ Result<json> trace_files(const Arguments& arguments, const TraceRequest& request
     TraceTables tables;
     tables.root = offline.compiled.snapshot.root != nullptr ? *offline.compiled.snapshot.root : "";
     tables.part = [&](const std::string& name) {
-        const compile::Part* found = compile::part_named(offline.compiled.snapshot.parts, name);
+        const compile::Part* found = compile::part_named(offline.compiled.snapshot, name);
         return found == nullptr ? nullptr : found->bytes.get();
     };
     return trace(tables, request);

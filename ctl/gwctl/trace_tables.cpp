@@ -54,14 +54,10 @@ struct Fit {
 
 class Tracer {
 public:
-    Tracer(const TraceTables& tables, const fb::Root& root, const TraceRequest& request) : tables_(tables), root_(root), request_(request) {
-        for (const fb::PartRef* ref : *root.parts()) {
-            const std::string path = fb::part_path(ref->kind(), ref->key()->string_view());
-            names_[path] = path + "/" + ref->digest()->str();
-        }
-    }
+    Tracer(const TraceTables& tables, const fb::Root& root, const TraceRequest& request) : tables_(tables), root_(root), request_(request) {}
 
     Result<json> run() {
+        PST_TRY(read_lists());
         json ports = json::array();
         for (const fb::Port* port : *root_.ports()) {
             const bool http = port->mode() == fb::PortMode::Http || port->mode() == fb::PortMode::Tls;
@@ -75,6 +71,20 @@ public:
     }
 
 private:
+    Status read_lists() {
+        for (const fb::PartRef* list : *root_.lists()) {
+            note(*list);
+            PST_TRY_ASSIGN(const auto* parts, part<fb::PartList>(list->kind(), list->key()->str()));
+            std::for_each(parts->parts()->begin(), parts->parts()->end(), [this](const fb::PartRef* ref) { note(*ref); });
+        }
+        return success();
+    }
+
+    void note(const fb::PartRef& ref) {
+        const std::string path = fb::part_path(ref.kind(), ref.key()->string_view());
+        names_[path] = path + "/" + ref.digest()->str();
+    }
+
     template <class Table>
     Result<const Table*> part(fb::PartKind kind, const std::string& key) const {
         const auto name = names_.find(fb::part_path(kind, key));
@@ -124,20 +134,22 @@ private:
     }
 
     Result<std::vector<Fit>> hosts_of(const fb::Listener& listener) {
-        match::HostIndex<const fb::HostEntry*> index;
-        for (const fb::HostEntry* entry : *listener.hosts()) {
-            index.add(entry->hostname()->string_view(), entry);
+        match::HostIndex<std::string> index;  // keys of Host parts
+        const std::string prefix = fb::part_path(fb::PartKind::Host, listener.name()->string_view()) + "/";
+        for (auto at = names_.lower_bound(prefix); at != names_.end() && at->first.starts_with(prefix); ++at) {
+            const std::string key = at->first.substr(at->first.find('/') + 1);
+            index.add(fb::host_place(key).hostname, key);
         }
         std::vector<Fit> fits;
         Status status = success();
-        index.visit(request_.host, [&](const fb::HostEntry* entry) {
-            auto host = part<fb::HostRoutes>(fb::PartKind::Host, entry->part()->str());
+        index.visit(request_.host, [&](const std::string& key) {
+            auto host = part<fb::HostRoutes>(fb::PartKind::Host, key);
             if (!host.ok()) {
                 status = host.error();
                 return true;
             }
             Fit fit;
-            fit.hostname = entry->hostname()->str();
+            fit.hostname = (*host)->hostname()->str();
             fit.part = *host;
             (*host)->UnPackTo(&fit.rules);
             fits.push_back(std::move(fit));

@@ -203,9 +203,14 @@ TEST_CASE("gwctl trace: the daemon's tables say the same, damaged ones are an er
     auto offline = compile_files({folder.write("all.yaml", kManifests)}, Arguments{});
     REQUIRE(offline.ok());
     json parts = json::object();
+    json lists = json::object();
+    for (const auto& [path, list] : offline->compiled.snapshot.lists) {
+        lists[list->name] = model::base64_of(*list->bytes);
+    }
     for (const auto& [path, part] : offline->compiled.snapshot.parts) {
         parts[part->name] = model::base64_of(*part->bytes);
     }
+    parts.update(lists);
     Daemon daemon;
     daemon.answer("/v1/snapshot", {{"generation", 3}, {"root", model::base64_of(*offline->compiled.snapshot.root)}, {"parts", parts}});
     const Ran ran = daemon.run({"trace", "http://a.example/cart", "-o", "json"});
@@ -218,7 +223,7 @@ TEST_CASE("gwctl trace: the daemon's tables say the same, damaged ones are an er
         INFO(root);
         CHECK(daemon.run({"trace", "http://a.example/cart"}).code == 3);
     }
-    daemon.answer("/v1/snapshot", {{"generation", 3}, {"root", model::base64_of(*offline->compiled.snapshot.root)}, {"parts", json::object()}});
+    daemon.answer("/v1/snapshot", {{"generation", 3}, {"root", model::base64_of(*offline->compiled.snapshot.root)}, {"parts", lists}});
     CHECK(daemon.run({"trace", "http://a.example/cart"}).err.find("the tables lack host/") != std::string::npos);
 }
 

@@ -24,6 +24,14 @@ std::vector<Item> needed(const compile::Snapshot& snapshot) {
     return items;
 }
 
+// Visits what of parts, then of lists, only one has or both have in different versions.
+template <class Visit>
+void diff_parts(const compile::Snapshot& shipped, const compile::Snapshot& wanted, const Visit& visit) {
+    const auto each = [&](const auto* before, const auto* after) { visit(before != nullptr ? before->second.get() : nullptr, after != nullptr ? after->second.get() : nullptr); };
+    compile::Parts::diff(shipped.parts, wanted.parts, each);
+    compile::Parts::diff(shipped.lists, wanted.lists, each);
+}
+
 // The held items of a kind.
 template <class Visit>
 void for_kind(const Items& held, ItemKind kind, const Visit& visit) {
@@ -36,9 +44,9 @@ void for_kind(const Items& held, ItemKind kind, const Visit& visit) {
 
 std::vector<Item> puts(const Items& held, const compile::Snapshot& shipped, const compile::Snapshot& wanted, const std::string& root) {
     std::vector<Item> items = needed(wanted);
-    compile::Parts::diff(shipped.parts, wanted.parts, [&](const auto* /*before*/, const auto* after) {
+    diff_parts(shipped, wanted, [&](const compile::Part* /*before*/, const compile::Part* after) {
         if (after != nullptr) {
-            items.emplace_back(ItemKind::Part, after->second->name);
+            items.emplace_back(ItemKind::Part, after->name);
         }
     });
     if (wanted.root != nullptr) {
@@ -57,7 +65,7 @@ std::vector<Item> drops(const Items& held, const std::set<std::string>& idle, co
         }
     });
     for (const std::string& name : idle) {
-        if (compile::part_named(wanted.parts, name) == nullptr && held.contains({ItemKind::Part, name})) {
+        if (compile::part_named(wanted, name) == nullptr && held.contains({ItemKind::Part, name})) {
             add({ItemKind::Part, name});
         }
     }
@@ -74,9 +82,9 @@ std::vector<Item> drops(const Items& held, const std::set<std::string>& idle, co
 }
 
 void note_idle(const compile::Snapshot& shipped, const compile::Snapshot& wanted, std::set<std::string>& idle) {
-    compile::Parts::diff(shipped.parts, wanted.parts, [&](const auto* before, const auto* /*after*/) {
+    diff_parts(shipped, wanted, [&](const compile::Part* before, const compile::Part* /*after*/) {
         if (before != nullptr) {
-            idle.insert(before->second->name);
+            idle.insert(before->name);
         }
     });
 }
@@ -84,7 +92,7 @@ void note_idle(const compile::Snapshot& shipped, const compile::Snapshot& wanted
 std::set<std::string> idle_parts(const Items& held, const compile::Snapshot& wanted) {
     std::set<std::string> idle;
     for_kind(held, ItemKind::Part, [&](const Item& item) {
-        if (compile::part_named(wanted.parts, item.second) == nullptr) {
+        if (compile::part_named(wanted, item.second) == nullptr) {
             idle.insert(item.second);
         }
     });

@@ -17,7 +17,7 @@ namespace penstock::plan {
 using Item = std::pair<keeper::ItemKind, std::string>;  // as in keeper messages
 using Items = std::set<Item>;
 
-// In order: sockets, keys, parts, root. All that `shipped` needs is held already; without a root it needs nothing. `root` is the name that
+// In order: sockets, keys, parts, lists, root. All that `shipped` needs is held already; without a root it needs nothing. `root` is the name that
 // the root is kept under.
 [[nodiscard]] std::vector<Item> puts(const Items& held, const compile::Snapshot& shipped, const compile::Snapshot& wanted, const std::string& root);
 

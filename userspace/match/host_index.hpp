@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Names to values by the Gateway API's rules of host names: an exact name, then wildcards ("*.example.com" stands for one or more
-// labels), the longest first, then "" for every name. Names are lower case without a trailing dot or port. A look-up allocates nothing.
+// labels), the longest first, then "" for every name. Names are lower case without a trailing dot or port. A look-up allocates nothing,
+// and an edited copy shares what was not edited.
 #pragma once
 
 #include <array>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
+
+#include "userspace/base/bucket_map.hpp"
 
 namespace penstock::match {
 
@@ -36,23 +38,31 @@ public:
                 any_ = std::move(value);
             }
         } else if (pattern.starts_with("*.")) {
-            wildcards_.try_emplace(std::string(pattern.substr(1)), std::move(value));
+            wildcards_.add(pattern.substr(1), std::move(value));
         } else {
-            exact_.try_emplace(std::string(pattern), std::move(value));
+            exact_.add(pattern, std::move(value));
+        }
+    }
+
+    void erase(std::string_view pattern) {
+        if (pattern.empty()) {
+            any_.reset();
+        } else if (pattern.starts_with("*.")) {
+            wildcards_.erase(pattern.substr(1));
+        } else {
+            exact_.erase(pattern);
         }
     }
 
     // Calls `visit(value)` for each pattern that fits, the most specific first, until it returns true.
     template <class Visit>
     bool visit(std::string_view host, Visit visit) const {
-        if (!exact_.empty()) {
-            if (const auto found = exact_.find(host); found != exact_.end() && visit(found->second)) {
-                return true;
-            }
+        if (const Value* found = exact_.find(host); found != nullptr && visit(*found)) {
+            return true;
         }
         // Suffixes from the longest: at the first dot that has a label before it.
         for (std::size_t dot = host.find('.', 1); !wildcards_.empty() && dot != std::string_view::npos; dot = host.find('.', dot + 1)) {
-            if (const auto found = wildcards_.find(host.substr(dot)); found != wildcards_.end() && visit(found->second)) {
+            if (const Value* found = wildcards_.find(host.substr(dot)); found != nullptr && visit(*found)) {
                 return true;
             }
         }
@@ -70,14 +80,8 @@ public:
     }
 
 private:
-    struct Hash {
-        using is_transparent = void;
-        std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
-    };
-    using ByName = std::unordered_map<std::string, Value, Hash, std::equal_to<>>;
-
-    ByName exact_;
-    ByName wildcards_;  // by ".example.com"
+    BucketMap<Value> exact_;
+    BucketMap<Value> wildcards_;  // by ".example.com"
     std::optional<Value> any_;
 };
 

@@ -47,6 +47,23 @@ TEST_CASE("host index: the first value of a pattern stays") {
     CHECK(HostIndex<int>().find("a") == nullptr);
 }
 
+TEST_CASE("host index: an edited copy leaves the first as it was") {
+    HostIndex<int> index;
+    index.add("a", 1);
+    index.add("*.b", 2);
+    index.add("", 3);
+    HostIndex<int> copy = index;
+    for (const char* pattern : {"a", "*.b", "", "never"}) {
+        copy.erase(pattern);
+    }
+    copy.add("a", 4);
+    CHECK(*copy.find("a") == 4);
+    CHECK(copy.find("x.b") == nullptr);
+    CHECK(*index.find("a") == 1);
+    CHECK(*index.find("x.b") == 2);
+    CHECK(*index.find("c") == 3);
+}
+
 TEST_CASE("host: ports, case and a trailing dot play no part") {
     struct Row {
         const char *host, *name;

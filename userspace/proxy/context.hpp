@@ -69,7 +69,7 @@ struct Context {
     // The next tables; connections to backends that are not in them are let go.
     void take(std::shared_ptr<const Tables> next) {
         tables = std::move(next);
-        const auto wanted = [this](const BackendPlace& place) { return tables->places.contains({place.endpoint, place.tls}); };
+        const auto wanted = [this](const BackendPlace& place) { return tables->counted.has_place(place.endpoint, place.tls.get()); };
         pool.keep_only(wanted);
         h2_pool.keep_only(wanted);
     }

@@ -83,7 +83,10 @@ std::size_t rows_of(std::size_t things) { return std::min(things, kMetricsRowsMa
 
 }  // namespace
 
-MetricsText::MetricsText(const StatsPage& page, std::shared_ptr<const Tables> tables) : page_(page), tables_(std::move(tables)) {
+MetricsText::MetricsText(const StatsPage& page, std::shared_ptr<const Tables> tables) : page_(page), tables_(std::move(tables)), rules_(tables_->counted.rules()) {
+    for (const auto& service : tables_->counted.services()) {
+        services_.push_back(&service);
+    }
     add_process();
     add_tls();
     add_reasons();
@@ -212,16 +215,16 @@ std::string MetricsText::rule_labels(std::size_t row) const {
     if (row >= kMetricsRowsMax) {
         return R"(route="_other",rule="")";
     }
-    const fb::RuleT& rule = *tables_->rules[row];
+    const fb::RuleT& rule = *rules_[row];
     return label("route", rule.object->kind + "/" + rule.object->namespace_ + "/" + rule.object->name) + fmt::format(",rule=\"{}\"", rule.index);
 }
 
 void MetricsText::add_rules() {
-    const std::size_t rows = rows_of(tables_->rules.size());
+    const std::size_t rows = rows_of(rules_.size());
     const auto total = [this](std::size_t row, auto pick) {
         std::uint64_t all = 0;
-        for (std::size_t i = row; i < end_of_row(row, tables_->rules.size()); ++i) {
-            all += sum([&, id = tables_->rules[i]->id](const SlotStats& slot) -> const Counter& { return pick(slot.rules[id % kStatsRulesMax]); });
+        for (std::size_t i = row; i < end_of_row(row, rules_.size()); ++i) {
+            all += sum([&, id = rules_[i]->id](const SlotStats& slot) -> const Counter& { return pick(slot.rules[id % kStatsRulesMax]); });
         }
         return all;
     };
@@ -239,15 +242,15 @@ void MetricsText::add_rules() {
 }
 
 std::string MetricsText::service_labels(std::size_t row) const {
-    return row >= kMetricsRowsMax ? R"(service="_other")" : label("service", tables_->services[row].name);
+    return row >= kMetricsRowsMax ? R"(service="_other")" : label("service", services_[row]->first);
 }
 
 void MetricsText::add_services() {
-    const std::size_t rows = rows_of(tables_->services.size());
+    const std::size_t rows = rows_of(services_.size());
     const auto total = [this](std::size_t row, auto pick) {
         std::uint64_t all = 0;
-        for (std::size_t i = row; i < end_of_row(row, tables_->services.size()); ++i) {
-            for (const std::uint32_t id : tables_->services[i].sets) {
+        for (std::size_t i = row; i < end_of_row(row, services_.size()); ++i) {
+            for (const std::uint32_t id : services_[i]->second) {
                 all += sum([&](const SlotStats& slot) -> const Counter& { return pick(slot.sets[id % kStatsSetsMax]); });
             }
         }

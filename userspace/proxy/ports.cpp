@@ -58,7 +58,7 @@ private:
     // Who the client is: what the proxy before us says, where there must be one, else who connected. False: it was refused.
     ring::Task<bool> identify() {
         source_ = stream_.socket().peer();
-        if (tables_->sends_proxy_headers) {
+        if (tables_->counted.sends_proxy_headers()) {
             destination_ = stream_.socket().local();
         }
         if (port_->proxy_protocol != fb::ProxyProtocol::None) {

@@ -2,73 +2,60 @@
 #include "userspace/proxy/tables.hpp"
 
 #include <algorithm>
-#include <map>
+#include <iterator>
+#include <unordered_set>
 
 #include "schema/part_name.hpp"
-#include "userspace/base/maglev.hpp"
-#include "userspace/proxy/balancer.hpp"
+#include "userspace/proxy/host_binding.hpp"
 #include "userspace/proxy/part_bytes.hpp"
-#include "userspace/proxy/tls_parts.hpp"
+#include "userspace/proxy/part_lists.hpp"
+#include "userspace/proxy/part_makers.hpp"
 
 namespace penstock::proxy {
 
 namespace {
 
-Result<Endpoint> endpoint_of(const fb::Address& address, std::uint16_t port) {
-    if (address.family() != 4 && address.family() != 6) {
-        return invalid_part("an address is neither IPv4 nor IPv6");
+// Paths of one kind, "kind/", in order.
+template <class Visit>
+void for_kind(const MadeParts& made, fb::PartKind kind, const Visit& visit) {
+    const std::string prefix = fb::part_path(kind, "");
+    for (auto at = made.lower_bound(prefix); at != made.end() && at->first.starts_with(prefix); ++at) {
+        visit(at->first, at->second);
     }
-    Endpoint endpoint;
-    std::copy(address.bytes()->begin(), address.bytes()->end(), endpoint.address.bytes.begin());
-    endpoint.address.family = address.family() == 4 ? Family::v4 : Family::v6;
-    endpoint.port = port;
-    return endpoint;
 }
 
-std::vector<std::uint32_t> maglev_of(const std::vector<BackendEndpoint>& endpoints) {
-    std::vector<MaglevMember> members;
-    for (const BackendEndpoint& endpoint : endpoints) {
-        members.push_back({endpoint.address.text()});
-    }
-    return maglev_table(members);
-}
+bool is_kind(const std::string& path, fb::PartKind kind) { return fb::part_place(path).kind == kind; }
 
-Result<std::shared_ptr<const BackendSet>> make_backends(std::span<const std::uint8_t> bytes, const PartSource& parts) {
-    PST_TRY_ASSIGN(const fb::BackendSet* part, verified<fb::BackendSet>(bytes));
-    auto set = std::make_shared<BackendSet>();
-    set->id = part->id();
-    set->protocol = part->protocol();
-    set->name = name_of(*part->object()) + ":" + std::to_string(part->port());
-    for (const fb::BackendEndpoint* endpoint : *part->endpoints()) {
-        PST_TRY_ASSIGN(const Endpoint address, endpoint_of(*endpoint->address(), endpoint->port()));
-        if (endpoint->state() == fb::EndpointState::Ready) {
-            set->ready.push_back({address, endpoint->id(), endpoint_digest(address)});
-        }
-    }
-    if (part->health() != nullptr) {
-        part->health()->UnPackTo(&set->health);
-    }
-    set->connections_max = part->connections_max();
-    set->proxy_protocol = part->proxy_protocol();
-    set->balance = part->balance();
-    set->hash_header = part->hash_header() != nullptr ? part->hash_header()->str() : "";
-    if (set->balance == fb::Balance::Consistent) {
-        set->maglev = maglev_of(set->ready);
-    }
-    if (part->tls() != nullptr) {
-        PST_TRY_ASSIGN(set->tls, make_backend_tls(*part->tls(), set->protocol == fb::BackendProtocol::Http2, set->name, parts));
-    }
-    return std::shared_ptr<const BackendSet>(std::move(set));
-}
-
-// One build: parts by key, made anew, kept from the previous tables, or their last good version.
+// One build: the tables before, edited by what changed in the root.
 class Builder {
 public:
-    Builder(const fb::Root& root, const Storage& storage, const Tables* previous) : root_(root), storage_(storage), parts_(root, storage), previous_(previous) {}
+    Builder(const fb::Root& root, const Storage& storage, const Tables* previous) : root_(root), storage_(storage), previous_(previous) {}
 
     Result<Built> run() {
         auto tables = std::make_shared<Tables>();
         tables_ = tables.get();
+        if (previous_ != nullptr) {
+            tables_->counted = previous_->counted;
+            tables_->lists = previous_->lists;
+            tables_->made = previous_->made;
+        }
+        PST_TRY_ASSIGN(edits_, follow_lists(root_, storage_, tables_->lists, tables_->made));
+        take_settings();
+        make_parts();
+        bind_hosts();
+        add_tracing();
+        note_edited_hosts();
+        for (const fb::Listener* listener : *root_.listeners()) {
+            add_listener(*listener);
+        }
+        for (const fb::Port* port : *root_.ports()) {
+            PST_TRY(add_port(*port));
+        }
+        return Built{std::move(tables), std::move(failed_)};
+    }
+
+private:
+    void take_settings() {
         tables_->generation = root_.generation();
         if (root_.limits() != nullptr) {
             root_.limits()->UnPackTo(&tables_->limits);
@@ -82,105 +69,114 @@ public:
         if (root_.access_log() != nullptr) {
             root_.access_log()->UnPackTo(&tables_->access_log.emplace());
         }
-        make_parts();
-        add_tracing();
-        list_counted();
-        note_places();
-        for (const fb::Listener* listener : *root_.listeners()) {
-            add_listener(*listener);
-        }
-        for (const fb::Port* port : *root_.ports()) {
-            PST_TRY(add_port(*port));
-        }
-        return Built{std::move(tables), std::move(failed_)};
-    }
-
-private:
-    // Everything that a part is made of: it is the same object as long as that is the same.
-    std::string makings(const fb::PartRef& ref) const {
-        std::string all = ref.digest()->str();
-        if (ref.kind() == fb::PartKind::Certificates) {
-            if (const auto user = users_.find(ref.key()->string_view()); user != users_.end()) {
-                all += " " + certificates_surroundings(*user->second, parts_);
-            }
-        } else if (ref.kind() == fb::PartKind::Backends) {
-            const auto bytes = parts_.bytes(ref.kind(), ref.key()->string_view());
-            const auto set = bytes.ok() ? verified<fb::BackendSet>(*bytes) : Result<const fb::BackendSet*>(nullptr);
-            if (set.ok() && *set != nullptr && (*set)->tls() != nullptr) {
-                all += " " + backend_tls_surroundings(*(*set)->tls(), parts_);
-            }
-        }
-        return all;
     }
 
     void make_parts() {
-        tables_->made.reserve(2 * root_.parts()->size());
+        CertificateUsers users;
         for (const fb::Listener* listener : *root_.listeners()) {
             if (listener->certificates() != nullptr) {
-                users_[listener->certificates()->string_view()] = listener;
+                users[listener->certificates()->string_view()] = listener;
             }
         }
-        for (const fb::PartRef* ref : *root_.parts()) {
-            const std::string key = fb::part_path(ref->kind(), ref->key()->string_view());
-            const auto* const before = previous_ != nullptr ? find(previous_->made, key) : nullptr;
-            // What was made of its own bytes alone need not be opened to be known again.
-            if (before != nullptr && before->digest == ref->digest()->string_view()) {
-                tables_->made.emplace(key, *before);
-                continue;
-            }
-            const std::string made_of = makings(*ref);
-            if (before != nullptr && before->digest == made_of) {
-                tables_->made.emplace(key, *before);
-                continue;
-            }
-            const std::string name = key + "/" + ref->digest()->str();
-            auto object = make(*ref, name);
-            if (object.ok()) {
-                tables_->made[key] = {made_of, *object};
-                continue;
-            }
-            failed_.push_back({name, object.error().message()});
-            if (before != nullptr) {
-                tables_->made[key] = {"", before->object};  // its digest is not this one's: tried again next time
-            }
+        const PartSource parts(tables_->made, storage_);
+        const MakeContext context{parts, users, tables_->tickets};
+        for (const std::string& path : to_make(users)) {
+            make(path, context);
+        }
+        for (const auto& [path, made] : edits_.gone) {
+            object_changed(path, made.object, nullptr);
         }
     }
 
-    Result<std::shared_ptr<const void>> make(const fb::PartRef& ref, const std::string& name) {
-        PST_TRY_ASSIGN(const auto bytes, storage_.part(name));
-        switch (ref.kind()) {
-            case fb::PartKind::Host: {
-                PST_TRY_ASSIGN(const fb::HostRoutes* part, verified<fb::HostRoutes>(bytes));
-                PST_TRY_ASSIGN(auto table, match::RouteTable::build(*part));
-                return std::shared_ptr<const void>(std::move(table));
+    // What came, what failed before, and what may be made of something else now.
+    std::set<std::string> to_make(const CertificateUsers& users) const {
+        std::set<std::string> paths(edits_.come.begin(), edits_.come.end());
+        const auto add = [&](const std::string& path) {
+            if (tables_->made.contains(path)) {
+                paths.insert(path);
             }
-            case fb::PartKind::Certificates: {
-                PST_TRY_ASSIGN(const fb::CertificateSet* part, verified<fb::CertificateSet>(bytes));
-                const auto user = users_.find(ref.key()->string_view());
-                if (user == users_.end()) {
-                    return std::shared_ptr<const void>();  // shown to backends, by those who refer to it
+        };
+        if (previous_ != nullptr) {
+            std::for_each(previous_->open.begin(), previous_->open.end(), add);
+        }
+        for (const auto& [key, listener] : users) {
+            add(fb::part_path(fb::PartKind::Certificates, key));
+        }
+        if (tls_changed()) {
+            for_kind(tables_->made, fb::PartKind::Backends, [&](const std::string& path, const Made& made) {
+                const auto* set = static_cast<const BackendSet*>(made.object.get());
+                if (set != nullptr && set->tls != nullptr) {
+                    paths.insert(path);
                 }
-                PST_TRY_ASSIGN(auto set, make_certificates(*part, *user->second, parts_, tables_->tickets));
-                return std::shared_ptr<const void>(std::move(set));
-            }
-            case fb::PartKind::Backends: {
-                PST_TRY_ASSIGN(auto set, make_backends(bytes, parts_));
-                return std::shared_ptr<const void>(std::move(set));
-            }
-            case fb::PartKind::Trust: {
-                PST_TRY(verified<fb::TrustBundle>(bytes));
-                return std::shared_ptr<const void>();  // used where it is referred to
-            }
+            });
         }
-        return invalid_part("a part of unknown kind");
+        return paths;
     }
 
-    void note_places() {
-        for (const fb::PartRef* ref : *root_.parts()) {
-            const auto set = ref->kind() == fb::PartKind::Backends ? part<BackendSet>(ref->kind(), ref->key()->string_view()) : nullptr;
-            tables_->sends_proxy_headers |= set != nullptr && set->proxy_protocol != fb::ProxyProtocol::None;
-            for (std::size_t i = 0; set != nullptr && i < set->ready.size(); ++i) {
-                tables_->places.insert({set->ready[i].address, set->tls});
+    // Whether something that TLS to backends refers to came or went.
+    bool tls_changed() const {
+        const auto is_tls = [](const std::string& path) { return is_kind(path, fb::PartKind::Trust) || is_kind(path, fb::PartKind::Certificates); };
+        return std::any_of(edits_.come.begin(), edits_.come.end(), is_tls) ||
+               std::any_of(edits_.gone.begin(), edits_.gone.end(), [&](const auto& gone) { return is_tls(gone.first); });
+    }
+
+    void make(const std::string& path, const MakeContext& context) {
+        Made part = *tables_->made.get(path);
+        std::string around = surroundings(path, context);
+        if (!part.failed && part.around == around) {
+            return;
+        }
+        const std::shared_ptr<const void> before = part.object;
+        auto object = make_object(path, context);
+        part.failed = !object.ok();
+        part.around = std::move(around);
+        if (object.ok()) {
+            part.object = std::move(object).value();
+            object_changed(path, before, part.object);
+        } else {
+            failed_.push_back({path + "/" + part.digest, object.error().message()});
+            tables_->open.insert(path);
+        }
+        tables_->made.set(path, std::move(part));
+    }
+
+    void object_changed(const std::string& path, const std::shared_ptr<const void>& before, const std::shared_ptr<const void>& now) {
+        if (is_kind(path, fb::PartKind::Host)) {
+            tables_->counted.replace(path, static_cast<const match::RouteTable*>(before.get()), static_cast<const match::RouteTable*>(now.get()));
+            to_bind_.insert(path);
+        } else if (is_kind(path, fb::PartKind::Backends)) {
+            if (before != nullptr) {
+                tables_->counted.remove(*static_cast<const BackendSet*>(before.get()));
+                replaced_.insert(before.get());
+            }
+            if (now != nullptr) {
+                tables_->counted.add(*static_cast<const BackendSet*>(now.get()));
+            }
+        }
+    }
+
+    // Those whose routes changed, and those whose sets or sessions' seals may have.
+    void bind_hosts() {
+        if (previous_ != nullptr) {
+            std::copy_if(previous_->open.begin(), previous_->open.end(), std::inserter(to_bind_, to_bind_.end()), [](const std::string& path) { return is_kind(path, fb::PartKind::Host); });
+        }
+        const bool other_seals = previous_ != nullptr && previous_->seals != tables_->seals;
+        if (other_seals || !replaced_.empty()) {
+            for_kind(tables_->made, fb::PartKind::Host, [&](const std::string& path, const Made& made) {
+                if (made.host != nullptr && ((other_seals && keeps_sessions(*made.host)) || uses(*made.host, [&](const BackendSet* set) { return replaced_.contains(set); }))) {
+                    to_bind_.insert(path);
+                }
+            });
+        }
+        const FindSet find = [this](const std::string& key) { return part<BackendSet>(fb::PartKind::Backends, key); };
+        for (const std::string& path : to_bind_) {
+            if (const Made* there = tables_->made.get(path)) {
+                Made made = *there;
+                made.host = bind_host(std::static_pointer_cast<const match::RouteTable>(made.object), find, tables_->seals);
+                if (made.host != nullptr && lacks_sets(*made.host)) {
+                    tables_->open.insert(path);
+                }
+                tables_->made.set(path, std::move(made));
             }
         }
     }
@@ -198,132 +194,31 @@ private:
     // What cannot be used leaves those before.
     Status take_session_keys() {
         tables_->seals = previous_ != nullptr ? previous_->seals : seals_of_this_process();
-        Seals seals;
+        tables_->seal_keys = previous_ != nullptr ? previous_->seal_keys : std::vector<std::string>();
+        std::vector<std::string> names;
         for (std::size_t i = 0; root_.session_keys() != nullptr && i < root_.session_keys()->size(); ++i) {
-            PST_TRY_ASSIGN(const auto bytes, storage_.key(root_.session_keys()->Get(static_cast<flatbuffers::uoffset_t>(i))->str()));
+            names.push_back(root_.session_keys()->Get(static_cast<flatbuffers::uoffset_t>(i))->str());
+        }
+        if (names.empty() || names == tables_->seal_keys) {
+            return success();
+        }
+        Seals seals;
+        for (const std::string& name : names) {
+            PST_TRY_ASSIGN(const auto bytes, storage_.key(name));
             if (bytes.size() < tls::Seal::kKeyBytes) {
                 return invalid_part("a session key has less than 32 bytes");
             }
             seals.push_back(token_seal({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
         }
-        if (!seals.empty()) {
-            tables_->seals = std::make_shared<const Seals>(std::move(seals));
-        }
+        tables_->seals = std::make_shared<const Seals>(std::move(seals));
+        tables_->seal_keys = std::move(names);
         return success();
-    }
-
-    template <class Map>
-    static const typename Map::mapped_type* find(const Map& map, const std::string& key) {
-        const auto found = map.find(key);
-        return found == map.end() ? nullptr : &found->second;
     }
 
     template <class Object>
     std::shared_ptr<const Object> part(fb::PartKind kind, std::string_view key) const {
-        const auto* made = find(tables_->made, fb::part_path(kind, key));
+        const Made* made = tables_->made.get(fb::part_path(kind, key));
         return made == nullptr ? nullptr : std::static_pointer_cast<const Object>(made->object);
-    }
-
-    std::shared_ptr<const Host> host(const std::string& key) {
-        auto [place, added] = hosts_.try_emplace(key);
-        if (added) {
-            place->second = bound(key, part<match::RouteTable>(fb::PartKind::Host, key));
-        }
-        return place->second;
-    }
-
-    // As the tables before have it, if it would be bound to the same.
-    std::shared_ptr<const Host> bound(const std::string& key, std::shared_ptr<const match::RouteTable> table) {
-        const std::string name = "bound/" + key;
-        const auto* const made = previous_ != nullptr ? find(previous_->made, name) : nullptr;
-        auto host = made != nullptr ? std::static_pointer_cast<const Host>(made->object) : nullptr;
-        if (host == nullptr || host->table != table || !binds_the_same(*host)) {
-            host = bind(std::move(table));
-        }
-        if (host != nullptr) {
-            tables_->made.emplace(name, Tables::Made{"", host});
-        }
-        return host;
-    }
-
-    bool binds_the_same(const Host& host) const {
-        const bool same_seals = tables_->seals == previous_->seals;
-        return std::all_of(host.rules.begin(), host.rules.end(), [&](const Rule& rule) {
-            for (std::size_t i = 0; i < rule.backends.size(); ++i) {
-                if (rule.backends[i].set != set_of(rule.spec->backends[i]->backends)) {
-                    return false;
-                }
-            }
-            return (rule.persistence == nullptr || same_seals) && same_mirrors(rule);
-        });
-    }
-
-    bool same_mirrors(const Rule& rule) const {
-        Rule now;
-        bind_mirrors(*rule.spec, now);
-        return std::equal(now.mirrors.begin(), now.mirrors.end(), rule.mirrors.begin(), rule.mirrors.end(),
-                          [](const RuleMirror& one, const RuleMirror& other) { return one.set == other.set; });
-    }
-
-    std::shared_ptr<const BackendSet> set_of(const std::string& key) const { return key.empty() ? nullptr : part<BackendSet>(fb::PartKind::Backends, key); }
-
-    std::shared_ptr<const Host> bind(std::shared_ptr<const match::RouteTable> table) {
-        if (table == nullptr) {
-            return nullptr;
-        }
-        auto host = std::make_shared<Host>();
-        for (const auto& spec : table->rules()) {
-            Rule rule;
-            rule.spec = spec.get();
-            std::vector<std::uint32_t> weights;
-            for (const auto& backend : spec->backends) {
-                rule.backends.push_back({set_of(backend->backends), backend->filters.get()});
-                weights.push_back(backend->weight);
-            }
-            rule.cycle = weighted_cycle(weights);
-            if (spec->filters != nullptr && spec->filters->cors != nullptr) {
-                rule.cors = std::make_unique<const Cors>(*spec->filters->cors);
-            }
-            bind_mirrors(*spec, rule);
-            if (spec->persistence != nullptr) {
-                rule.persistence = std::make_unique<const Persistence>(*spec->persistence, tables_->seals, session_scope(*spec));
-            }
-            host->rules.push_back(std::move(rule));
-        }
-        host->table = std::move(table);
-        return host;
-    }
-
-    void bind_mirrors(const fb::RuleT& spec, Rule& rule) const {
-        for (std::size_t i = 0; spec.filters != nullptr && i < spec.filters->mirrors.size(); ++i) {
-            const fb::MirrorT& mirror = *spec.filters->mirrors[i];
-            auto set = part<BackendSet>(fb::PartKind::Backends, mirror.backends);
-            if (set != nullptr && mirror.denominator != 0) {
-                rule.mirrors.push_back({std::move(set), mirror.numerator, mirror.denominator});
-            }
-        }
-    }
-
-    void list_counted() {
-        std::map<std::string_view, std::vector<std::uint32_t>> services;
-        auto& rules = tables_->rules;
-        for (const fb::PartRef* ref : *root_.parts()) {
-            if (ref->kind() == fb::PartKind::Backends) {
-                if (const auto set = part<BackendSet>(ref->kind(), ref->key()->string_view())) {
-                    services[set->name].push_back(set->id);
-                }
-            } else if (ref->kind() == fb::PartKind::Host) {
-                if (const auto table = part<match::RouteTable>(ref->kind(), ref->key()->string_view())) {
-                    std::transform(table->rules().begin(), table->rules().end(), std::back_inserter(rules), [](const auto& rule) { return rule.get(); });
-                }
-            }
-        }
-        for (auto& [name, sets] : services) {
-            tables_->services.push_back({std::string(name), std::move(sets)});
-        }
-        const auto rank = [](const fb::RuleT* rule) { return rule->id - 1; };  // 0 comes last
-        std::sort(rules.begin(), rules.end(), [&](const auto* one, const auto* other) { return rank(one) < rank(other); });
-        rules.erase(std::unique(rules.begin(), rules.end(), [](const auto* one, const auto* other) { return one->id == other->id; }), rules.end());
     }
 
     // Without its backends nothing is traced: the part has failed, and was told.
@@ -357,12 +252,39 @@ private:
         if (in.certificates() != nullptr) {
             listener->certificates = part<tls::CertificateSet>(fb::PartKind::Certificates, in.certificates()->string_view());
         }
-        for (const fb::HostEntry* entry : *in.hosts()) {
-            if (auto bound = host(entry->part()->str()); bound != nullptr) {
-                listener->hosts.add(entry->hostname()->string_view(), std::move(bound));
-            }
-        }
+        add_hosts(*listener);
         tables_->listeners.push_back(std::move(listener));
+    }
+
+    void note_edited_hosts() {
+        for (const std::string& path : to_bind_) {
+            edited_[std::string(fb::host_place(fb::part_place(path).key).listener)].push_back(path);
+        }
+        for (std::size_t i = 0; previous_ != nullptr && i < previous_->listeners.size(); ++i) {
+            listeners_before_.emplace(previous_->listeners[i]->name, previous_->listeners[i].get());
+        }
+    }
+
+    // Those of the listener before, with what changed; of one that is new all.
+    void add_hosts(Listener& listener) const {
+        const auto put = [&](const std::string& path, const Made* made) {
+            const std::string_view hostname = fb::host_place(fb::part_place(path).key).hostname;
+            listener.hosts.erase(hostname);
+            if (made != nullptr && made->host != nullptr) {
+                listener.hosts.add(hostname, made->host);
+            }
+        };
+        if (const auto before = listeners_before_.find(listener.name); before != listeners_before_.end()) {
+            listener.hosts = before->second->hosts;
+            if (const auto edited = edited_.find(listener.name); edited != edited_.end()) {
+                std::for_each(edited->second.begin(), edited->second.end(), [&](const std::string& path) { put(path, tables_->made.get(path)); });
+            }
+            return;
+        }
+        const std::string prefix = fb::part_path(fb::PartKind::Host, listener.name) + "/";
+        for (auto at = tables_->made.lower_bound(prefix); at != tables_->made.end() && at->first.starts_with(prefix); ++at) {
+            put(at->first, &at->second);
+        }
     }
 
     // The header comes before anything that tells listeners apart: what one of them wants, all get.
@@ -396,11 +318,13 @@ private:
 
     const fb::Root& root_;
     const Storage& storage_;
-    const PartSource parts_;
     const Tables* previous_;
     Tables* tables_ = nullptr;
-    std::unordered_map<std::string, std::shared_ptr<const Host>> hosts_;
-    std::unordered_map<std::string_view, const fb::Listener*> users_;  // of certificate sets
+    PartEdits edits_;
+    std::unordered_set<const void*> replaced_;  // backend sets that are others now, or none
+    std::set<std::string> to_bind_;             // paths of host parts that came, went, or lead to something else
+    std::unordered_map<std::string, std::vector<std::string>> edited_;  // the same, by listener
+    std::unordered_map<std::string_view, const Listener*> listeners_before_;
     std::vector<FailedPart> failed_;
 };
 

@@ -1,28 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a worker serves, built from a snapshot and immutable from then on. Threads hold it by shared_ptr: a request in flight keeps the
-// tables that it began with. Parts that did not change are the same objects in the next tables.
+// tables that it began with. Parts that did not change are the same objects in the next tables, and what is kept by part or by host is in
+// maps that share their pieces: a build costs what changed, not what there is.
 // Everything is verified before it is read. A part that cannot be used keeps its last good version under the same key and is named in
-// `failed`; a root that cannot be used is an error and changes nothing.
+// `failed`; a root or a list that cannot be used is an error and changes nothing.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include "schema/snapshot_generated.h"
 #include "userspace/base/ip.hpp"
+#include "userspace/base/piece_map.hpp"
 #include "userspace/base/result.hpp"
 #include "userspace/match/host_index.hpp"
 #include "userspace/match/route_table.hpp"
-#include "userspace/proxy/backend_place.hpp"
+#include "userspace/proxy/backend_set.hpp"
 #include "userspace/proxy/cors.hpp"
+#include "userspace/proxy/counted.hpp"
 #include "userspace/proxy/persistence.hpp"
 #include "userspace/tls/certificates.hpp"
 
@@ -30,29 +33,8 @@ namespace penstock::proxy {
 
 namespace fb = penstock::snapshot;
 
-inline constexpr std::uint32_t kSnapshotAbi = 1;
+inline constexpr std::uint32_t kSnapshotAbi = 2;
 inline constexpr std::size_t kPartBytesMax = 256U << 20;
-
-struct BackendEndpoint {
-    Endpoint address;
-    std::uint32_t id = 0;
-    std::uint64_t digest = 0;  // how tokens of sessions name it
-};
-
-// The endpoints of one Service port.
-struct BackendSet {
-    std::uint32_t id = 0;
-    fb::BackendProtocol protocol = fb::BackendProtocol::Http1;
-    std::vector<BackendEndpoint> ready;  // those that take something new
-    std::shared_ptr<const tls::BackendContext> tls;  // null: in the clear
-    fb::Balance balance = fb::Balance::RoundRobin;
-    std::string hash_header;             // Consistent: empty: the client's address
-    std::vector<std::uint32_t> maglev;   // Consistent: indices into ready
-    fb::PassiveHealthT health;
-    std::uint32_t connections_max = 0;   // per endpoint and thread; 0: none
-    fb::ProxyProtocol proxy_protocol = fb::ProxyProtocol::None;  // what is sent first
-    std::string name;                    // "Service ns/name:port"
-};
 
 struct WeightedBackend {
     std::shared_ptr<const BackendSet> set;  // null: unresolved
@@ -109,33 +91,39 @@ struct Tracing {
     std::uint32_t sample_per_million = 0;
 };
 
+// What a part became.
+struct Made {
+    std::string digest;   // of the part that the root names
+    std::string around;   // of what else the object was made of; "" if of nothing
+    bool failed = false;  // the object is its last good version, or null; it is tried again by each build
+    std::shared_ptr<const void> object;
+    std::shared_ptr<const Host> host;  // of a Host part: bound to backends; null if there is no object
+};
+using MadeParts = PieceMap<std::string, Made>;  // by "kind/key"
+
+// A list of parts, as the root names it.
+struct ListName {
+    std::string key;
+    std::string digest;
+    auto operator<=>(const ListName&) const = default;
+};
+
 struct Tables {
     std::uint64_t generation = 0;
     fb::LimitsT limits;
     std::optional<fb::AccessLogT> access_log;
     std::shared_ptr<const Tracing> tracing;  // null: none
     std::vector<std::unique_ptr<Listener>> listeners;
-    // What is counted by itself. Rules: each id once; number 0, which is shared, comes last. Services by name: one that is spoken to in
-    // several ways has a set for each.
-    std::vector<const fb::RuleT*> rules;
-    struct Service {
-        std::string name;
-        std::vector<std::uint32_t> sets;  // ids
-    };
-    std::vector<Service> services;
+    Counted counted;
     std::unordered_map<std::string, Port> ports;  // by socket
-
-    std::unordered_set<BackendPlace, BackendPlaceHash> places;  // of all ready endpoints: connections to others are let go
-    bool sends_proxy_headers = false;          // to some backend
     std::shared_ptr<tls::TicketKeys> tickets;  // one object over all tables
     std::shared_ptr<const Seals> seals;        // of sessions' tokens
 
-    // For the next build: what each part became. Keys "host/KEY" etc.
-    struct Made {
-        std::string digest;  // of all that it was made of
-        std::shared_ptr<const void> object;
-    };
-    std::unordered_map<std::string, Made> made;
+    // For the next build.
+    std::vector<std::string> seal_keys;  // names of the keys that `seals` has; a name stands for its key
+    std::vector<ListName> lists;         // sorted
+    MadeParts made;
+    std::set<std::string> open;   // paths of parts that failed, or whose hosts lack a backend set: looked at by each build
 };
 
 struct FailedPart {

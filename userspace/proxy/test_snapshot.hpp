@@ -62,23 +62,23 @@ public:
     Snapshot& operator=(Snapshot&&) = default;
 
     fb::RootT root;
+    struct Ref {
+        fb::PartKind kind;
+        std::string key, digest;
+    };
+    struct Attached {
+        std::string key, routes;  // of the Host part as the worker knows it, and of ours that has its bytes
+    };
+    std::vector<Ref> refs;
+    std::vector<Attached> attached;
 
     template <class Native>
-    void part(fb::PartKind kind, const std::string& key, const Native& content) {
-        flatbuffers::FlatBufferBuilder builder;
-        builder.Finish(Native::TableType::Pack(builder, &content));
-        const std::string_view bytes(reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize());
-        bytes_part(kind, key, std::string(bytes));
-    }
+    void part(fb::PartKind kind, const std::string& key, const Native& content) { bytes_part(kind, key, packed(content)); }
     // Bytes as they are, valid or not.
     void bytes_part(fb::PartKind kind, const std::string& key, std::string bytes) {
         const std::string digest = std::to_string(std::hash<std::string>()(bytes));
-        std::erase_if(root.parts, [&](const auto& ref) { return ref->kind == kind && ref->key == key; });
-        auto ref = std::make_unique<fb::PartRefT>();
-        ref->kind = kind;
-        ref->key = key;
-        ref->digest = digest;
-        root.parts.push_back(std::move(ref));
+        std::erase_if(refs, [&](const auto& ref) { return ref.kind == kind && ref.key == key; });
+        refs.push_back({kind, key, digest});
         parts[fb::part_path(kind, key) + "/" + digest] = std::move(bytes);
     }
     void host(const std::string& key, const std::vector<RuleSpec>& specs) { part(fb::PartKind::Host, key, host_routes(specs)); }
@@ -111,14 +111,20 @@ public:
         one->hostname = hostname;
         one->certificates = certificates;
         one->id = index;
-        for (const auto& [name, key] : hosts) {
-            auto entry = std::make_unique<fb::HostEntryT>();
-            entry->hostname = name;
-            entry->part = key;
-            one->hosts.push_back(std::move(entry));
-        }
         root.listeners.push_back(std::move(one));
+        for (const auto& [name, key] : hosts) {
+            attach(index, name, key);
+        }
         return index;
+    }
+    // Gives a listener one more host, which has the routes of the Host part `key`.
+    void attach(std::uint32_t listener, const std::string& hostname, const std::string& key) { attached.push_back({fb::host_key(root.listeners[listener]->name, hostname), key}); }
+    // Takes the hosts that have these routes from their listeners.
+    void detach(const std::string& key) {
+        std::erase_if(attached, [&](const Attached& one) { return one.routes == key; });
+    }
+    void remove(fb::PartKind kind, const std::string& key) {
+        std::erase_if(refs, [&](const Ref& ref) { return ref.kind == kind && ref.key == key; });
     }
     void port(fb::PortMode mode, const std::vector<std::uint32_t>& listeners, const std::string& socket = "edge", std::uint16_t number = 80) {
         auto one = std::make_unique<fb::PortT>();
@@ -130,10 +136,31 @@ public:
         root.ports.push_back(std::move(one));
     }
 
+    // Puts the lists of parts, of three each, where the storage finds them.
     [[nodiscard]] std::string root_bytes() const {
-        flatbuffers::FlatBufferBuilder builder;
-        builder.Finish(fb::Root::Pack(builder, &root));
-        return {reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize()};
+        fb::RootT named = root;
+        std::map<std::string, Ref> listed;
+        for (const Ref& ref : refs) {
+            listed[fb::part_path(ref.kind, ref.key)] = ref;
+        }
+        for (const Attached& one : attached) {
+            const auto routes = listed.find(fb::part_path(fb::PartKind::Host, one.routes));
+            if (routes != listed.end()) {
+                const Ref ref{fb::PartKind::Host, one.key, routes->second.digest};
+                const auto bytes = parts.find(routes->first + "/" + ref.digest);
+                if (bytes != parts.end()) {
+                    parts[fb::part_path(ref.kind, ref.key) + "/" + ref.digest] = std::string(bytes->second);
+                }
+                listed[fb::part_path(ref.kind, ref.key)] = ref;
+            }
+        }
+        for (const Attached& one : attached) {
+            listed.erase(fb::part_path(fb::PartKind::Host, one.routes));
+        }
+        for (auto at = listed.begin(); at != listed.end();) {
+            at = add_list(at, listed.end(), named);
+        }
+        return packed(named);
     }
     [[nodiscard]] Storage storage() const {
         return {.part = [this](const std::string& name) { return find(parts, name); }, .key = [this](const std::string& name) { return find(keys, name); }};
@@ -143,10 +170,35 @@ public:
         return build_tables({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}, storage(), previous);
     }
 
-    std::map<std::string, std::string> parts;
+    mutable std::map<std::string, std::string> parts;  // the lists among them are made with the root
     std::map<std::string, std::string> keys;
 
 private:
+    template <class Native>
+    static std::string packed(const Native& content) {
+        flatbuffers::FlatBufferBuilder builder;
+        builder.Finish(Native::TableType::Pack(builder, &content));
+        return {reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize()};
+    }
+    template <class At>
+    At add_list(At at, At end, fb::RootT& to) const {
+        fb::PartListT list;
+        auto named = std::make_unique<fb::PartRefT>();
+        named->kind = fb::PartKind::List;
+        named->key = at->first;
+        for (int i = 0; i < 3 && at != end; ++i, ++at) {
+            list.parts.push_back(std::make_unique<fb::PartRefT>());
+            list.parts.back()->kind = at->second.kind;
+            list.parts.back()->key = at->second.key;
+            list.parts.back()->digest = at->second.digest;
+        }
+        std::string bytes = packed(list);
+        named->digest = std::to_string(std::hash<std::string>()(bytes));
+        parts[fb::part_path(named->kind, named->key) + "/" + named->digest] = std::move(bytes);
+        to.lists.push_back(std::move(named));
+        return at;
+    }
+
     static Result<std::span<const std::uint8_t>> find(const std::map<std::string, std::string>& where, const std::string& name) {
         const auto found = where.find(name);
         if (found == where.end()) {

@@ -74,27 +74,18 @@ Result<OwnCertificate> own_certificate(std::string_view key, const PartSource& p
 
 }  // namespace
 
-const fb::PartRef* PartSource::find(fb::PartKind kind, std::string_view key) const {
-    if (index_.empty()) {
-        for (const fb::PartRef* ref : *root_.parts()) {
-            index_.emplace(fb::part_path(ref->kind(), ref->key()->string_view()), ref);
-        }
-    }
-    const auto found = index_.find(fb::part_path(kind, key));
-    return found == index_.end() ? nullptr : found->second;
-}
-
 std::string PartSource::digest(fb::PartKind kind, std::string_view key) const {
-    const fb::PartRef* ref = find(kind, key);
-    return ref == nullptr ? std::string() : ref->digest()->str();
+    const Made* part = made_.get(fb::part_path(kind, key));
+    return part == nullptr ? std::string() : part->digest;
 }
 
 Result<std::span<const std::uint8_t>> PartSource::bytes(fb::PartKind kind, std::string_view key) const {
-    const fb::PartRef* ref = find(kind, key);
-    if (ref == nullptr) {
-        return Error{.code = Errc::not_found, .what = "part " + fb::part_path(kind, key) + " is not in the root"};
+    const std::string path = fb::part_path(kind, key);
+    const Made* part = made_.get(path);
+    if (part == nullptr) {
+        return Error{.code = Errc::not_found, .what = "part " + path + " is not in the root"};
     }
-    return storage_.part(fb::part_path(kind, key) + "/" + ref->digest()->str());
+    return storage_.part(path + "/" + part->digest);
 }
 
 std::string certificates_surroundings(const fb::Listener& listener, const PartSource& parts) {

@@ -8,7 +8,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 
 #include "schema/snapshot_generated.h"
 #include "userspace/base/result.hpp"
@@ -16,21 +15,19 @@
 
 namespace penstock::proxy {
 
-// The root and where its parts are.
+// The parts that there are, and where their bytes are.
 class PartSource {
 public:
-    PartSource(const fb::Root& root, const Storage& storage) : root_(root), storage_(storage) {}
+    PartSource(const MadeParts& made, const Storage& storage) : made_(made), storage_(storage) {}
 
-    // The digest of a part; empty if the root does not have it.
+    // The digest of a part; empty if there is none.
     [[nodiscard]] std::string digest(fb::PartKind kind, std::string_view key) const;
     [[nodiscard]] Result<std::span<const std::uint8_t>> bytes(fb::PartKind kind, std::string_view key) const;
     [[nodiscard]] const Storage& storage() const { return storage_; }
 
 private:
-    [[nodiscard]] const fb::PartRef* find(fb::PartKind kind, std::string_view key) const;
-    const fb::Root& root_;
+    const MadeParts& made_;
     const Storage& storage_;
-    mutable std::unordered_map<std::string, const fb::PartRef*> index_;  // by "kind/key"; filled when something is looked for
 };
 
 // Of everything outside of its own part that a listener's certificate set is made of.

@@ -122,9 +122,9 @@ TEST_CASE("tls_parts: a terminated TLS stream goes on over TLS, by the policy's 
     });
     Snapshot snapshot = tls_snapshot(fb::ListenerMode::TlsTerminate);
     const Snapshot policy = to_secure(backend.at(), "shop.example", authority().ca.chain);
-    for (const auto& ref : policy.root.parts) {
-        if (ref->kind != fb::PartKind::Host) {
-            snapshot.bytes_part(ref->kind, ref->key, policy.parts.at(fb::part_path(ref->kind, ref->key) + "/" + ref->digest));
+    for (const auto& ref : policy.refs) {
+        if (ref.kind != fb::PartKind::Host) {
+            snapshot.bytes_part(ref.kind, ref.key, policy.parts.at(fb::part_path(ref.kind, ref.key) + "/" + ref.digest));
         }
     }
     Edge edge(ring_kind(), snapshot);

@@ -17,6 +17,7 @@
 
 #include "schema/keeper.hpp"
 #include "schema/keeper_wire.hpp"
+#include "schema/part_name.hpp"
 #include "schema/snapshot_generated.h"
 #include "schema/stats_page.hpp"
 #include "tools/test/catch.hpp"
@@ -238,6 +239,15 @@ inline std::function<void(int)> echo_http(const std::string& name) {
 // ---- snapshots ----------------------------------------------------------------------------------------------------------
 struct Snapshot {
     fb::RootT root;
+    struct Ref {
+        fb::PartKind kind;
+        std::string key, digest;
+    };
+    struct Attached {
+        std::string key, routes;  // of the Host part as the worker knows it, and of ours that has its bytes
+    };
+    std::vector<Ref> refs;
+    std::vector<Attached> attached;
     std::map<std::string, std::string> parts;  // by "kind/key/digest"
     std::map<std::string, std::string> keys;
     int serial = 0;
@@ -255,15 +265,48 @@ struct Snapshot {
     }
     template <class Table>
     void add_part(fb::PartKind kind, const std::string& prefix, const std::string& key, const typename Table::NativeTableType& content) {
+        const std::string bytes = packed<Table>(content);
+        const std::string digest = std::to_string(std::hash<std::string>()(bytes));
+        parts[prefix + "/" + key + "/" + digest] = bytes;
+        refs.push_back({kind, key, digest});
+    }
+    template <class Table>
+    static std::string packed(const typename Table::NativeTableType& content) {
         flatbuffers::FlatBufferBuilder builder;
         builder.Finish(Table::Pack(builder, &content));
-        const std::string bytes(reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize());
-        auto ref = std::make_unique<fb::PartRefT>();
-        ref->kind = kind;
-        ref->key = key;
-        ref->digest = std::to_string(std::hash<std::string>()(bytes));
-        parts[prefix + "/" + key + "/" + ref->digest] = bytes;
-        root.parts.push_back(std::move(ref));
+        return {reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize()};
+    }
+    // The root, with a list of all parts among `parts`.
+    std::string root_bytes() {
+        std::map<std::string, Ref> listed;
+        for (const Ref& ref : refs) {
+            listed[fb::part_path(ref.kind, ref.key)] = ref;
+        }
+        for (const Attached& one : attached) {
+            if (const auto routes = listed.find(fb::part_path(fb::PartKind::Host, one.routes)); routes != listed.end()) {
+                parts[fb::part_path(fb::PartKind::Host, one.key) + "/" + routes->second.digest] = parts[routes->first + "/" + routes->second.digest];
+                listed[fb::part_path(fb::PartKind::Host, one.key)] = {fb::PartKind::Host, one.key, routes->second.digest};
+            }
+        }
+        for (const Attached& one : attached) {
+            listed.erase(fb::part_path(fb::PartKind::Host, one.routes));
+        }
+        fb::PartListT list;
+        for (const auto& [path, ref] : listed) {
+            list.parts.push_back(std::make_unique<fb::PartRefT>());
+            list.parts.back()->kind = ref.kind;
+            list.parts.back()->key = ref.key;
+            list.parts.back()->digest = ref.digest;
+        }
+        const std::string bytes = packed<fb::PartList>(list);
+        auto named = std::make_unique<fb::PartRefT>();
+        named->kind = fb::PartKind::List;
+        named->key = listed.empty() ? "" : listed.begin()->first;
+        named->digest = std::to_string(std::hash<std::string>()(bytes));
+        parts[fb::part_path(named->kind, named->key) + "/" + named->digest] = bytes;
+        root.lists.clear();
+        root.lists.push_back(std::move(named));
+        return packed<fb::Root>(root);
     }
     void backends(const std::string& key, const std::vector<std::uint16_t>& ports, fb::BackendProtocol protocol = fb::BackendProtocol::Http1) {
         fb::BackendSetT set;
@@ -330,10 +373,7 @@ struct Snapshot {
         result->hostname = hostname;
         result->certificates = certificates;
         for (const auto& [name, part] : hosts) {
-            auto entry = std::make_unique<fb::HostEntryT>();
-            entry->hostname = name;
-            entry->part = part;
-            result->hosts.push_back(std::move(entry));
+            attached.push_back({fb::host_key(result->name, name), part});
         }
         root.listeners.push_back(std::move(result));
         return static_cast<std::uint32_t>(root.listeners.size() - 1);
@@ -413,6 +453,7 @@ public:
     }
     keeper::TakenT publish(Snapshot& snapshot) {
         snapshot.root.generation = ++generation_;
+        const std::string root = snapshot.root_bytes();
         for (const auto& [name, bytes] : snapshot.parts) {
             if (sent_.emplace(name, true).second) {
                 put_bytes(keeper::ItemKind::Part, name, bytes);
@@ -421,9 +462,7 @@ public:
         for (const auto& [name, pem] : snapshot.keys) {
             put_bytes(keeper::ItemKind::Key, name, pem);
         }
-        flatbuffers::FlatBufferBuilder builder;
-        builder.Finish(fb::Root::Pack(builder, &snapshot.root));
-        return publish_bytes({reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize()});
+        return publish_bytes(root);
     }
     keeper::TakenT publish_bytes(const std::string& root) {
         const std::string name = "root-" + std::to_string(generation_);

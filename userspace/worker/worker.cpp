@@ -180,6 +180,7 @@ Result<std::span<const std::uint8_t>> Worker::bytes_of(keeper::ItemKind kind, co
     if (memory.mapping == nullptr) {
         PST_TRY_ASSIGN(auto mapping, Mapping::of_sealed(memory.fd.get(), kItemBytesMax));
         memory.mapping = std::make_unique<Mapping>(std::move(mapping));
+        mapped_.push_back(&memory);
     }
     return memory.mapping->bytes();
 }
@@ -204,14 +205,14 @@ void Worker::publish(const keeper::PublishT& published) {
     const proxy::Storage storage = {.part = [this](const std::string& name) { return bytes_of(keeper::ItemKind::Part, name); },
                                     .key = [this](const std::string& name) { return bytes_of(keeper::ItemKind::Key, name); }};
     auto built = proxy::build_tables(*root, storage, tables_.get());
+    // What the tables hold is copied out of the memory files: their mappings, and keys above all, need not stay mapped.
+    for (Memory* memory : std::exchange(mapped_, {})) {
+        memory->mapping.reset();
+    }
     if (!built.ok()) {
         return refuse(built.error());
     }
     tables_ = built->tables;
-    // What the tables hold is copied out of the memory files: their mappings, and keys above all, need not stay mapped.
-    for (auto& [name, memory] : memory_) {
-        memory.mapping.reset();
-    }
     for (const proxy::FailedPart& part : built->failed) {
         log::error("part {}: {}", part.part, part.reason);
         auto failed = std::make_unique<keeper::FailedPartT>();

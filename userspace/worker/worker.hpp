@@ -59,6 +59,7 @@ private:
     std::vector<std::unique_ptr<Thread>> threads_;
 
     std::map<std::pair<keeper::ItemKind, std::string>, Memory> memory_;
+    std::vector<Memory*> mapped_;
     std::map<std::string, std::vector<Fd>> sockets_;
     std::map<std::string, bool> handed_;  // sockets that the threads have
     std::shared_ptr<const proxy::Tables> tables_;

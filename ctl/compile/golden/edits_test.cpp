@@ -41,6 +41,9 @@ std::string text_of(const Snapshot& snapshot) {
     for (const auto& [path, part] : snapshot.parts) {
         text += "\n" + path + " " + part->name + " " + part->object.kind + "/" + part->object.namespace_ + "/" + part->object.name;
     }
+    for (const auto& [path, list] : snapshot.lists) {
+        text += "\n" + list->name;
+    }
     for (const auto& [name, key] : snapshot.keys) {
         text += "\nkey " + name;
     }
@@ -60,6 +63,9 @@ void check_same(const Compiled& edited, const Compiled& fresh) {
 // What changed must be another object, what did not the same one: others go by that.
 void check_shared(const Compiled& before, const Compiled& now) {
     CHECK((*before.snapshot.root == *now.snapshot.root) == (before.snapshot.root == now.snapshot.root));
+    Parts::diff(before.snapshot.lists, now.snapshot.lists, [&](const auto* old, const auto* list) {
+        CHECK(!(old != nullptr && list != nullptr && old->second->digest == list->second->digest));
+    });
     Parts::diff(before.snapshot.parts, now.snapshot.parts, [&](const auto* old, const auto* part) {
         const bool replaced = old != nullptr && part != nullptr;
         const auto same_owner = [](const snapshot::ObjectRefT& one, const snapshot::ObjectRefT& other) {

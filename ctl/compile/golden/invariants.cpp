@@ -156,7 +156,7 @@ Faults faults_of(const Compiled& compiled) {
 Faults faults_of_repetition(const Case& entry, const Compiled& compiled) {
     Faults faults;
     const Compiled again = compile(entry.store, entry.options, &compiled);
-    if (again.snapshot.root != compiled.snapshot.root || again.snapshot.parts != compiled.snapshot.parts) {
+    if (again.snapshot.root != compiled.snapshot.root || again.snapshot.parts != compiled.snapshot.parts || again.snapshot.lists != compiled.snapshot.lists) {
         faults.emplace_back("the snapshot is another one without an edit");
     }
     if (again.statuses != compiled.statuses) {

@@ -4,7 +4,6 @@
 #include <set>
 
 #include "ctl/compile/golden/invariants.hpp"
-#include "ctl/compile/hostname.hpp"
 #include "ctl/compile/parts.hpp"
 #include "schema/part_name.hpp"
 
@@ -64,14 +63,32 @@ private:
         for (const auto& [path, part] : snapshot_.parts) {
             want(part->name == path + "/" + digest_of(*part->bytes), part->name, "is not named by its content");
         }
-        for (const fb::PartRef* ref : *root.parts()) {
-            const std::string key = ref->key()->str();
-            const PartPtr* found = snapshot_.parts.get(fb::part_path(ref->kind(), key));
-            want(found != nullptr && (*found)->digest == ref->digest()->string_view(), key, "is listed and not there");
-            const bool added = found == nullptr || parts_.emplace(PartKey(ref->kind(), key), (*found)->bytes.get()).second;
-            want(added, key, "is listed twice");
+        std::string before;
+        for (const fb::PartRef* ref : *root.lists()) {
+            const std::string path = fb::part_path(ref->kind(), ref->key()->string_view());
+            const Part* list = part_named(snapshot_, path + "/" + ref->digest()->str());
+            want(list != nullptr && verified<fb::PartList>(*list->bytes), path, "is named and not there, or no list");
+            if (list != nullptr) {
+                index(*flatbuffers::GetRoot<fb::PartList>(list->bytes->data()), ref->key()->str(), before);
+            }
         }
+        want(root.lists()->size() == snapshot_.lists.size(), "root", "does not name every list");
         want(parts_.size() == snapshot_.parts.size(), "root", "does not list every part");
+    }
+
+    void index(const fb::PartList& list, const std::string& key, std::string& before) {
+        want(list.parts()->size() != 0, key, "is an empty list");
+        for (const fb::PartRef* ref : *list.parts()) {
+            const std::string path = fb::part_path(ref->kind(), ref->key()->string_view());
+            want(ref != list.parts()->Get(0) || path == key, key, "is not the first part of its list");
+            want(before < path, path, "is not listed in order");
+            before = path;
+            const PartPtr* found = snapshot_.parts.get(path);
+            want(found != nullptr && (*found)->digest == ref->digest()->string_view(), path, "is listed and not there");
+            if (found != nullptr) {
+                parts_.emplace(PartKey(ref->kind(), ref->key()->str()), (*found)->bytes.get());
+            }
+        }
     }
 
     template <class Table>
@@ -96,13 +113,12 @@ private:
                 check(*set);
             }
         }
-        std::optional<std::string> before;
-        for (const fb::HostEntry* entry : *listener.hosts()) {
-            const std::string host = entry->hostname()->str();
-            want(!before || more_specific(*before, host), name, "host " + host + " stands after a less specific one");
-            before = host;
-            if (const auto* routes = part<fb::HostRoutes>(fb::PartKind::Host, entry->part()->str())) {
-                check(*routes, entry->part()->str());
+        const std::string prefix = name + "/";
+        for (auto at = parts_.lower_bound({fb::PartKind::Host, prefix}); at != parts_.end() && at->first.first == fb::PartKind::Host && at->first.second.starts_with(prefix); ++at) {
+            const std::string key = at->first.second;
+            if (const auto* routes = part<fb::HostRoutes>(fb::PartKind::Host, key)) {
+                want(fb::host_place(key).hostname == routes->hostname()->string_view(), key, "is another host");
+                check(*routes, key);
             }
         }
     }

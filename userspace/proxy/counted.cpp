@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "userspace/proxy/counted.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace penstock::proxy {
+
+void Counted::count_place(const Place& place, int by) {
+    const int* before = places_.get(place);
+    const int now = (before != nullptr ? *before : 0) + by;
+    if (now != 0) {
+        places_.set(place, now);
+    } else {
+        places_.erase(place);
+    }
+}
+
+void Counted::count(const BackendSet& set, int by) {
+    proxy_headers_ += set.proxy_protocol != fb::ProxyProtocol::None ? by : 0;
+    for (const BackendEndpoint& endpoint : set.ready) {
+        count_place({endpoint.address, set.tls.get()}, by);
+    }
+    const auto* before = services_.get(set.name);
+    std::vector<std::uint32_t> sets = before != nullptr ? *before : std::vector<std::uint32_t>();
+    if (by > 0) {
+        sets.push_back(set.id);
+    } else if (const auto found = std::find(sets.begin(), sets.end(), set.id); found != sets.end()) {
+        sets.erase(found);
+    }
+    if (!sets.empty()) {
+        services_.set(set.name, std::move(sets));
+    } else {
+        services_.erase(set.name);
+    }
+}
+
+void Counted::replace(const std::string& part, const match::RouteTable* before, const match::RouteTable* now) {
+    const std::uint64_t name = piece_hash(part);
+    const auto key = [&](const fb::RuleT& rule) { return RuleKey{rule.id - 1, name}; };
+    if (now != nullptr) {
+        std::for_each(now->rules().begin(), now->rules().end(), [&](const auto& rule) { rules_.set(key(*rule), rule.get()); });
+    }
+    if (before != nullptr) {
+        for (const auto& rule : before->rules()) {
+            const auto* there = rules_.get(key(*rule));
+            if (there != nullptr && *there == rule.get()) {
+                rules_.erase(key(*rule));
+            }
+        }
+    }
+}
+
+std::vector<const fb::RuleT*> Counted::rules() const {
+    std::vector<const fb::RuleT*> all;
+    std::uint32_t last = 0;
+    for (const auto& [key, rule] : rules_) {
+        if (all.empty() || key.rank != last) {
+            all.push_back(rule);
+        }
+        last = key.rank;
+    }
+    return all;
+}
+
+}  // namespace penstock::proxy

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "userspace/proxy/host_binding.hpp"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "userspace/proxy/balancer.hpp"
+
+namespace penstock::proxy {
+
+namespace {
+
+// Those that could not be had are left out.
+void bind_mirrors(const fb::RuleT& spec, const FindSet& find, Rule& rule) {
+    for (std::size_t i = 0; spec.filters != nullptr && i < spec.filters->mirrors.size(); ++i) {
+        const fb::MirrorT& mirror = *spec.filters->mirrors[i];
+        auto set = mirror.denominator != 0 ? find(mirror.backends) : nullptr;
+        if (set != nullptr) {
+            rule.mirrors.push_back({std::move(set), mirror.numerator, mirror.denominator});
+        }
+    }
+}
+
+Rule bind_rule(const fb::RuleT& spec, const FindSet& find, const std::shared_ptr<const Seals>& seals) {
+    Rule rule;
+    rule.spec = &spec;
+    std::vector<std::uint32_t> weights;
+    for (const auto& backend : spec.backends) {
+        rule.backends.push_back({backend->backends.empty() ? nullptr : find(backend->backends), backend->filters.get()});
+        weights.push_back(backend->weight);
+    }
+    rule.cycle = weighted_cycle(weights);
+    if (spec.filters != nullptr && spec.filters->cors != nullptr) {
+        rule.cors = std::make_unique<const Cors>(*spec.filters->cors);
+    }
+    bind_mirrors(spec, find, rule);
+    if (spec.persistence != nullptr) {
+        rule.persistence = std::make_unique<const Persistence>(*spec.persistence, seals, session_scope(spec));
+    }
+    return rule;
+}
+
+bool lacks_sets(const Rule& rule) {
+    for (std::size_t i = 0; i < rule.backends.size(); ++i) {
+        if (rule.backends[i].set == nullptr && !rule.spec->backends[i]->backends.empty()) {
+            return true;
+        }
+    }
+    return rule.spec->filters != nullptr && rule.mirrors.size() != rule.spec->filters->mirrors.size();
+}
+
+}  // namespace
+
+std::shared_ptr<const Host> bind_host(std::shared_ptr<const match::RouteTable> table, const FindSet& find, const std::shared_ptr<const Seals>& seals) {
+    if (table == nullptr) {
+        return nullptr;
+    }
+    auto host = std::make_shared<Host>();
+    host->rules.reserve(table->rules().size());
+    for (const auto& spec : table->rules()) {
+        host->rules.push_back(bind_rule(*spec, find, seals));
+    }
+    host->table = std::move(table);
+    return host;
+}
+
+bool lacks_sets(const Host& host) {
+    return std::any_of(host.rules.begin(), host.rules.end(), [](const Rule& rule) { return lacks_sets(rule); });
+}
+
+bool uses(const Host& host, const std::function<bool(const BackendSet*)>& gone) {
+    return std::any_of(host.rules.begin(), host.rules.end(), [&](const Rule& rule) {
+        return std::any_of(rule.backends.begin(), rule.backends.end(), [&](const WeightedBackend& backend) { return gone(backend.set.get()); }) ||
+               std::any_of(rule.mirrors.begin(), rule.mirrors.end(), [&](const RuleMirror& mirror) { return gone(mirror.set.get()); });
+    });
+}
+
+bool keeps_sessions(const Host& host) {
+    return std::any_of(host.rules.begin(), host.rules.end(), [](const Rule& rule) { return rule.persistence != nullptr; });
+}
+
+}  // namespace penstock::proxy
