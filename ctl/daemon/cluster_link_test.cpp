@@ -193,7 +193,7 @@ TEST_CASE("cluster link: a Gateway gets a Service of its addresses, again if som
     linked.server.put(theirs);
     REQUIRE(linked.until([&] {
         const auto objects = linked.link->given().objects;
-        return std::any_of(objects.begin(), objects.end(), [](const auto& one) { return one->key.name == "edge-penstock" && one->meta.labels.empty(); });
+        return std::any_of(objects.begin(), objects.end(), [](const auto& one) { return one.first.name == "edge-penstock" && one.second->meta.labels.empty(); });
     }));
     publish("192.0.2.2");
     REQUIRE(linked.until([&] { return !linked.link->troubles().empty(); }));

@@ -166,7 +166,7 @@ bool Daemon::resync() {
     if (folder_) {
         folder_->refresh(watch_->writing(Loop::Clock::now()));
     }
-    merged_ = merge(merger_, loaded_, given_);
+    take_sources();
     ++reconciles_.resyncs;
     compile_options_ = machine_.compile_options();
     compile::Compiled numbers;

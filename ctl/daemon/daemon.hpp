@@ -16,6 +16,7 @@
 #include "ctl/daemon/address_link.hpp"
 #include "ctl/daemon/api.hpp"
 #include "ctl/daemon/cluster_link.hpp"
+#include "ctl/daemon/dangling_book.hpp"
 #include "ctl/daemon/error_book.hpp"
 #include "ctl/daemon/ladder.hpp"
 #include "ctl/daemon/loop.hpp"
@@ -76,8 +77,11 @@ private:
     Status open_cluster();
     void folder_event();
     void look_again_later();
+    void take_sources();
     void sources_changed();
-    source::Merged merge(source::Merger& merger, const source::Loaded& loaded, std::vector<source::Given>& given) const;
+    [[nodiscard]] std::vector<source::Given> given_by_all(const source::Loaded& loaded) const;
+    source::Merged merge(source::Merger& merger, const std::vector<source::Given>& given) const;
+    void add_diagnostics();
     void compile_now();
     void adopt(std::shared_ptr<const compile::Compiled> next, bool changed);
     bool resync();
@@ -119,10 +123,13 @@ private:
     std::unique_ptr<AddressLink> addresses_;  // null: this node has all of them
     std::optional<source::Folder> folder_;
     std::optional<source::FolderWatch> watch_;
+    source::FolderChange unread_;
+    Loop::Time refreshed_{};  // when the folder was read because of an event
     source::Loaded loaded_;
     source::Merger merger_{source::IdentityBook()};
     source::Merged merged_;
-    std::vector<source::Given> given_;  // as of merged_: cluster and folder (if any), loaded; diagnostics include duplicates
+    std::vector<source::Given> given_;  // as of merged_: cluster and folder (if any), loaded; diagnostics include duplicates and what dangles
+    DanglingBook dangling_;             // of merged_
     compile::Options compile_options_;
     std::shared_ptr<const compile::Compiled> compiled_;
     std::string root_digest_;

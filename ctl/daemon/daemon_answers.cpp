@@ -71,8 +71,7 @@ nlohmann::ordered_json print(const model::Object& object, const json* object_sta
 
 // A moment of the daemon: shared and immutable, so it can be read on any thread.
 struct Daemon::View {
-    model::Store store;
-    model::ObjectMap<std::string> origins;
+    source::Merged merged;
     status::Book::Published statuses;
 };
 
@@ -205,7 +204,7 @@ json Daemon::status_now() {
 
 std::size_t Daemon::count_not_good() const { return daemon::not_good_of(statuses_.published()).size(); }
 
-Daemon::View Daemon::view() const { return {.store = merged_.store, .origins = merged_.origins, .statuses = statuses_.published()}; }
+Daemon::View Daemon::view() const { return {.merged = merged_, .statuses = statuses_.published()}; }
 
 Result<json> Daemon::objects(const ObjectFilter& filter) {
     std::set<model::Kind> kinds;
@@ -218,13 +217,12 @@ Result<json> Daemon::objects(const ObjectFilter& filter) {
     }
     PST_TRY_ASSIGN(const View now, on_loop<View>([this]() -> Result<View> { return view(); }));
     json items = json::array();
-    for (const auto& [key, object] : now.store) {
+    for (const auto& [key, object] : now.merged.store) {
         if ((!kinds.empty() && !kinds.contains(key.kind)) || (!filter.any_ns && key.ns != filter.ns) || (!filter.any_name && key.name != filter.name)) {
             continue;
         }
         const auto found = now.statuses.find(source::name_of(key));
-        const auto origin = now.origins.find(key);
-        items.emplace_back(print(*object, found != now.statuses.end() ? found->second.get() : nullptr, origin != now.origins.end() ? origin->second : ""));
+        items.emplace_back(print(*object, found != now.statuses.end() ? found->second.get() : nullptr, now.merged.origin(key).value_or("")));
     }
     return items;
 }
@@ -294,12 +292,12 @@ Status Daemon::apply_change(const ApiChange& change, source::Loaded& next, sourc
     for (const ApiObject& object : change.removals) {
         const auto kind = model::kind_of_word(object.kind);
         const model::ObjectKey key{kind.value_or(model::Kind::gateway), object.ns, object.name};
-        const bool known = kind && merged_.origins.contains(key);
+        const bool known = kind && merged_.origin(key).has_value();
         if (!kind || (!next.has(key) && !known)) {
             return Error{.code = Errc::not_found, .what = fmt::format("there is no {} {}/{}", object.kind, object.ns, object.name)};
         }
         if (!next.remove(key)) {
-            return Error{.code = Errc::exists, .what = fmt::format("{} belongs to {}", key.text(), *merged_.origins.get(key)), .hint = "take it out of that file"};
+            return Error{.code = Errc::exists, .what = fmt::format("{} belongs to {}", key.text(), merged_.origin(key).value_or("another source")), .hint = "take it out of that file"};
         }
         result.changes.push_back({key, source::ObjectChange::What::removed});
     }
@@ -331,8 +329,7 @@ Result<ApiChanged> Daemon::change_now(const ApiChange& change) {
         return out;
     }
     source::Merger merger = merger_;
-    std::vector<source::Given> given;
-    const source::Merged merged = merge(merger, next, given);
+    const source::Merged merged = merge(merger, given_by_all(next));
     for (const model::Diagnostic& duplicate : merged.duplicates.back()) {
         out.diagnostics.push_back(to_json(duplicate, "loaded"));
     }

@@ -5,8 +5,8 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
-#include "ctl/compile/dangling.hpp"
 #include "ctl/daemon/daemon.hpp"
 #include "userspace/base/log.hpp"
 
@@ -40,13 +40,15 @@ Status Daemon::open_cluster() {
 
 void Daemon::folder_event() {
     const auto now = Loop::Clock::now();
-    const bool changed = watch_->drain(now);
+    unread_.add(watch_->drain(now));
     if (watch_->writing_until() != source::FolderWatch::Time::max()) {
         loop_.at("writing", watch_->writing_until(), [this] { folder_event(); });
     }
-    if (changed) {
-        loop_.at("sources", now + kDebounce, [this] {
-            if (folder_->refresh(watch_->writing(Loop::Clock::now()))) {
+    if (unread_.any()) {
+        // One that comes alone is taken at once.
+        loop_.at("sources", std::max(now, refreshed_ + kDebounce), [this] {
+            refreshed_ = Loop::Clock::now();
+            if (folder_->refresh(std::exchange(unread_, {}), watch_->writing(refreshed_))) {
                 sources_changed();
             }
         });
@@ -67,8 +69,8 @@ void Daemon::look_again_later() {
     });
 }
 
-source::Merged Daemon::merge(source::Merger& merger, const source::Loaded& loaded, std::vector<source::Given>& given) const {
-    given.clear();
+std::vector<source::Given> Daemon::given_by_all(const source::Loaded& loaded) const {
+    std::vector<source::Given> given;
     if (cluster_) {
         given.push_back(cluster_->given());
     }
@@ -76,25 +78,42 @@ source::Merged Daemon::merge(source::Merger& merger, const source::Loaded& loade
         given.push_back(folder_->given());
     }
     given.push_back(loaded.given());
+    return given;
+}
+
+source::Merged Daemon::merge(source::Merger& merger, const std::vector<source::Given>& given) const {
     std::vector<const source::Given*> sources;
     for (const source::Given& one : given) {
         sources.push_back(&one);
     }
-    source::Merged merged = merger.merge(sources, clock_());
-    for (std::size_t i = 0; i < given.size(); ++i) {
-        given[i].diagnostics.insert(given[i].diagnostics.end(), merged.duplicates[i].begin(), merged.duplicates[i].end());
-        // In a cluster a reference may come before its object, and conditions tell.
-        for (const model::ObjectPtr& object : given[i].kind == source::kClusterKind ? std::vector<model::ObjectPtr>() : given[i].objects) {
-            const auto dangling = compile::dangling(*object, merged.store);
-            given[i].diagnostics.insert(given[i].diagnostics.end(), dangling.begin(), dangling.end());
+    return merger.merge(sources, clock_());
+}
+
+void Daemon::add_diagnostics() {
+    for (std::size_t i = 0; i < given_.size(); ++i) {
+        auto& diagnostics = given_[i].diagnostics;
+        diagnostics.insert(diagnostics.end(), merged_.duplicates[i].begin(), merged_.duplicates[i].end());
+        for (const auto& [key, told] : dangling_.all()) {
+            const model::ObjectPtr* object = given_[i].objects.get(key);
+            if (object != nullptr && (*object)->origin.file == told.front().file) {
+                diagnostics.insert(diagnostics.end(), told.begin(), told.end());
+            }
         }
-        source::shorten(given[i].diagnostics);
+        source::shorten(diagnostics);
     }
-    return merged;
+}
+
+void Daemon::take_sources() {
+    given_ = given_by_all(loaded_);
+    source::Merged merged = merge(merger_, given_);
+    // In a cluster a reference may come before its object, and conditions tell.
+    dangling_.update(merged_.store, merged.store, [this](const model::ObjectKey& key) { return given_.front().kind != source::kClusterKind || !given_.front().objects.contains(key); });
+    merged_ = std::move(merged);
+    add_diagnostics();
 }
 
 void Daemon::sources_changed() {
-    merged_ = merge(merger_, loaded_, given_);
+    take_sources();
     for (const source::Given& one : given_) {
         const auto errors = std::count_if(one.diagnostics.begin(), one.diagnostics.end(), [](const auto& d) { return d.severity == model::Severity::error; });
         log::write(one.kind == source::kClusterKind ? log::Level::debug : log::Level::info, fmt::format("{}: {} objects, {} errors", one.name, one.objects.size(), errors));

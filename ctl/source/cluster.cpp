@@ -108,7 +108,11 @@ void Cluster::put(ClusterItem item, bool listed, Changed& changed) {
     }
     stored.version = std::move(item.version);
     stored.status = std::move(item.status);
-    stored.diagnostics = std::move(item.diagnostics);
+    if (item.diagnostics.empty()) {
+        diagnostics_.erase(item.key);
+    } else {
+        diagnostics_[item.key] = std::move(item.diagnostics);
+    }
     if (item.object == nullptr) {
         mattered_ += 1;
         changed.content = true;  // to be told
@@ -118,11 +122,14 @@ void Cluster::put(ClusterItem item, bool listed, Changed& changed) {
         mattered_ += 1;
         changed.content = true;
         stored.object = std::move(item.object);
+        readable_.set(item.key, stored.object);
     }
 }
 
 void Cluster::take_out(const model::ObjectKey& key, Changed& changed) {
     events_ += 1;
+    diagnostics_.erase(key);
+    readable_.erase(key);
     if (objects_.erase(key) != 0) {
         mattered_ += 1;
         changed.content = true;
@@ -137,7 +144,7 @@ void Cluster::wrote(const model::ObjectKey& key, std::string version, Value stat
 }
 
 Given Cluster::given() const {
-    Given given{.name = "cluster " + name_, .kind = kClusterKind, .state = ready() ? State::ok : State::failed, .objects = {}, .diagnostics = {}};
+    Given given{.name = "cluster " + name_, .kind = kClusterKind, .state = ready() ? State::ok : State::failed, .objects = readable_, .diagnostics = {}};
     for (const auto& [kind, state] : states_) {
         if (!state.trouble.empty()) {
             model::Diagnostic told;
@@ -148,11 +155,8 @@ Given Cluster::given() const {
             given.diagnostics.push_back(std::move(told));
         }
     }
-    for (const auto& [key, stored] : objects_) {
-        if (stored.object != nullptr) {
-            given.objects.push_back(stored.object);
-        }
-        given.diagnostics.insert(given.diagnostics.end(), stored.diagnostics.begin(), stored.diagnostics.end());
+    for (const auto& [key, told] : diagnostics_) {
+        given.diagnostics.insert(given.diagnostics.end(), told.begin(), told.end());
     }
     const bool bad = std::any_of(given.diagnostics.begin(), given.diagnostics.end(), [](const auto& d) { return d.severity == model::Severity::error; });
     if (bad && given.state == State::ok) {

@@ -56,7 +56,6 @@ public:
         model::ObjectPtr object;
         std::string version;
         model::Value status;
-        std::vector<model::Diagnostic> diagnostics;
     };
     // Null if it is not there.
     [[nodiscard]] const Stored* find(const model::ObjectKey& key) const;
@@ -75,6 +74,8 @@ private:
 
     std::string name_;
     std::map<model::ObjectKey, Stored> objects_;
+    model::ObjectMap<model::ObjectPtr> readable_;                             // of them
+    std::map<model::ObjectKey, std::vector<model::Diagnostic>> diagnostics_;  // of those that there is something to say of
     std::map<model::Kind, kubeapi::KindState> states_;
     std::map<model::Kind, kubeapi::Resource> resources_;
     std::set<model::Kind> synced_;

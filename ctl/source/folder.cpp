@@ -2,6 +2,7 @@
 #include "ctl/source/folder.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace penstock::source {
@@ -34,12 +35,40 @@ bool Folder::take(File& file, FolderFile& now) {
         return false;
     }
     model::ParseResult parsed = model::parse_manifests(now.text, now.name);
-    file.objects = with_last_good(parsed, file.objects);
+    put(file, with_last_good(parsed, file.objects));
     file.diagnostics = std::move(parsed.diagnostics);
     shorten(file.diagnostics);
     file.text = std::move(now.text);
     file.readable = true;
     return true;
+}
+
+void Folder::put(File& file, std::vector<model::ObjectPtr> objects) {
+    std::set<model::ObjectKey> touched;
+    for (const model::ObjectPtr& object : file.objects) {
+        touched.insert(object->key);
+        all_.erase(object);
+    }
+    for (const model::ObjectPtr& object : objects) {
+        touched.insert(object->key);
+        all_.insert(object);
+    }
+    file.objects = std::move(objects);
+    std::for_each(touched.begin(), touched.end(), [this](const model::ObjectKey& key) { settle(key); });
+}
+
+void Folder::settle(const model::ObjectKey& key) {
+    const auto [first, last] = all_.equal_range(key);
+    if (first == last) {
+        given_.objects.erase(key);
+    } else if (const model::ObjectPtr* there = given_.objects.get(key); there == nullptr || *there != *first) {
+        given_.objects.set(key, *first);
+    }
+    if (first != last && std::next(first) != last) {
+        several_.insert(key);
+    } else {
+        several_.erase(key);
+    }
 }
 
 bool Folder::refresh(const std::set<std::string>& writing) {
@@ -62,22 +91,88 @@ bool Folder::refresh(const std::set<std::string>& writing) {
             changed = take(files_[now.name], now) || changed;
         }
     }
-    changed = std::erase_if(files_, [&](const auto& file) { return !there.contains(file.first); }) > 0 || changed;
+    std::vector<std::string> gone;
+    for (const auto& [name, file] : files_) {
+        if (!there.contains(name)) {
+            gone.push_back(name);
+        }
+    }
+    std::for_each(gone.begin(), gone.end(), [this](const std::string& name) { drop(name); });
+    changed = changed || !gone.empty();
     if (changed) {
         collect(nullptr);
     }
     return changed;
 }
 
+// Nothing if one must look at all: the limits are of all files together, and who is over them depends on the others.
+std::optional<Folder::Looked> Folder::look_at(const std::set<std::string>& names, const std::set<std::string>& writing) const {
+    if (!read_once_ || !folder_error_.empty() || !all_readable_) {
+        return std::nullopt;
+    }
+    Looked looked;
+    std::size_t bytes = bytes_;
+    std::size_t count = files_.size();
+    for (const std::string& name : names) {
+        if (writing.contains(name)) {
+            continue;
+        }
+        auto file = read_manifest(path_, name, limits_.file_bytes_max);
+        if (file && file->error) {
+            return std::nullopt;
+        }
+        if (const auto known = files_.find(name); known != files_.end()) {
+            bytes -= known->second.text.size();
+            count -= 1;
+        }
+        bytes += file ? file->text.size() : 0;
+        count += file ? 1 : 0;
+        looked.emplace(name, std::move(file));
+    }
+    return bytes <= limits_.total_bytes_max && count <= limits_.files_max ? std::optional(std::move(looked)) : std::nullopt;
+}
+
+bool Folder::refresh(const FolderChange& change, const std::set<std::string>& writing) {
+    auto looked = change.anything ? std::nullopt : look_at(change.names, writing);
+    if (!looked) {
+        return refresh(writing);
+    }
+    bool changed = false;
+    for (auto& [name, file] : *looked) {
+        if (file) {
+            changed = take(files_[name], *file) || changed;
+        } else if (files_.contains(name)) {
+            drop(name);
+            changed = true;
+        }
+    }
+    if (changed) {
+        collect(nullptr);
+    }
+    return changed;
+}
+
+void Folder::drop(const std::string& name) {
+    const auto file = files_.find(name);
+    put(file->second, {});
+    files_.erase(file);
+}
+
 void Folder::collect(const Error* folder_error) {
-    given_.objects.clear();
     given_.diagnostics.clear();
+    all_readable_ = true;
+    bytes_ = 0;
     if (folder_error != nullptr) {
         given_.diagnostics.push_back(complaint("", folder_error->sentence()));
     }
     for (const auto& [name, file] : files_) {
-        given_.objects.insert(given_.objects.end(), file.objects.begin(), file.objects.end());
         given_.diagnostics.insert(given_.diagnostics.end(), file.diagnostics.begin(), file.diagnostics.end());
+        all_readable_ = all_readable_ && file.readable;
+        bytes_ += file.text.size();
+    }
+    for (const model::ObjectKey& key : several_) {
+        const auto [first, last] = all_.equal_range(key);
+        std::for_each(std::next(first), last, [&, winner = place_of(given_.name, **first)](const model::ObjectPtr& object) { given_.diagnostics.push_back(duplicate_of(*object, winner)); });
     }
     const bool errors = std::any_of(given_.diagnostics.begin(), given_.diagnostics.end(),
                                     [](const model::Diagnostic& d) { return d.severity == model::Severity::error; });

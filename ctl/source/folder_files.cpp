@@ -39,27 +39,31 @@ bool is_manifest_name(std::string_view name) {
     return name.ends_with(".yaml") || name.ends_with(".yml") || name.ends_with(".json");
 }
 
+std::optional<FolderFile> read_manifest(const std::string& folder, const std::string& name, std::size_t bytes_max) {
+    FolderFile file{.name = name, .text = {}, .error = {}};
+    const std::filesystem::path path = std::filesystem::path(folder) / name;
+    auto text = read_file(path.string(), bytes_max);
+    if (text.ok()) {
+        file.text = std::move(text).value();
+    } else if (text.error().sys_errno == ENOENT && !std::filesystem::is_symlink(path)) {
+        return std::nullopt;
+    } else {
+        file.error = std::move(text).error();
+    }
+    return file;
+}
+
 Result<std::vector<FolderFile>> read_folder(const std::string& folder, const FolderLimits& limits) {
     PST_TRY_ASSIGN(const std::vector<std::string> names, list_manifests(folder));
     std::vector<FolderFile> files;
     std::size_t total = 0;
     for (const std::string& name : names) {
-        FolderFile file{.name = name, .text = {}, .error = {}};
         if (files.size() >= limits.files_max) {
-            file.error = Error{.code = Errc::limit, .what = fmt::format("{} files are read, this is one more", limits.files_max)};
-        } else {
-            const std::size_t room = limits.total_bytes_max - total;
-            auto text = read_file((std::filesystem::path(folder) / name).string(), std::min(limits.file_bytes_max, room));
-            if (text.ok()) {
-                file.text = std::move(text).value();
-                total += file.text.size();
-            } else if (text.error().sys_errno == ENOENT && !std::filesystem::is_symlink(std::filesystem::path(folder) / name)) {
-                continue;  // removed since it was listed
-            } else {
-                file.error = std::move(text).error();
-            }
+            files.push_back({.name = name, .text = {}, .error = Error{.code = Errc::limit, .what = fmt::format("{} files are read, this is one more", limits.files_max)}});
+        } else if (auto file = read_manifest(folder, name, std::min(limits.file_bytes_max, limits.total_bytes_max - total))) {  // else removed since it was listed
+            total += file->text.size();
+            files.push_back(std::move(*file));
         }
-        files.push_back(std::move(file));
     }
     return files;
 }

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,10 +28,25 @@ struct FolderFile {
     std::optional<Error> error;  // why it could not be read; never its content
 };
 
+// What may have changed since somebody looked: files with these names, or anything.
+struct FolderChange {
+    bool anything = false;
+    std::set<std::string> names;
+
+    [[nodiscard]] bool any() const { return anything || !names.empty(); }
+    void add(FolderChange other) {
+        anything = anything || other.anything;
+        names.merge(other.names);
+    }
+};
+
 // True for the names that read_folder takes.
 bool is_manifest_name(std::string_view name);
 
 // Fails only if the folder itself cannot be listed. A file over a limit is an entry with an error.
 Result<std::vector<FolderFile>> read_folder(const std::string& folder, const FolderLimits& limits = {});
+
+// One file of a folder; nothing if it is not there.
+std::optional<FolderFile> read_manifest(const std::string& folder, const std::string& name, std::size_t bytes_max);
 
 }  // namespace penstock::source

@@ -3,6 +3,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <random>
+#include <set>
+
 #include "tools/test/catch.hpp"
 #include "tools/test/folder.hpp"
 
@@ -17,8 +21,8 @@ std::string service(const std::string& name, const std::string& port = "80") {
 
 std::string names(const Given& given) {
     std::string out;
-    for (const auto& object : given.objects) {
-        out += object->key.name + ":" + std::to_string(std::get<model::Service>(object->body).ports.at(0).port) + " ";
+    for (const auto& [key, object] : given.objects) {
+        out += key.name + ":" + std::to_string(std::get<model::Service>(object->body).ports.at(0).port) + " ";
     }
     return out;
 }
@@ -27,18 +31,31 @@ std::size_t errors(const Given& given) { return given.diagnostics.size(); }
 
 }  // namespace
 
-TEST_CASE("folder source: files in order of name, documents in order of text") {
+TEST_CASE("folder source: what all files have; of an object that several have the first file's counts, and the others are told") {
     const test::TestFolder folder;
     folder.write("b.yaml", service("b1") + "---\n" + service("a2"));
     folder.write("a.yaml", service("z"));
     Folder source(folder.text());
     CHECK(source.refresh());
-    CHECK(names(source.given()) == "z:80 b1:80 a2:80 ");
+    CHECK(names(source.given()) == "a2:80 b1:80 z:80 ");
     CHECK(source.given().state == State::ok);
     CHECK_FALSE(source.refresh());
+    folder.write("a.yaml", service("z") + "---\n" + service("b1", "81"));
+    folder.write("c.yaml", service("b1", "82"));
+    CHECK(source.refresh());
+    CHECK(names(source.given()) == "a2:80 b1:81 z:80 ");
+    REQUIRE(source.given().diagnostics.size() == 2);
+    CHECK(source.given().diagnostics[0].file == "b.yaml");
+    CHECK(source.given().diagnostics[0].severity == model::Severity::warning);
+    CHECK(source.given().diagnostics[1].message.find("it is in folder " + folder.text() + ": a.yaml, too") != std::string::npos);
     folder.remove("a.yaml");
     CHECK(source.refresh());
-    CHECK(names(source.given()) == "b1:80 a2:80 ");
+    CHECK(names(source.given()) == "a2:80 b1:80 ");
+    CHECK(source.given().diagnostics.size() == 1);
+    folder.write("b.yaml", service("a2"));
+    CHECK(source.refresh());
+    CHECK(names(source.given()) == "a2:80 b1:82 ");
+    CHECK(source.given().diagnostics.empty());
 }
 
 TEST_CASE("folder source: what breaks keeps what it gave last, its neighbours are served as they are now") {
@@ -48,9 +65,9 @@ TEST_CASE("folder source: what breaks keeps what it gave last, its neighbours ar
         const char* want;   // with the neighbour
     };
     const Row rows[] = {
-        {"a bad field keeps that object only", service("one", "many") + "---\n" + service("two", "81"), "two:81 one:80 other:80 "},
-        {"a syntax error keeps the rest of the file", service("one", "81") + "---\nkind: Service\n  metadata: [\n", "one:81 two:80 other:80 "},
-        {"nothing readable keeps the whole file", "kind: Service\n  metadata: [\n", "one:80 two:80 other:80 "},
+        {"a bad field keeps that object only", service("one", "many") + "---\n" + service("two", "81"), "one:80 other:80 two:81 "},
+        {"a syntax error keeps the rest of the file", service("one", "81") + "---\nkind: Service\n  metadata: [\n", "one:81 other:80 two:80 "},
+        {"nothing readable keeps the whole file", "kind: Service\n  metadata: [\n", "one:80 other:80 two:80 "},
         {"an object that was taken out is gone", service("one", "82"), "one:82 other:80 "},
         {"an empty file gives nothing", "", "other:80 "},
     };
@@ -67,7 +84,7 @@ TEST_CASE("folder source: what breaks keeps what it gave last, its neighbours ar
         CHECK((source.given().state == State::ok) == (errors(source.given()) == 0));
         folder.replace("a.yaml", service("one") + "---\n" + service("two"));
         CHECK(source.refresh());
-        CHECK(names(source.given()) == "one:80 two:80 other:80 ");
+        CHECK(names(source.given()) == "one:80 other:80 two:80 ");
         CHECK(errors(source.given()) == 0);
     }
 }
@@ -150,4 +167,39 @@ TEST_CASE("folder source: a file that is being written is read when it is whole"
     CHECK(names(source.given()) == "one:80 ");
     CHECK(source.refresh());
     CHECK(names(source.given()) == "half:80 ");
+}
+
+TEST_CASE("folder source: to look at the files that changed gives what a look at all gives, over limits, too") {
+    const auto seed = std::random_device()();
+    CAPTURE(seed);
+    std::mt19937 random(seed);
+    const test::TestFolder folder;
+    const FolderLimits limits{.file_bytes_max = 600, .total_bytes_max = 800, .files_max = 5};
+    Folder by_names(folder.text(), limits);
+    by_names.refresh();
+    for (int round = 0; round < 300; ++round) {
+        FolderChange change;
+        std::set<std::string> writing;
+        for (auto i = random() % 3 + 1; i != 0; --i) {
+            const std::string name = fmt::format("{}.yaml", random() % 7);
+            change.names.insert(name);
+            switch (random() % 5) {
+                case 0: folder.write(name, ""); folder.remove(name); break;
+                case 1: folder.write(name, "kind: [\n"); break;
+                case 2: writing.insert(name); break;
+                default: folder.write(name, service(fmt::format("s{}", random() % 5)) + "---\n" + service(fmt::format("s{}", random() % 5), std::to_string(random() % 3 + 80))); break;
+            }
+        }
+        by_names.refresh(change, writing);
+        by_names.refresh(change, {});
+        Folder whole(folder.text(), limits);
+        whole.refresh();
+        CAPTURE(round);
+        const auto readable = [](const Given& given) { return std::none_of(given.diagnostics.begin(), given.diagnostics.end(), [](const auto& one) { return one.severity == model::Severity::error; }); };
+        REQUIRE(readable(by_names.given()) == readable(whole.given()));
+        if (readable(whole.given())) {
+            REQUIRE(names(by_names.given()) == names(whole.given()));
+            REQUIRE(by_names.given().diagnostics.size() == whole.given().diagnostics.size());
+        }
+    }
 }

@@ -37,9 +37,13 @@ std::string parent_of(const std::string& folder) {
     return path.empty() ? "." : path.string();
 }
 
-// Folders that the manifests in `folder` really lie in, where those are others.
-std::set<std::string> target_folders(const std::string& folder) {
-    std::set<std::string> out;
+struct Targets {
+    bool links = false;             // a manifest is a symlink
+    std::set<std::string> folders;  // that those really lie in, where those are others
+};
+
+Targets targets_of(const std::string& folder) {
+    Targets out;
     std::error_code failure;
     const fs::path real_folder = fs::canonical(folder, failure);
     for (fs::directory_iterator it(folder, failure), end; !failure && it != end; it.increment(failure)) {
@@ -47,9 +51,10 @@ std::set<std::string> target_folders(const std::string& folder) {
         if (!it->is_symlink(ignored) || !is_manifest_name(it->path().filename().string())) {
             continue;
         }
+        out.links = true;
         const fs::path target = fs::canonical(it->path(), ignored);
         if (!ignored && target.parent_path() != real_folder) {
-            out.insert(target.parent_path().string());
+            out.folders.insert(target.parent_path().string());
         }
     }
     return out;
@@ -86,7 +91,9 @@ bool FolderWatch::add(const std::string& path, Role role) {
 void FolderWatch::watch_again() {
     std::map<int, Role> before = std::exchange(roles_, {});
     whole_ = add(parent_of(folder_), Role::parent);
-    for (const std::string& target : target_folders(folder_)) {
+    const Targets targets = targets_of(folder_);
+    links_ = targets.links;
+    for (const std::string& target : targets.folders) {
         whole_ = add(target, Role::target) && whole_;
     }
     // A folder that does not exist is told by its parent when it comes.
@@ -98,27 +105,46 @@ void FolderWatch::watch_again() {
     }
 }
 
-bool FolderWatch::take(int watch, std::uint32_t mask, const std::string& name, Time now) {
+void FolderWatch::take(int watch, std::uint32_t mask, const std::string& name, Time now, FolderChange& change) {
     if ((mask & IN_Q_OVERFLOW) != 0) {
-        return true;
+        change.anything = true;
+        return;
     }
     const auto role = roles_.find(watch);
     if (role == roles_.end() || (mask & IN_IGNORED) != 0) {
-        return false;
+        return;
     }
-    if (role->second == Role::parent) {
-        return (mask & (IN_DELETE_SELF | IN_MOVE_SELF)) != 0 || name == leaf_of(folder_);
+    switch (role->second) {
+        case Role::parent: change.anything = change.anything || (mask & (IN_DELETE_SELF | IN_MOVE_SELF)) != 0 || name == leaf_of(folder_); return;
+        case Role::target: change.anything = true; return;
+        case Role::folder: take_of_folder(mask, name, now, change); return;
     }
-    if (role->second == Role::folder && (mask & IN_MODIFY) != 0) {
-        writing_since_[name] = now;
-        return false;  // IN_CLOSE_WRITE follows, or patience ends
-    }
-    writing_since_.erase(name);
-    return true;
 }
 
-bool FolderWatch::drain(Time now) {
-    bool changed = false;
+void FolderWatch::take_of_folder(std::uint32_t mask, const std::string& name, Time now, FolderChange& change) {
+    if ((mask & IN_MODIFY) != 0) {
+        writing_since_[name] = now;
+        return;  // IN_CLOSE_WRITE follows, or patience ends
+    }
+    writing_since_.erase(name);
+    if (name.empty()) {
+        change.anything = true;  // of the folder itself
+    } else {
+        add_name(name, change);
+    }
+}
+
+void FolderWatch::add_name(const std::string& name, FolderChange& change) const {
+    std::error_code failure;
+    if (links_ || (is_manifest_name(name) && fs::is_symlink(fs::path(folder_) / name, failure))) {
+        change.anything = true;
+    } else if (is_manifest_name(name)) {
+        change.names.insert(name);
+    }
+}
+
+FolderChange FolderWatch::drain(Time now) {
+    FolderChange change;
     alignas(inotify_event) char buffer[16 * 1024];
     for (;;) {
         const ssize_t got = ::read(inotify_.get(), buffer, sizeof(buffer));
@@ -129,15 +155,22 @@ bool FolderWatch::drain(Time now) {
             inotify_event event = {};
             std::memcpy(&event, buffer + at, sizeof(event));
             const std::string name = event.len > 0 ? std::string(buffer + at + sizeof(event)) : std::string();
-            changed = take(event.wd, event.mask, name, now) || changed;
+            take(event.wd, event.mask, name, now, change);
             at += static_cast<ssize_t>(sizeof(event) + event.len);
         }
     }
-    const auto gone = std::erase_if(writing_since_, [&](const auto& entry) { return now - entry.second >= kWriterPatience; });
-    if (changed) {
+    for (auto at = writing_since_.begin(); at != writing_since_.end();) {
+        if (now - at->second < kWriterPatience) {
+            ++at;
+            continue;
+        }
+        add_name(at->first, change);
+        at = writing_since_.erase(at);
+    }
+    if (change.anything) {
         watch_again();
     }
-    return changed || gone > 0;
+    return change;
 }
 
 std::set<std::string> FolderWatch::writing(Time now) const {

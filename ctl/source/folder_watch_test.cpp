@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <functional>
+#include <set>
+#include <string>
 
 #include "tools/test/catch.hpp"
 #include "tools/test/folder.hpp"
@@ -39,9 +41,36 @@ TEST_CASE("watch: every way to change a manifest is seen, and nothing else") {
     for (const Row& row : rows) {
         INFO(row.name);
         row.act();
-        CHECK(watch->drain(kStart) == row.seen);
-        CHECK_FALSE(watch->drain(kStart));
+        CHECK(watch->drain(kStart).any() == row.seen);
+        CHECK_FALSE(watch->drain(kStart).any());
     }
+}
+
+TEST_CASE("watch: files are named while all of them are plain; where there are symlinks anything may have changed") {
+    const test::TestFolder folder;
+    folder.write("a.yaml", "1");
+    auto watch = FolderWatch::open(folder.text());
+    REQUIRE(watch.ok());
+    folder.replace("a.yaml", "2");
+    folder.write("b.json", "1");
+    folder.write(".hidden", "1");
+    folder.write("notes.txt", "1");
+    FolderChange change = watch->drain(kStart);
+    CHECK_FALSE(change.anything);
+    CHECK(change.names == std::set<std::string>{"a.yaml", "b.json"});
+    folder.write(".hidden", "2");
+    CHECK_FALSE(watch->drain(kStart).any());
+
+    fs::create_symlink(".hidden", folder.path() / "c.yaml");
+    CHECK(watch->drain(kStart).anything);
+    folder.write(".hidden", "3");
+    CHECK(watch->drain(kStart).anything);
+    folder.remove("c.yaml");
+    CHECK(watch->drain(kStart).anything);
+    folder.write("a.yaml", "3");
+    change = watch->drain(kStart);
+    CHECK_FALSE(change.anything);
+    CHECK(change.names == std::set<std::string>{"a.yaml"});
 }
 
 TEST_CASE("watch: a ConfigMap volume swaps its ..data symlink") {
@@ -58,9 +87,9 @@ TEST_CASE("watch: a ConfigMap volume swaps its ..data symlink") {
     fs::create_directory_symlink("..v2", folder.path() / "..data_tmp");
     (void)watch->drain(kStart);
     fs::rename(folder.path() / "..data_tmp", folder.path() / "..data");
-    CHECK(watch->drain(kStart));
+    CHECK(watch->drain(kStart).any());
     folder.write("..v2/a.yaml", "3");  // the folder that the symlink points to now is watched, too
-    CHECK(watch->drain(kStart));
+    CHECK(watch->drain(kStart).any());
 }
 
 TEST_CASE("watch: the folder may come later, go and be a symlink that is swapped") {
@@ -68,22 +97,22 @@ TEST_CASE("watch: the folder may come later, go and be a symlink that is swapped
     const std::string path = above.text() + "/manifests/";
     auto watch = FolderWatch::open(path);
     REQUIRE(watch.ok());
-    CHECK_FALSE(watch->drain(kStart));
+    CHECK_FALSE(watch->drain(kStart).any());
     fs::create_directory(above.path() / "manifests");
-    CHECK(watch->drain(kStart));
+    CHECK(watch->drain(kStart).any());
     above.write("manifests/a.yaml", "1");
-    CHECK(watch->drain(kStart));
+    CHECK(watch->drain(kStart).any());
     above.write("unrelated", "1");
-    CHECK_FALSE(watch->drain(kStart));
+    CHECK_FALSE(watch->drain(kStart).any());
 
     fs::rename(above.path() / "manifests", above.path() / "v1");
-    CHECK(watch->drain(kStart));
+    CHECK(watch->drain(kStart).any());
     above.write("v1/a.yaml", "not ours any more");
-    CHECK_FALSE(watch->drain(kStart));
+    CHECK_FALSE(watch->drain(kStart).any());
     fs::create_directory_symlink("v1", above.path() / "manifests");
-    CHECK(watch->drain(kStart));
+    CHECK(watch->drain(kStart).any());
     above.write("v1/a.yaml", "ours again");
-    CHECK(watch->drain(kStart));
+    CHECK(watch->drain(kStart).any());
 
     CHECK_FALSE(FolderWatch::open(above.text() + "/no/such").ok());
 }
@@ -100,15 +129,15 @@ TEST_CASE("watch: the folder above may go and come back, which nobody tells: it 
     } else {
         fs::rename(top.path() / "above", top.path() / "elsewhere");
     }
-    CHECK(watch->drain(kStart));
+    CHECK(watch->drain(kStart).any());
     CHECK_FALSE(watch->whole());
     fs::create_directories(top.path() / "above");
     watch->watch_again();
     CHECK(watch->whole());
     fs::create_directory(top.path() / "above/manifests");
-    CHECK(watch->drain(kStart));
+    CHECK(watch->drain(kStart).any());
     top.write("above/manifests/a.yaml", "1");
-    CHECK(watch->drain(kStart));
+    CHECK(watch->drain(kStart).any());
 }
 
 TEST_CASE("watch: a file that is being written is named until it is closed or its writer is given up") {
@@ -118,18 +147,18 @@ TEST_CASE("watch: a file that is being written is named until it is closed or it
     REQUIRE(watch.ok());
     Fd file(::open((folder.path() / "a.yaml").c_str(), O_WRONLY | O_CLOEXEC));
     REQUIRE(::write(file.get(), "2", 1) == 1);
-    CHECK_FALSE(watch->drain(kStart));
+    CHECK_FALSE(watch->drain(kStart).any());
     CHECK(watch->writing(kStart).contains("a.yaml"));
     CHECK(watch->writing_until() > kStart);
 
     const auto later = watch->writing_until();
-    CHECK(watch->drain(later));  // given up: read what is there
+    CHECK(watch->drain(later).names == std::set<std::string>{"a.yaml"});  // given up: read what is there
     CHECK(watch->writing(later).empty());
     CHECK(watch->writing_until() == FolderWatch::Time::max());
 
     REQUIRE(::write(file.get(), "3", 1) == 1);
-    CHECK_FALSE(watch->drain(later));
+    CHECK_FALSE(watch->drain(later).any());
     file.reset();
-    CHECK(watch->drain(later));
+    CHECK(watch->drain(later).any());
     CHECK(watch->writing(later).empty());
 }

@@ -96,13 +96,14 @@ LoadResult Loaded::load(const std::vector<LoadDocument>& documents, bool replace
     for (Item& item : items) {
         const model::ObjectKey key = item.object->key;
         put.insert(key);
-        const auto [at, fresh] = entries_.try_emplace(key);
-        const bool same = !fresh && at->second.value == item.value;
+        const auto before = entries_.find(key);
+        const bool fresh = before == entries_.end();
+        const bool same = !fresh && before->second.value == item.value;
         result.changes.push_back({key, fresh  ? ObjectChange::What::created
                                        : same ? ObjectChange::What::unchanged
                                               : ObjectChange::What::configured});
         if (!same) {
-            at->second = {.order = fresh ? next_order_++ : at->second.order, .value = std::move(item.value), .object = std::move(item.object)};
+            keep(key, {.order = fresh ? next_order_++ : before->second.order, .value = std::move(item.value), .object = std::move(item.object)});
         }
     }
     for (auto at = entries_.begin(); replace && at != entries_.end();) {
@@ -110,25 +111,22 @@ LoadResult Loaded::load(const std::vector<LoadDocument>& documents, bool replace
             ++at;
         } else {
             result.changes.push_back({at->first, ObjectChange::What::removed});
+            objects_.erase(at->first);
             at = entries_.erase(at);
         }
     }
     return result;
 }
 
-bool Loaded::remove(const model::ObjectKey& key) { return entries_.erase(key) > 0; }
+void Loaded::keep(const model::ObjectKey& key, Entry entry) {
+    objects_.set(key, entry.object);
+    entries_.insert_or_assign(key, std::move(entry));
+}
+
+bool Loaded::remove(const model::ObjectKey& key) { return objects_.erase(key) && entries_.erase(key) > 0; }
 
 Given Loaded::given() const {
-    Given given{.name = "loaded", .kind = "loaded", .state = any_error(diagnostics_) ? State::degraded : State::ok, .objects = {}, .diagnostics = diagnostics_};
-    std::vector<const Entry*> sorted;
-    for (const auto& [key, entry] : entries_) {
-        sorted.push_back(&entry);
-    }
-    std::sort(sorted.begin(), sorted.end(), [](const Entry* a, const Entry* b) { return a->order < b->order; });
-    for (const Entry* entry : sorted) {
-        given.objects.push_back(entry->object);
-    }
-    return given;
+    return {.name = "loaded", .kind = "loaded", .state = any_error(diagnostics_) ? State::degraded : State::ok, .objects = objects_, .diagnostics = diagnostics_};
 }
 
 std::string Loaded::encode() const {
@@ -162,7 +160,7 @@ Result<Loaded> Loaded::decode(std::string_view text) {
             continue;
         }
         const model::ObjectKey key = object->key;
-        loaded.entries_[key] = {.order = loaded.next_order_++, .value = value, .object = std::move(object)};
+        loaded.keep(key, {.order = loaded.next_order_++, .value = value, .object = std::move(object)});
     }
     return loaded;
 }

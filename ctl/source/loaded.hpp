@@ -48,11 +48,14 @@ public:
 
 private:
     struct Entry {
-        std::size_t order = 0;  // of loading, for given()
+        std::size_t order = 0;  // of loading, for encode()
         model::Value value;     // as it was written, Secrets included
         model::ObjectPtr object;
     };
+    void keep(const model::ObjectKey& key, Entry entry);
+
     std::map<model::ObjectKey, Entry> entries_;
+    model::ObjectMap<model::ObjectPtr> objects_;  // theirs
     std::size_t next_order_ = 0;
     std::vector<model::Diagnostic> diagnostics_;  // of decode()
 };

@@ -38,12 +38,13 @@ TEST_CASE("loaded: objects are merged by name, or replace all") {
 TEST_CASE("loaded: a load with an error changes nothing") {
     Loaded loaded;
     loaded.load({service("a")}, false);
+    REQUIRE(loaded.given().objects.size() == 1);
     const LoadResult bad = loaded.load({service("a", "81"), service("b", "70000")}, true);
     CHECK(bad.refused);
     CHECK(bad.changes.empty());
     REQUIRE(bad.diagnostics.size() == 1);
     CHECK(bad.diagnostics[0].file == "b.yaml");
-    CHECK(std::get<model::Service>(loaded.given().objects.at(0)->body).ports.at(0).port == 80);
+    CHECK(std::get<model::Service>(loaded.given().objects.begin()->second->body).ports.at(0).port == 80);
     const LoadResult twice = loaded.load({service("a"), {"other.yaml", service("a").text}}, false);
     CHECK(twice.refused);
     CHECK(twice.diagnostics.at(0).message == "is in a.yaml, too");
@@ -72,10 +73,10 @@ TEST_CASE("loaded: the file gives the same back, in the same order, with Secrets
     const Given given = again->given();
     REQUIRE(given.objects.size() == 3);
     CHECK(given.state == State::ok);
-    CHECK(given.objects[0]->key.name == "b");
-    CHECK(given.objects[0]->origin.file == "b.yaml");
-    CHECK(std::get<model::Secret>(given.objects[1]->body).data.at("password") == "hunter2");
-    CHECK(model::to_json_text(given.objects[1]->raw).find("hunter2") == std::string::npos);
+    CHECK((*given.objects.get(model::ObjectKey{model::Kind::service, "default", "b"}))->origin.file == "b.yaml");
+    const model::ObjectPtr secret = *given.objects.get(model::ObjectKey{model::Kind::secret, "default", "s"});
+    CHECK(std::get<model::Secret>(secret->body).data.at("password") == "hunter2");
+    CHECK(model::to_json_text(secret->raw).find("hunter2") == std::string::npos);
 }
 
 TEST_CASE("loaded: a damaged file is refused, an object that is not accepted any more is told") {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The sources as one store. Where two give an object, the source named first wins, and within a source the first file; the loser is told.
-// Objects get what an API server would have added (identity.hpp). An object that did not change stays the same object, so compile can
-// see by its address that there is nothing to do; and only the objects that a source gives anew are looked at.
+// The sources as one store. Where two give an object, the source named first wins, and the loser is told. Objects get what an API server
+// would have added (identity.hpp). An object that did not change stays the same object, so compile can see by its address that there is
+// nothing to do; and only what a source gives anew is looked at.
 #pragma once
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,9 +17,16 @@
 namespace penstock::source {
 
 struct Merged {
+    struct Source {
+        std::string name;
+        model::ObjectMap<model::ObjectPtr> objects;
+    };
     model::Store store;
-    model::ObjectMap<std::string> origins;                          // "folder /etc/penstock: gateway.yaml"
-    std::vector<std::vector<model::Diagnostic>> duplicates;         // one list per source
+    std::vector<Source> sources;                             // what they gave, the first named first
+    std::vector<std::vector<model::Diagnostic>> duplicates;  // one list per source
+
+    // The place of an object of the store, "folder /etc/penstock: gateway.yaml"; nothing if there is none.
+    [[nodiscard]] std::optional<std::string> origin(const model::ObjectKey& key) const;
 };
 
 class Merger {
@@ -33,26 +41,14 @@ private:
         model::ObjectPtr given;  // by the source
         model::ObjectPtr whole;  // with identity
     };
-    // What a source gave at the last merge.
-    struct Seen {
-        std::string name;
-        std::vector<model::ObjectPtr> objects;
-    };
-    struct Edit {
-        const Given* source;
-        std::vector<model::ObjectPtr> gone;
-        std::vector<model::ObjectPtr> come;
-    };
-    [[nodiscard]] std::vector<Edit> edits(const std::vector<const Given*>& sources) const;
-    [[nodiscard]] bool same_sources(const std::vector<const Given*>& sources) const;
-    [[nodiscard]] bool without_duplicates(const std::vector<Edit>& edits) const;
-    void merge_edits(const std::vector<Edit>& edits, std::int64_t now_s);
-    void merge_whole(const std::vector<const Given*>& sources, std::int64_t now_s);
+    void begin_anew(const std::vector<const Given*>& sources);
+    void settle(const model::ObjectKey& key, const std::vector<const Given*>& sources, std::int64_t now_s);
+    void forget_the_gone();
     model::ObjectPtr finish(const Given& source, const model::ObjectPtr& given, std::int64_t now_s);
 
     IdentityBook book_;
-    std::map<model::ObjectKey, Finished> finished_;
-    std::vector<Seen> seen_;
+    model::ObjectMap<Finished> finished_;  // of sources that are no API
+    std::map<model::ObjectKey, std::map<std::size_t, model::Diagnostic>> losers_;  // by source
     Merged merged_;
 };
 

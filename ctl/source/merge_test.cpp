@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
 #include <random>
 
 #include "tools/test/catch.hpp"
@@ -19,7 +21,11 @@ std::string service(const std::string& name, int port = 80, const std::string& e
 Given given(const std::string& name, const std::string& file, const std::string& text) {
     const auto parsed = model::parse_manifests(text, file);
     REQUIRE_FALSE(parsed.has_errors());
-    return {.name = name, .kind = name, .state = State::ok, .objects = parsed.objects, .diagnostics = {}};
+    Given out{.name = name, .kind = name, .state = State::ok, .objects = {}, .diagnostics = {}};
+    for (const model::ObjectPtr& object : parsed.objects) {
+        out.objects.set(object->key, object);
+    }
+    return out;
 }
 
 model::ObjectKey key(const char* name) { return {model::Kind::service, "default", name}; }
@@ -33,7 +39,7 @@ TEST_CASE("merge: the first source wins and the loser is told") {
     const Merged merged = merger.merge({&folder, &loaded}, 100);
     CHECK(merged.store.size() == 2);
     CHECK(std::get<model::Service>(merged.store.get(key("one"))->body).ports.at(0).port == 80);
-    CHECK(*merged.origins.get(key("one")) == "folder /m: a.yaml");
+    CHECK(merged.origin(key("one")) == "folder /m: a.yaml");
     REQUIRE(merged.duplicates.size() == 2);
     CHECK(merged.duplicates[0].empty());
     REQUIRE(merged.duplicates[1].size() == 1);
@@ -95,23 +101,28 @@ TEST_CASE("merge: many random edits give what a merge from nothing gives") {
     const auto merged_by = [&](Merger& merger, std::int64_t now_s) { return merger.merge({&sources[0], &sources[1]}, now_s); };
     Merger merger{IdentityBook()};
     for (int round = 0; round < 300; ++round) {
-        std::vector<model::ObjectPtr>& objects = sources[random() % 2].objects;
+        auto& objects = sources[random() % 2].objects;
         for (auto i = random() % 3; i != 0 && !objects.empty(); --i) {
-            objects.erase(objects.begin() + static_cast<std::ptrdiff_t>(random() % objects.size()));
+            auto at = objects.begin();
+            std::advance(at, random() % objects.size());
+            objects.erase(model::ObjectKey(at->first));
         }
         for (auto i = random() % 3; i != 0; --i) {
             const Given one = given("", fmt::format("{}.yaml", random() % 3), service(fmt::format("s{}", random() % 60), static_cast<int>(random() % 3) + 1));
-            objects.insert(objects.begin() + static_cast<std::ptrdiff_t>(random() % (objects.size() + 1)), one.objects.front());
+            objects.set(one.objects.begin()->first, one.objects.begin()->second);
         }
         const Merged edited = merged_by(merger, round);
         Merger anew{IdentityBook()};
         const Merged fresh = merged_by(anew, round);
         CAPTURE(round);
-        REQUIRE(edited.origins == fresh.origins);
+        for (const auto& [key, object] : fresh.store) {
+            REQUIRE(edited.origin(key) == fresh.origin(key));
+        }
         REQUIRE(std::equal(edited.store.begin(), edited.store.end(), fresh.store.begin(), fresh.store.end(),
                            [](const auto& one, const auto& other) { return one.first == other.first && one.second->raw == other.second->raw; }));
         for (std::size_t i = 0; i < 2; ++i) {
-            REQUIRE(edited.duplicates[i].size() == fresh.duplicates[i].size());
+            REQUIRE(std::equal(edited.duplicates[i].begin(), edited.duplicates[i].end(), fresh.duplicates[i].begin(), fresh.duplicates[i].end(),
+                               [](const auto& one, const auto& other) { return one.text() == other.text(); }));
         }
     }
 }

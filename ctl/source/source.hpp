@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a source gives: objects in a fixed order and what it has to say about its texts. The sources are `folder`, `loaded` and `cluster`; merge.hpp
-// makes one store of them.
+// What a source gives: objects, and what it has to say about its texts. The sources are `folder`, `loaded` and `cluster`; merge.hpp makes one
+// store of them. A copy of what is given shares what did not change since, so that those who take it need look at that alone.
 #pragma once
 
 #include <optional>
@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "ctl/model/decode.hpp"
-#include "ctl/model/object.hpp"
+#include "ctl/model/store.hpp"
 
 namespace penstock::source {
 
@@ -25,7 +25,7 @@ struct Given {
     std::string name;  // "folder /etc/penstock", "loaded"
     std::string kind;  // "folder", "loaded", kClusterKind
     State state = State::ok;
-    std::vector<model::ObjectPtr> objects;  // file order, then document order
+    model::ObjectMap<model::ObjectPtr> objects;
     std::vector<model::Diagnostic> diagnostics;
 };
 
@@ -35,6 +35,11 @@ std::string_view name_of(State state);
 std::string name_of(const model::ObjectKey& key);
 // The other way; nothing if it is no such name.
 std::optional<model::ObjectKey> key_of_name(std::string_view name);
+
+// Where an object is: "folder /etc/penstock: gateway.yaml".
+std::string place_of(const std::string& source, const model::Object& object);
+// Of an object that is not used because another place has it, too.
+model::Diagnostic duplicate_of(const model::Object& object, const std::string& winner);
 
 // Of one text: a file with a million faults is told of in a hundred lines, errors first, and their number.
 inline constexpr std::size_t kDiagnosticsMax = 100;
