@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "ctl/kubeapi/url.hpp"
+#include "ctl/model/text_at.hpp"
 #include "ctl/model/value_text.hpp"
 
 namespace penstock::kubeapi {
@@ -19,11 +20,6 @@ constexpr auto kRetryMost = milliseconds(10'000);  // a server that says more is
 constexpr model::TextLimits kAnswerLimits = {.bytes_max = 512UL << 20, .nodes_max = 50'000'000};
 
 bool come_again(const Answer& answer) { return (answer.status == 429 || answer.status == 503) && answer.retry_after.has_value(); }
-
-std::string text_at(const Value& of, std::initializer_list<std::string_view> path) {
-    const Value* found = of.find_path(path);
-    return found != nullptr && found->as_string() != nullptr ? *found->as_string() : std::string();
-}
 
 Error no_answer(Error error, const Act& act) {
     if (error.code == Errc::timeout) {

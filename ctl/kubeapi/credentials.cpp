@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "ctl/model/formats.hpp"
+#include "ctl/model/text_at.hpp"
 #include "ctl/model/value_text.hpp"
 #include "userspace/base/files.hpp"
 #include "userspace/base/log.hpp"
@@ -28,22 +29,17 @@ std::string trimmed(std::string text) {
     return text;
 }
 
-std::string text_at(const model::Value& of, std::string_view name) {
-    const model::Value* found = of.find(name);
-    return found != nullptr && found->as_string() != nullptr ? *found->as_string() : std::string();
-}
-
 }  // namespace
 
 Result<ExecCredential> parse_exec_credential(std::string_view text) {
     const auto parsed = model::parse_json(text, {.bytes_max = 1U << 20});
     const model::Value* status = parsed.ok() ? parsed->find("status") : nullptr;
-    if (status == nullptr || text_at(*parsed, "kind") != "ExecCredential") {
+    if (status == nullptr || text_at(*parsed, {"kind"}) != "ExecCredential") {
         return Error{.code = Errc::invalid, .what = "what it printed is no ExecCredential with a status"};
     }
-    ExecCredential out{.token = text_at(*status, "token"), .client_certificate = text_at(*status, "clientCertificateData"),
-                       .client_key = text_at(*status, "clientKeyData")};
-    if (const std::string expiry = text_at(*status, "expirationTimestamp"); !expiry.empty()) {
+    ExecCredential out{.token = text_at(*status, {"token"}), .client_certificate = text_at(*status, {"clientCertificateData"}),
+                       .client_key = text_at(*status, {"clientKeyData"})};
+    if (const std::string expiry = text_at(*status, {"expirationTimestamp"}); !expiry.empty()) {
         const auto when = model::time_s(expiry);
         if (!when) {
             return Error{.code = Errc::invalid, .what = "its expirationTimestamp is not a time"};

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "ctl/kubeapi/url.hpp"
+#include "ctl/model/text_at.hpp"
 #include "userspace/base/time.hpp"
 
 namespace penstock::kubeapi {
@@ -22,11 +23,6 @@ std::string micro_time(std::int64_t unix_us) {
     std::string text = rfc3339(unix_us / 1'000'000);
     text.pop_back();
     return fmt::format("{}.{:06}Z", text, unix_us % 1'000'000);
-}
-
-std::string text_at(const model::Value& object, std::initializer_list<std::string_view> path) {
-    const model::Value* found = object.find_path(path);
-    return found != nullptr && found->as_string() != nullptr ? *found->as_string() : std::string();
 }
 
 std::map<std::string, std::string> texts_at(const model::Value& object, std::string_view name) {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "ctl/kubeapi/url.hpp"
+#include "ctl/model/text_at.hpp"
 #include "ctl/model/value_text.hpp"
 
 namespace penstock::kubeapi {
@@ -19,11 +20,6 @@ constexpr auto kListPatience = milliseconds(60'000);
 constexpr int kWatchMin = 300;  // seconds that a watch lasts, as client-go has it: between once and twice that
 constexpr auto kWatchGrace = milliseconds(30'000);
 constexpr model::TextLimits kListLimits = {.bytes_max = 512UL << 20, .nodes_max = 50'000'000};
-
-std::string text_at(const Value& value, std::initializer_list<std::string_view> path) {
-    const Value* found = value.find_path(path);
-    return found != nullptr && found->as_string() != nullptr ? *found->as_string() : std::string();
-}
 
 }  // namespace
 

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "ctl/kubeapi/url.hpp"
+#include "ctl/model/text_at.hpp"
 
 namespace penstock::kubeapi {
 
@@ -15,11 +16,6 @@ using model::Value;
 
 // Newest first.
 constexpr std::array<std::string_view, 5> kVersions = {"v1", "v1beta1", "v1alpha3", "v1alpha2", "v1alpha1"};
-
-std::string text_at(const Value& of, std::string_view name) {
-    const Value* found = of.find(name);
-    return found != nullptr && found->as_string() != nullptr ? *found->as_string() : std::string();
-}
 
 // The smaller, the better.
 std::size_t rank(const std::string& api_version) {
@@ -41,12 +37,12 @@ std::optional<Kind> kind_of(const std::string& group, const std::string& kind) {
 
 // Nothing for a subresource.
 std::optional<Resource> resource_of(const Value& api_resource, const std::string& api_version) {
-    const std::string plural = text_at(api_resource, "name");
+    const std::string plural = text_at(api_resource, {"name"});
     if (plural.empty() || plural.find('/') != std::string::npos) {
         return std::nullopt;
     }
     const Value* namespaced = api_resource.find("namespaced");
-    return Resource{.api_version = api_version, .kind = text_at(api_resource, "kind"), .plural = plural,
+    return Resource{.api_version = api_version, .kind = text_at(api_resource, {"kind"}), .plural = plural,
                     .namespaced = namespaced != nullptr && namespaced->as_boolean() != nullptr && *namespaced->as_boolean()};
 }
 
@@ -86,10 +82,10 @@ std::vector<std::string> discovered_groups() {
 
 std::vector<std::string> version_paths(const Value& api_group) {
     std::vector<std::string> out;
-    const std::string group = text_at(api_group, "name");
+    const std::string group = text_at(api_group, {"name"});
     if (const Value* versions = api_group.find("versions"); versions != nullptr && !group.empty()) {
         for (const Value& one : versions->items()) {
-            const std::string version = text_at(one, "version");
+            const std::string version = text_at(one, {"version"});
             if (std::find(kVersions.begin(), kVersions.end(), version) != kVersions.end()) {
                 out.push_back("/apis/" + group + "/" + version);
             }
@@ -101,7 +97,7 @@ std::vector<std::string> version_paths(const Value& api_group) {
 std::optional<Resource> resource_in(const Value& api_resource_list, const std::string& kind) {
     const Value* list = api_resource_list.find("resources");
     for (const Value& one : list != nullptr ? list->items() : Value::Array()) {
-        if (auto found = resource_of(one, text_at(api_resource_list, "groupVersion")); found && found->kind == kind) {
+        if (auto found = resource_of(one, text_at(api_resource_list, {"groupVersion"})); found && found->kind == kind) {
             return found;
         }
     }
@@ -109,7 +105,7 @@ std::optional<Resource> resource_in(const Value& api_resource_list, const std::s
 }
 
 void add_resources(const Value& api_resource_list, Resources& resources) {
-    const std::string api_version = text_at(api_resource_list, "groupVersion");
+    const std::string api_version = text_at(api_resource_list, {"groupVersion"});
     const std::string group = api_version.substr(0, api_version.find('/'));
     const Value* list = api_resource_list.find("resources");
     for (const Value& one : list != nullptr ? list->items() : Value::Array()) {

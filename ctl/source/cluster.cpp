@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "ctl/kubeapi/version.hpp"
+#include "ctl/model/text_at.hpp"
 #include "ctl/source/same_content.hpp"
 
 namespace penstock::source {
@@ -12,11 +13,6 @@ namespace penstock::source {
 namespace {
 
 using model::Value;
-
-std::string text_at(const Value& value, std::initializer_list<std::string_view> path) {
-    const Value* found = value.find_path(path);
-    return found != nullptr && found->as_string() != nullptr ? *found->as_string() : std::string();
-}
 
 // Without what changes though nothing that we read does.
 Value bare(const Value& whole) {
