@@ -1,73 +1,53 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ctl/compile/dangling.hpp"
 
-#include <optional>
-#include <string>
-#include <type_traits>
-#include <variant>
+#include <utility>
 
-#include "ctl/model/objects_gateway.hpp"
-#include "ctl/model/objects_route.hpp"
+#include "ctl/model/references.hpp"
 
 namespace penstock::compile {
 namespace {
 
-class Finder {
-public:
-    Finder(const model::Object& object, const model::Store& store) : object_(object), store_(store) {}
+using model::Kind;
+using model::Role;
 
-    void need(model::Kind kind, const std::string& ns, const std::string& name, std::string path, const char* meaning) {
-        const model::ObjectKey key{kind, ns, name};
-        if (store_.get(key) != nullptr) {
-            return;
-        }
-        model::Diagnostic warning;
-        warning.severity = model::Severity::warning;
-        warning.file = object_.origin.file;
-        warning.line = object_.origin.line;
-        warning.kind = model::kind_name(object_.key.kind);
-        warning.ns = object_.key.ns;
-        warning.name = object_.key.name;
-        warning.path = std::move(path);
-        warning.message = "there is no " + key.text() + ": " + meaning;
-        found.push_back(std::move(warning));
+// What it means that the target of a reference is not there; null for those that conditions tell of, and for others' kinds.
+const char* meaning_of(Kind from, Role role, Kind to) {
+    if (role == Role::gateway_class) {
+        return "nobody serves this Gateway";
     }
-    void need_parent(const std::string& group, const std::string& kind, const std::optional<std::string>& ns, const std::string& name, std::string path,
-                     const char* meaning) {
-        if (group == model::kGatewayGroup && (kind == "Gateway" || kind == "ListenerSet")) {
-            need(kind == "Gateway" ? model::Kind::gateway : model::Kind::listener_set, ns.value_or(object_.key.ns), name, std::move(path), meaning);
-        }
+    if (role != Role::parent || (to != Kind::gateway && to != Kind::listener_set)) {
+        return nullptr;
     }
+    return from == Kind::listener_set ? "its listeners belong to nobody" : "the route is attached to nothing there";
+}
 
-    void operator()(const model::Gateway& gateway) {
-        need(model::Kind::gateway_class, "", gateway.gateway_class_name, "spec.gatewayClassName", "nobody serves this Gateway");
-    }
-    template <class Spec>
-    void operator()(const Spec& spec) {
-        if constexpr (std::is_base_of_v<model::RouteParents, Spec>) {
-            for (std::size_t i = 0; i < spec.parent_refs.size(); ++i) {
-                const model::ParentRef& ref = spec.parent_refs[i];
-                need_parent(ref.group.value_or(model::kGatewayGroup), ref.kind.value_or("Gateway"), ref.ns, ref.name, "spec.parentRefs[" + std::to_string(i) + "]", "the route is attached to nothing there");
-            }
-        } else if constexpr (std::is_same_v<model::ListenerSet, Spec>) {
-            const model::ParentGatewayRef& ref = spec.parent_ref;
-            need_parent(ref.group, ref.kind, ref.ns, ref.name, "spec.parentRef", "its listeners belong to nobody");
-        }
-    }
-
-    std::vector<model::Diagnostic> found;
-
-private:
-    const model::Object& object_;
-    const model::Store& store_;
-};
+model::Diagnostic warning_of(const model::Object& object, std::string path, std::string message) {
+    model::Diagnostic warning;
+    warning.severity = model::Severity::warning;
+    warning.file = object.origin.file;
+    warning.line = object.origin.line;
+    warning.kind = model::kind_name(object.key.kind);
+    warning.ns = object.key.ns;
+    warning.name = object.key.name;
+    warning.path = std::move(path);
+    warning.message = std::move(message);
+    return warning;
+}
 
 }  // namespace
 
 std::vector<model::Diagnostic> dangling(const model::Object& object, const model::Store& store) {
-    Finder finder(object, store);
-    std::visit(finder, object.body);
-    return std::move(finder.found);
+    std::vector<model::Diagnostic> found;
+    for (model::Reference& reference : model::references_of(object)) {
+        const auto kind = model::kind_of(reference);
+        const char* meaning = kind ? meaning_of(object.key.kind, reference.role, *kind) : nullptr;
+        const model::ObjectKey key{kind.value_or(Kind{}), reference.ns, reference.name};
+        if (meaning != nullptr && store.get(key) == nullptr) {
+            found.push_back(warning_of(object, std::move(reference.path), "there is no " + key.text() + ": " + meaning));
+        }
+    }
+    return found;
 }
 
 }  // namespace penstock::compile

@@ -50,15 +50,15 @@ compile::SliceIndex slices_of(const model::Store& store) {
 
 Checking::Checking(const Scene& of) : scene(of), slices(slices_of(of.store)), world(of.store, slices) {
     for (const auto& [key, object] : scene.store) {
-        for (const Reference& ref : references_of(*object)) {
-            if (ref.role == Role::backend && ref.kind == "Service" && ref.group.empty()) {
+        for (const model::Reference& ref : references_of(*object)) {
+            if (ref.role == model::Role::backend && ref.kind == "Service" && ref.group.empty()) {
                 led_to.emplace(model::ObjectKey{model::Kind::service, ref.ns, ref.name}, key);
             }
         }
     }
 }
 
-bool Checking::may_exist(const Reference& reference) const {
+bool Checking::may_exist(const model::Reference& reference) const {
     const auto kind = kind_of(reference);
     return !kind || scene.unseen.contains(*kind) || scene.store.get(*kind, model::info(*kind).namespaced ? reference.ns : "", reference.name) != nullptr;
 }

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "ctl/compile/world.hpp"
-#include "ctl/gwctl/references.hpp"
+#include "ctl/model/references.hpp"
 #include "ctl/model/store.hpp"
 
 namespace penstock::gwctl {
@@ -61,7 +61,7 @@ public:
 
     void add(Finding finding) { findings.push_back(std::move(finding)); }
     // Whether the target is there, or may be where one cannot see.
-    [[nodiscard]] bool may_exist(const Reference& reference) const;
+    [[nodiscard]] bool may_exist(const model::Reference& reference) const;
     // A missing target weighs less where it may be elsewhere.
     [[nodiscard]] Weight missing() const { return scene.whole ? Weight::error : Weight::warning; }
     [[nodiscard]] std::string absent(const std::string& what) const { return scene.whole ? "there is no " + what : what + " is not in these files"; }

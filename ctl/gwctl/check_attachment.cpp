@@ -12,6 +12,8 @@ namespace penstock::gwctl {
 namespace {
 
 using model::Kind;
+using model::Reference;
+using model::Role;
 using nlohmann::json;
 
 // Null for what is no route.

@@ -13,6 +13,8 @@ namespace penstock::gwctl {
 namespace {
 
 using model::Kind;
+using model::Reference;
+using model::Role;
 
 constexpr std::int64_t kSoonS = 30 * 86400;
 

@@ -9,6 +9,8 @@ namespace penstock::gwctl {
 namespace {
 
 using model::Kind;
+using model::Reference;
+using model::Role;
 
 std::string group_of(const model::ObjectKey& key) { return std::string(model::info(key.kind).group); }
 

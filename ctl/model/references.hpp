@@ -9,7 +9,7 @@
 
 #include "ctl/model/object.hpp"
 
-namespace penstock::gwctl {
+namespace penstock::model {
 
 enum class Role { gateway_class, parent, backend, certificate, authority, target };
 
@@ -25,11 +25,11 @@ struct Reference {
     std::int32_t weight = 1;             // of a backend
 };
 
-std::vector<Reference> references_of(const model::Object& object);
+std::vector<Reference> references_of(const Object& object);
 
 // The model's kind that a reference means; nothing if we do not know it.
-std::optional<model::Kind> kind_of(const Reference& reference);
+std::optional<Kind> kind_of(const Reference& reference);
 // "Service shop/cart"
 std::string text_of(const Reference& reference);
 
-}  // namespace penstock::gwctl
+}  // namespace penstock::model

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "ctl/gwctl/references.hpp"
+#include "ctl/model/references.hpp"
 
 #include <type_traits>
 #include <utility>
 #include <variant>
 
-namespace penstock::gwctl {
+namespace penstock::model {
 
 namespace {
 
@@ -15,8 +15,8 @@ class Collector {
 public:
     explicit Collector(const std::string& ns) : ns_(ns) {}
 
-    void operator()(const model::Gateway& gateway) {
-        found.push_back({.role = Role::gateway_class, .path = "spec.gatewayClassName", .group = model::kGatewayGroup, .kind = "GatewayClass", .ns = {}, .name = gateway.gateway_class_name,
+    void operator()(const Gateway& gateway) {
+        found.push_back({.role = Role::gateway_class, .path = "spec.gatewayClassName", .group = kGatewayGroup, .kind = "GatewayClass", .ns = {}, .name = gateway.gateway_class_name,
                          .section = {}, .port = {}});
         listeners(gateway.listeners);
         if (!gateway.tls) {
@@ -30,28 +30,28 @@ public:
             frontend(gateway.tls->frontend_ports[i].tls, indexed("spec.tls.frontend.perPort", i) + ".tls");
         }
     }
-    void operator()(const model::ListenerSet& set) {
-        const model::ParentGatewayRef& ref = set.parent_ref;
+    void operator()(const ListenerSet& set) {
+        const ParentGatewayRef& ref = set.parent_ref;
         found.push_back({.role = Role::parent, .path = "spec.parentRef", .group = ref.group, .kind = ref.kind, .ns = ref.ns.value_or(ns_), .name = ref.name, .section = {}, .port = {}});
         listeners(set.listeners);
     }
-    void operator()(const model::BackendTlsPolicy& policy) {
+    void operator()(const BackendTlsPolicy& policy) {
         for (std::size_t i = 0; i < policy.target_refs.size(); ++i) {
-            const model::PolicyTarget& ref = policy.target_refs[i];
+            const PolicyTarget& ref = policy.target_refs[i];
             found.push_back({.role = Role::target, .path = indexed("spec.targetRefs", i), .group = ref.group, .kind = ref.kind, .ns = ns_, .name = ref.name, .section = ref.section_name, .port = {}});
         }
         for (std::size_t i = 0; i < policy.validation.ca_certificate_refs.size(); ++i) {
-            const model::ObjectRef& ref = policy.validation.ca_certificate_refs[i];
+            const ObjectRef& ref = policy.validation.ca_certificate_refs[i];
             found.push_back({.role = Role::authority, .path = indexed("spec.validation.caCertificateRefs", i), .group = ref.group, .kind = ref.kind, .ns = ref.ns.value_or(ns_), .name = ref.name,
                              .section = {}, .port = {}});
         }
     }
     template <class Spec>
     void operator()(const Spec& spec) {
-        if constexpr (std::is_base_of_v<model::RouteParents, Spec>) {
+        if constexpr (std::is_base_of_v<RouteParents, Spec>) {
             for (std::size_t i = 0; i < spec.parent_refs.size(); ++i) {
-                const model::ParentRef& ref = spec.parent_refs[i];
-                found.push_back({.role = Role::parent, .path = indexed("spec.parentRefs", i), .group = ref.group.value_or(model::kGatewayGroup), .kind = ref.kind.value_or("Gateway"),
+                const ParentRef& ref = spec.parent_refs[i];
+                found.push_back({.role = Role::parent, .path = indexed("spec.parentRefs", i), .group = ref.group.value_or(kGatewayGroup), .kind = ref.kind.value_or("Gateway"),
                                  .ns = ref.ns.value_or(ns_), .name = ref.name, .section = ref.section_name, .port = ref.port});
             }
             for (std::size_t i = 0; i < spec.rules.size(); ++i) {
@@ -63,19 +63,19 @@ public:
     std::vector<Reference> found;
 
 private:
-    void backend(const model::BackendObjectRef& ref, std::string path, std::int32_t weight) {
+    void backend(const BackendObjectRef& ref, std::string path, std::int32_t weight) {
         found.push_back({.role = Role::backend, .path = std::move(path), .group = ref.group, .kind = ref.kind, .ns = ref.ns.value_or(ns_), .name = ref.name, .section = {}, .port = ref.port,
                          .weight = weight});
     }
-    void secret(Role role, const model::SecretRef& ref, std::string path) {
+    void secret(Role role, const SecretRef& ref, std::string path) {
         found.push_back({.role = role, .path = std::move(path), .group = ref.group, .kind = ref.kind, .ns = ref.ns.value_or(ns_), .name = ref.name, .section = {}, .port = {}});
     }
-    void frontend(const model::FrontendTls& tls, const std::string& path) {
+    void frontend(const FrontendTls& tls, const std::string& path) {
         for (std::size_t i = 0; tls.validation && i < tls.validation->ca_certificate_refs.size(); ++i) {
             secret(Role::authority, tls.validation->ca_certificate_refs[i], indexed(path + ".validation.caCertificateRefs", i));
         }
     }
-    void listeners(const std::vector<model::Listener>& list) {
+    void listeners(const std::vector<Listener>& list) {
         for (std::size_t i = 0; i < list.size(); ++i) {
             for (std::size_t k = 0; list[i].tls && k < list[i].tls->certificate_refs.size(); ++k) {
                 secret(Role::certificate, list[i].tls->certificate_refs[k], indexed(indexed("spec.listeners", i) + ".tls.certificateRefs", k));
@@ -87,7 +87,7 @@ private:
             }
         }
     }
-    void filters(const std::vector<model::HttpFilter>& list, const std::string& path) {
+    void filters(const std::vector<HttpFilter>& list, const std::string& path) {
         for (std::size_t i = 0; i < list.size(); ++i) {
             if (list[i].request_mirror) {
                 backend(list[i].request_mirror->backend_ref, indexed(path, i) + ".requestMirror.backendRef", 1);
@@ -102,11 +102,11 @@ private:
         for (std::size_t i = 0; i < rule.backend_refs.size(); ++i) {
             const std::string at = indexed(path + ".backendRefs", i);
             backend(rule.backend_refs[i], at, rule.backend_refs[i].weight);
-            if constexpr (!std::is_same_v<Rule, model::L4Rule>) {
+            if constexpr (!std::is_same_v<Rule, L4Rule>) {
                 filters(rule.backend_refs[i].filters, at + ".filters");
             }
         }
-        if constexpr (!std::is_same_v<Rule, model::L4Rule>) {
+        if constexpr (!std::is_same_v<Rule, L4Rule>) {
             filters(rule.filters, path + ".filters");
         }
     }
@@ -116,17 +116,17 @@ private:
 
 }  // namespace
 
-std::vector<Reference> references_of(const model::Object& object) {
+std::vector<Reference> references_of(const Object& object) {
     Collector collector(object.key.ns);
     std::visit(collector, object.body);
     return std::move(collector.found);
 }
 
-std::optional<model::Kind> kind_of(const Reference& reference) {
-    const auto kind = model::kind_of_word(reference.kind);
-    return kind && model::info(*kind).group == reference.group && model::info(*kind).name == reference.kind ? kind : std::nullopt;
+std::optional<Kind> kind_of(const Reference& reference) {
+    const auto kind = kind_of_word(reference.kind);
+    return kind && info(*kind).group == reference.group && info(*kind).name == reference.kind ? kind : std::nullopt;
 }
 
 std::string text_of(const Reference& reference) { return reference.kind + " " + (reference.ns.empty() ? "" : reference.ns + "/") + reference.name; }
 
-}  // namespace penstock::gwctl
+}  // namespace penstock::model
