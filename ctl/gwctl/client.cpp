@@ -26,7 +26,7 @@ Error unreachable(const std::string& socket, httplib::Error why) {
     if (::access(socket.c_str(), W_OK) == 0) {
         return Error{.code = Errc::not_found, .what = what + ": " + httplib::to_string(why), .hint = "the daemon that made it does not run any more"};
     }
-    return sys_error(what, errno == EACCES ? "the socket is for root and its group; try sudo" : "no daemon runs with this state folder: --state-dir names another, --kubernetes a cluster");
+    return sys_error(what, errno == EACCES ? "the socket is for root and its group; try sudo" : "no daemon runs with this state folder: --state-dir names another; get, describe, analyze, apply and delete take --kubernetes for a cluster");
 }
 
 Result<Client::Reply> reply_of(const httplib::Result& result, const std::string& socket) {
@@ -85,17 +85,6 @@ Result<json> Client::read(const std::string& path) const {
         return error_of(reply);
     }
     return std::move(reply.body);
-}
-
-std::string url_encoded(std::string_view text) {
-    std::string out;
-    for (const char c : text) {
-        const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
-        const auto byte = static_cast<unsigned char>(c);
-        constexpr const char* kHex = "0123456789ABCDEF";
-        out += plain ? std::string(1, c) : std::string{'%', kHex[byte >> 4], kHex[byte & 15]};
-    }
-    return out;
 }
 
 }  // namespace penstock::gwctl

@@ -34,7 +34,4 @@ private:
 // The error that an answer's body tells of.
 Error error_of(const Client::Reply& reply);
 
-// A value for a query, as URLs write it.
-std::string url_encoded(std::string_view text);
-
 }  // namespace penstock::gwctl

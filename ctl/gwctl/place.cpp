@@ -2,16 +2,15 @@
 #include "ctl/gwctl/place.hpp"
 
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 
 #include "ctl/gwctl/answer.hpp"
 #include "ctl/gwctl/client.hpp"
 #include "ctl/gwctl/cluster.hpp"
 #include "ctl/gwctl/offline.hpp"
+#include "ctl/kubeapi/url.hpp"
 #include "ctl/model/selector.hpp"
 #include "ctl/model/value_text.hpp"
 
@@ -20,8 +19,6 @@ namespace penstock::gwctl {
 namespace {
 
 using nlohmann::json;
-
-constexpr const char* kUsableSecrets = "type!=helm.sh/release.v1,type!=kubernetes.io/service-account-token";
 
 json json_of(const model::Value& value) { return json(model::to_json(value)); }
 
@@ -43,8 +40,8 @@ public:
     [[nodiscard]] std::optional<std::string> default_ns() const override { return "default"; }
     Result<json> objects(const Query& query) override {
         std::string path = "/v1/objects?kind=" + std::string(model::kind_name(query.kind));
-        path += query.ns && model::info(query.kind).namespaced ? "&namespace=" + url_encoded(*query.ns) : "";
-        path += query.name.empty() ? "" : "&name=" + url_encoded(query.name);
+        path += query.ns && model::info(query.kind).namespaced ? "&namespace=" + kubeapi::url_encoded(*query.ns) : "";
+        path += query.name.empty() ? "" : "&name=" + kubeapi::url_encoded(query.name);
         PST_TRY_ASSIGN(const json answer, client_.read(path));
         json items = json::array();
         const json& found = list_at(answer, {"items"});
@@ -66,7 +63,7 @@ public:
     Result<json> objects(const Query& query) override {
         PST_TRY_ASSIGN(const kubeapi::Resource resource, cluster_->resource(query.kind));
         const bool few = query.usable && query.kind == model::Kind::secret;
-        const std::string fields = !query.name.empty() ? "metadata.name=" + query.name : few ? kUsableSecrets : "";
+        const std::string fields = !query.name.empty() ? "metadata.name=" + query.name : few ? kubeapi::kUsableSecrets : "";
         return listed(cluster_->asking().list(resource, query.ns, query.selector, fields));
     }
     Result<json> events(const json& object) override {
@@ -124,15 +121,6 @@ private:
     Offline offline_;
 };
 
-bool names_kubeconfig(bool home_counts) {
-    const char* list = std::getenv("KUBECONFIG");
-    if (list != nullptr && *list != '\0') {
-        return true;
-    }
-    const char* home = std::getenv("HOME");
-    return home_counts && home != nullptr && ::access((std::string(home) + "/.kube/config").c_str(), F_OK) == 0;
-}
-
 }  // namespace
 
 Result<json> Place::events(const json& /*object*/) { return json::array(); }
@@ -146,7 +134,8 @@ Where where_of(const Arguments& arguments, bool changes) {
     }
     struct stat ignored = {};
     const bool gone = ::stat((arguments.daemon_folder() + "/control.sock").c_str(), &ignored) != 0 && errno == ENOENT;
-    return arguments.state_dir.empty() && gone && names_kubeconfig(!changes) ? Where::cluster : Where::daemon;
+    const bool leads_there = !kubeapi::kubeconfigs_of_environment().empty() || (!changes && kubeapi::kubeconfig_of_home().has_value());
+    return arguments.state_dir.empty() && gone && leads_there ? Where::cluster : Where::daemon;
 }
 
 Result<std::unique_ptr<Place>> open_place(const Arguments& arguments) {

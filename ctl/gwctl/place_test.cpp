@@ -174,7 +174,7 @@ TEST_CASE("gwctl: without a daemon KUBECONFIG leads to the cluster, a daemon tha
         {cluster.config, "/nowhere", "", "/edge"},
         {"", home.path(), "", "/edge"},
         {cluster.config, home.path(), daemon.folder.path(), "/of-the-daemon"},
-        {cluster.config, home.path(), home.path(), "no daemon runs with this state folder: --state-dir names another, --kubernetes a cluster"},
+        {cluster.config, home.path(), home.path(), "no daemon runs with this state folder: --state-dir names another; get, describe, analyze, apply and delete take --kubernetes for a cluster"},
         {"", "/nowhere", "", "no daemon runs with this state folder"},
     };
     for (const Row& row : rows) {

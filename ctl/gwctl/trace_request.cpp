@@ -5,6 +5,7 @@
 #include <charconv>
 #include <string_view>
 
+#include "ctl/compile/hostname.hpp"
 #include "ctl/model/formats.hpp"
 #include "userspace/match/host_index.hpp"
 #include "userspace/match/path.hpp"
@@ -16,12 +17,6 @@ namespace {
 constexpr const char* kExample = "gwctl trace POST https://shop.example/cart?page=1 'X-Version: two'";
 
 Error wrong(std::string what) { return Error{.code = Errc::invalid, .what = std::move(what), .hint = kExample}; }
-
-std::string lower(std::string_view text) {
-    std::string out(text);
-    std::transform(out.begin(), out.end(), out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-    return out;
-}
 
 std::string_view trimmed(std::string_view text) {
     const std::size_t begin = text.find_first_not_of(" \t");
@@ -94,7 +89,7 @@ Result<TraceRequest> parse_trace_request(const std::vector<std::string>& words) 
     PST_TRY(take_url(words[next++], request));
     for (; next < words.size(); ++next) {
         const std::size_t colon = words[next].find(':');
-        const std::string name = lower(words[next].substr(0, colon));
+        const std::string name = compile::lower(words[next].substr(0, colon));
         if (colon == std::string::npos || !model::is_token(name)) {
             return wrong("\"" + words[next] + "\" is no header field like 'Name: value'");
         }

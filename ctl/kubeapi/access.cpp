@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "ctl/model/formats.hpp"
+#include "ctl/model/text_at.hpp"
 #include "ctl/model/value_text.hpp"
 #include "userspace/base/files.hpp"
 #include "userspace/base/ip.hpp"
@@ -21,11 +22,6 @@ constexpr std::size_t kFileMax = 16U << 20;
 constexpr const char* kPodFolder = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 Error bad(std::string what) { return Error{.code = Errc::invalid, .what = std::move(what)}; }
-
-std::string text_at(const Value& of, std::string_view name) {
-    const Value* found = of.find(name);
-    return found != nullptr && found->as_string() != nullptr ? *found->as_string() : std::string();
-}
 
 bool flag_at(const Value& of, std::string_view name) {
     const Value* found = of.find(name);
@@ -48,7 +44,7 @@ Result<ConfigFile> parse_file(std::string_view text, std::string folder) {
 
 std::string current_context(const Kubeconfig& config) {
     for (const ConfigFile& file : config) {
-        if (std::string name = text_at(file.content, "current-context"); !name.empty()) {
+        if (std::string name = text_at(file.content, {"current-context"}); !name.empty()) {
             return name;
         }
     }
@@ -61,10 +57,10 @@ Result<ConfigFile> entry(const Kubeconfig& config, std::string_view list, std::s
     for (const ConfigFile& file : config) {
         const Value* entries = file.content.find(list);
         for (const Value& one : entries != nullptr ? entries->items() : Value::Array()) {
-            if (const Value* content = one.find(what); content != nullptr && text_at(one, "name") == name) {
+            if (const Value* content = one.find(what); content != nullptr && text_at(one, {"name"}) == name) {
                 return ConfigFile{*content, file.folder};
             }
-            others += (others.empty() ? "" : ", ") + text_at(one, "name");
+            others += (others.empty() ? "" : ", ") + text_at(one, {"name"});
         }
     }
     return Error{.code = Errc::invalid, .what = "the kubeconfig has no " + std::string(what) + " '" + name + "'",
@@ -77,8 +73,8 @@ std::string file_from(const std::string& folder, const std::string& name) {
 
 // Kubeconfigs have each of these as a file's name, or in place as base64 under the name with "-data".
 Result<Material> material(const Value& of, const std::string& name, const std::string& folder) {
-    Material out{.bytes = {}, .file = file_from(folder, text_at(of, name))};
-    if (const std::string data = text_at(of, name + "-data"); !data.empty()) {
+    Material out{.bytes = {}, .file = file_from(folder, text_at(of, {name}))};
+    if (const std::string data = text_at(of, {name + "-data"}); !data.empty()) {
         auto bytes = model::base64_decoded(data);
         if (!bytes) {
             return bad(name + "-data of the kubeconfig is not base64");
@@ -94,8 +90,8 @@ std::string command_from(const std::string& folder, const std::string& name) {
 }
 
 Result<ExecPlugin> exec_plugin(const Value& exec, const std::string& folder) {
-    ExecPlugin plugin{.api_version = text_at(exec, "apiVersion"), .command = command_from(folder, text_at(exec, "command")), .arguments = {}, .environment = {},
-                      .wants_cluster = flag_at(exec, "provideClusterInfo"), .install_hint = text_at(exec, "installHint")};
+    ExecPlugin plugin{.api_version = text_at(exec, {"apiVersion"}), .command = command_from(folder, text_at(exec, {"command"})), .arguments = {}, .environment = {},
+                      .wants_cluster = flag_at(exec, "provideClusterInfo"), .install_hint = text_at(exec, {"installHint"})};
     if (plugin.command.empty()) {
         return bad("the kubeconfig's exec has no command");
     }
@@ -106,7 +102,7 @@ Result<ExecPlugin> exec_plugin(const Value& exec, const std::string& folder) {
     }
     if (const Value* environment = exec.find("env")) {
         for (const Value& one : environment->items()) {
-            plugin.environment.emplace_back(text_at(one, "name"), text_at(one, "value"));
+            plugin.environment.emplace_back(text_at(one, {"name"}), text_at(one, {"value"}));
         }
     }
     return plugin;
@@ -121,11 +117,11 @@ Status check_server(Access& access) {
 }
 
 Status read_cluster(const Value& cluster, const std::string& folder, Access& access) {
-    access.server = text_at(cluster, "server");
+    access.server = text_at(cluster, {"server"});
     PST_TRY(check_server(access));
     access.skip_verify = flag_at(cluster, "insecure-skip-tls-verify");
-    access.tls_server_name = text_at(cluster, "tls-server-name");
-    access.proxy_url = text_at(cluster, "proxy-url");
+    access.tls_server_name = text_at(cluster, {"tls-server-name"});
+    access.proxy_url = text_at(cluster, {"proxy-url"});
     PST_TRY_ASSIGN(access.ca, material(cluster, "certificate-authority", folder));
     return success();
 }
@@ -136,15 +132,15 @@ Status read_user(const Value& user, const std::string& folder, Access& access) {
     if (access.client_certificate.given() != access.client_key.given()) {
         return bad("the kubeconfig has a client certificate or its key, but not both");
     }
-    access.token = {.bytes = text_at(user, "token"), .file = file_from(folder, text_at(user, "tokenFile"))};
-    access.as = text_at(user, "as");
+    access.token = {.bytes = text_at(user, {"token"}), .file = file_from(folder, text_at(user, {"tokenFile"}))};
+    access.as = text_at(user, {"as"});
     if (const Value* groups = user.find("as-groups")) {
         for (const Value& one : groups->items()) {
             access.as_groups.push_back(one.as_string() != nullptr ? *one.as_string() : std::string());
         }
     }
-    access.username = text_at(user, "username");
-    access.password = text_at(user, "password");
+    access.username = text_at(user, {"username"});
+    access.password = text_at(user, {"password"});
     if (const Value* exec = user.find("exec"); exec != nullptr && !exec->is_null()) {
         PST_TRY_ASSIGN(access.exec, exec_plugin(*exec, folder));
     }
@@ -162,6 +158,7 @@ std::string variable(const char* name) {
 bool is_there(const std::string& file) { return ::access(file.c_str(), F_OK) == 0; }
 
 // Of a list by colons those that are there; the first one if none is, so that its name is told.
+// Those of them that are there; else the first, for the error to name it.
 std::vector<std::string> files_of(const std::string& list) {
     std::vector<std::string> found;
     for (std::size_t from = 0; from <= list.size();) {
@@ -179,15 +176,18 @@ Result<Access> access_of(const Kubeconfig& config, const AccessChoice& choice) {
     std::string cluster_name = choice.cluster;
     std::string user_name = choice.user;
     const std::string name = choice.context.empty() ? current_context(config) : choice.context;
+    if (name.empty() && cluster_name.empty() && user_name.empty() && !choice.server.empty()) {
+        return access;  // the server is all that is asked for
+    }
     if (name.empty() && cluster_name.empty()) {
         return Error{.code = Errc::invalid, .what = "the kubeconfig has no current-context", .hint = "name one: --context NAME"};
     }
     if (!name.empty()) {
         PST_TRY_ASSIGN(const ConfigFile chosen, entry(config, "contexts", "context", name));
-        const std::string ns = text_at(chosen.content, "namespace");
+        const std::string ns = text_at(chosen.content, {"namespace"});
         access.ns = ns.empty() ? access.ns : ns;
-        cluster_name = cluster_name.empty() ? text_at(chosen.content, "cluster") : cluster_name;
-        user_name = user_name.empty() ? text_at(chosen.content, "user") : user_name;
+        cluster_name = cluster_name.empty() ? text_at(chosen.content, {"cluster"}) : cluster_name;
+        user_name = user_name.empty() ? text_at(chosen.content, {"user"}) : user_name;
     }
     PST_TRY_ASSIGN(const ConfigFile cluster, entry(config, "clusters", "cluster", cluster_name));
     PST_TRY(read_cluster(cluster.content, cluster.folder, access));
@@ -217,16 +217,16 @@ Result<Access> configured(const AccessChoice& choice) {
     if (!choice.kubeconfig.empty()) {
         return access_of_files({choice.kubeconfig}, choice);
     }
-    if (const std::string list = variable("KUBECONFIG"); !list.empty()) {
-        return access_of_files(files_of(list), choice);
+    if (const auto names = kubeconfigs_of_environment(); !names.empty()) {
+        return access_of_files(names, choice);
     }
     const bool named = !choice.context.empty() || !choice.cluster.empty() || !choice.user.empty();
     auto pod = access_of_pod(kPodFolder, variable("KUBERNETES_SERVICE_HOST"), variable("KUBERNETES_SERVICE_PORT"));
     if (pod.ok() && !named) {
         return pod;
     }
-    if (const std::string home = variable("HOME") + "/.kube/config"; is_there(home)) {
-        return access_of_files({home}, choice);
+    if (const auto home = kubeconfig_of_home()) {
+        return access_of_files({*home}, choice);
     }
     return Error{.code = named ? Errc::invalid : Errc::not_found,
                  .what = "there is no kubeconfig: KUBECONFIG is not set, ~/.kube/config is not there, and this is no pod with a service account",
@@ -256,9 +256,14 @@ Status put_over(const AccessChoice& choice, Access& access) {
 
 }  // namespace
 
-Result<Access> access_of_kubeconfig(std::string_view text, const std::string& folder, const std::string& context) {
-    PST_TRY_ASSIGN(ConfigFile file, parse_file(text, folder));
-    return access_of({std::move(file)}, {.context = context});
+std::vector<std::string> kubeconfigs_of_environment() {
+    const std::string list = variable("KUBECONFIG");
+    return list.empty() ? std::vector<std::string>() : files_of(list);
+}
+
+std::optional<std::string> kubeconfig_of_home() {
+    std::string file = variable("HOME") + "/.kube/config";
+    return is_there(file) ? std::optional<std::string>(std::move(file)) : std::nullopt;
 }
 
 Result<Access> access_of_pod(const std::string& folder, const std::string& host, const std::string& port) {

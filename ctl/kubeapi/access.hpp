@@ -5,7 +5,6 @@
 
 #include <optional>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -70,14 +69,17 @@ struct AccessChoice {
     bool operator==(const AccessChoice&) const = default;
 };
 
-// The context `context` of one kubeconfig; "": the current one. Relative file names are taken from `folder`, where the kubeconfig lies.
-Result<Access> access_of_kubeconfig(std::string_view text, const std::string& folder, const std::string& context);
-
 // What a pod has: the service account's folder and the two variables (host and port; "" if they are not set).
 Result<Access> access_of_pod(const std::string& folder, const std::string& host, const std::string& port);
 
+// The files of $KUBECONFIG; none if it is not set.
+std::vector<std::string> kubeconfigs_of_environment();
+// ~/.kube/config, if it is there.
+std::optional<std::string> kubeconfig_of_home();
+
 // As kubectl looks for it: the kubeconfig of the choice, else $KUBECONFIG (all of its files that are there, as if they were one: what the
-// first of them says counts), else what a pod has, else ~/.kube/config. With a server no kubeconfig is needed.
+// first of them says counts), else what a pod has, else ~/.kube/config. With a server no kubeconfig is needed, nor a current context in
+// one.
 Result<Access> find_access(const AccessChoice& choice);
 
 }  // namespace penstock::kubeapi

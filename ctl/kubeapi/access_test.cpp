@@ -45,19 +45,25 @@ users:
   user: {client-certificate: /etc/cert.pem}
 )";
 
+Result<Access> access_of(const test::TestFolder& folder, const char* text, const std::string& context) {
+    folder.write("config", text);
+    return find_access({.kubeconfig = folder.text() + "/config", .context = context});
+}
+
 }  // namespace
 
 TEST_CASE("kubeconfig: files are taken from its folder, data is decoded, the namespace is the context's") {
-    const auto home = access_of_kubeconfig(kConfig, "/etc/kube", "");
+    const test::TestFolder folder;
+    const auto home = access_of(folder, kConfig, "");
     REQUIRE(home.ok());
     CHECK(home->server == "https://10.0.0.1:6443");
-    CHECK(home->ca == Material{.bytes = "", .file = "/etc/kube/ca.pem"});
+    CHECK(home->ca == Material{.bytes = "", .file = folder.text() + "/ca.pem"});
     CHECK(home->tls_server_name == "api.example");
     CHECK(home->client_certificate.file == "/etc/cert.pem");
-    CHECK(home->client_key.file == "/etc/kube/key.pem");
-    CHECK(home->token.file == "/etc/kube/token");
+    CHECK(home->client_key.file == folder.text() + "/key.pem");
+    CHECK(home->token.file == folder.text() + "/token");
     CHECK(home->ns == "shop");
-    const auto away = access_of_kubeconfig(kConfig, "/etc/kube", "away");
+    const auto away = access_of(folder, kConfig, "away");
     REQUIRE(away.ok());
     CHECK(away->ca.bytes == "CA");
     CHECK(away->client_certificate.bytes == "CERT");
@@ -66,16 +72,17 @@ TEST_CASE("kubeconfig: files are taken from its folder, data is decoded, the nam
     CHECK(away->username == "u");
     CHECK(away->proxy_url == "http://proxy:3128");
     CHECK(away->ns == "default");
-    const auto nobody = access_of_kubeconfig(kConfig, "/etc/kube", "nobody");
+    const auto nobody = access_of(folder, kConfig, "nobody");
     REQUIRE(nobody.ok());
     CHECK_FALSE(nobody->token.given());
 }
 
 TEST_CASE("kubeconfig: an exec plugin is read whole") {
-    const auto access = access_of_kubeconfig(kConfig, "/etc/kube", "plugin");
+    const test::TestFolder folder;
+    const auto access = access_of(folder, kConfig, "plugin");
     REQUIRE(access.ok());
     REQUIRE(access->exec.has_value());
-    CHECK(access->exec->command == "/etc/kube/./get-token");
+    CHECK(access->exec->command == folder.text() + "/./get-token");
     CHECK(access->exec->arguments == std::vector<std::string>{"a", "b"});
     CHECK(access->exec->environment.at(0) == std::pair<std::string, std::string>("X", "y"));
     CHECK(access->exec->wants_cluster);
@@ -99,9 +106,10 @@ TEST_CASE("kubeconfig: what is wrong is named, and no secret is shown") {
         {"current-context: a\ncontexts: [{name: a, context: {cluster: b}}]\nclusters: [{name: b, cluster: {server: https://x, certificate-authority-data: '*'}}]", "",
          "certificate-authority-data of the kubeconfig is not base64"},
     };
+    const test::TestFolder folder;
     for (const Row& row : rows) {
         INFO(row.says);
-        const auto access = access_of_kubeconfig(row.text, "/etc/kube", row.context);
+        const auto access = access_of(folder, row.text, row.context);
         REQUIRE_FALSE(access.ok());
         CHECK(access.error().message().find(row.says) != std::string::npos);
     }
@@ -193,4 +201,35 @@ TEST_CASE("find access: what is said on the command line goes before the kubecon
     CHECK(over->skip_verify);
     CHECK(over->as == "jane");
     CHECK_FALSE(find_access({.server = "https://x", .as_groups = {"a"}}).ok());
+}
+
+TEST_CASE("find access: with a server a kubeconfig needs no current context, unless something of it is named") {
+    const test::TestFolder folder;
+    std::filesystem::create_directories(folder.text() + "/.kube");
+    folder.write(".kube/config", "clusters: [{name: c, cluster: {server: https://one}}]\nusers: [{name: u, user: {token: abc}}]\ncontexts: [{name: x, context: {cluster: c, user: u}}]\n");
+    const Environment environment("", folder.text());
+    struct Row {
+        AccessChoice choice;
+        const char* token;
+        const char* says;  // else
+    };
+    const Row rows[] = {
+        {{.server = "https://two"}, "", ""},
+        {{.server = "https://two", .token = "mine"}, "mine", ""},
+        {{.context = "x", .server = "https://two"}, "abc", ""},
+        {{.cluster = "c", .user = "u", .server = "https://two"}, "abc", ""},
+        {{.user = "u", .server = "https://two"}, "", "the kubeconfig has no current-context"},
+        {{}, "", "the kubeconfig has no current-context"},
+    };
+    for (const Row& row : rows) {
+        const auto access = find_access(row.choice);
+        INFO(row.says);
+        REQUIRE(access.ok() == (*row.says == '\0'));
+        if (access.ok()) {
+            CHECK(access->server == "https://two");
+            CHECK(access->token.bytes == row.token);
+        } else {
+            CHECK(access.error().message().find(row.says) != std::string::npos);
+        }
+    }
 }

@@ -4,6 +4,7 @@
 #include <random>
 #include <utility>
 
+#include "ctl/kubeapi/url.hpp"
 #include "ctl/model/value_text.hpp"
 #include "userspace/base/log.hpp"
 
@@ -17,10 +18,7 @@ constexpr auto kDiscoveryAgain = milliseconds(2'000);
 // A server that starts may not know its CRDs yet: what we follow is given up only after so many rounds without it.
 constexpr unsigned kMissedMax = 4;
 
-// What no route can name, and is the bulk of many clusters' Secrets.
-constexpr const char* kSecretSelector = "fieldSelector=type%21%3Dhelm.sh%2Frelease.v1%2Ctype%21%3Dkubernetes.io%2Fservice-account-token";
-
-std::string selector_of(model::Kind kind) { return kind == model::Kind::secret ? kSecretSelector : ""; }
+std::string selector_of(model::Kind kind) { return kind == model::Kind::secret ? "fieldSelector=" + url_encoded(kUsableSecrets) : ""; }
 
 }  // namespace
 

@@ -29,6 +29,9 @@ struct Resource {
     bool operator==(const Resource&) const = default;
 };
 
+// The Secrets that a reference can mean, as a selector of fields: the others are the bulk of many clusters'.
+inline constexpr const char* kUsableSecrets = "type!=helm.sh/release.v1,type!=kubernetes.io/service-account-token";
+
 using Resources = std::map<model::Kind, Resource>;
 
 // The kinds that a server has without CRDs.
