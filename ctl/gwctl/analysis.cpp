@@ -63,6 +63,14 @@ bool Checking::may_exist(const model::Reference& reference) const {
     return !kind || scene.unseen.contains(*kind) || scene.store.get(*kind, model::info(*kind).namespaced ? reference.ns : "", reference.name) != nullptr;
 }
 
+const std::vector<model::Listener>* listeners_of(const model::Object& object) {
+    if (const auto* gateway = model::body_of<model::Gateway>(object)) {
+        return &gateway->listeners;
+    }
+    const auto* set = model::body_of<model::ListenerSet>(object);
+    return set != nullptr ? &set->listeners : nullptr;
+}
+
 std::vector<Finding> analyze(const Scene& scene) {
     Checking checking(scene);
     checking.findings = scene.unreadable;

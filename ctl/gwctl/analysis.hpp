@@ -22,7 +22,7 @@ enum class Weight { error, warning, note };
 std::string_view name_of(Weight weight);
 
 struct Finding {
-    std::string_view code;  // of kChecks
+    std::string_view code;  // of checks()
     Weight weight = Weight::error;
     model::ObjectKey object;
     std::string path;      // "" for the whole object
@@ -46,10 +46,21 @@ struct Scene {
     std::map<model::ObjectKey, nlohmann::json> statuses;
     std::vector<Finding> unreadable;  // objects that are none to us
     std::set<model::Kind> unseen;  // kinds that could not be looked at: nothing is said of what they may hold
+    std::set<model::ObjectKey> closed;  // Secrets that came without their content
     bool whole = true;             // all that there is; false: some files, which may refer to what is elsewhere
     bool watched = true;           // controllers write statuses here: silence means something
     std::int64_t now_s = 0;
 };
+
+// Of objects of these kinds a controller always says something; a policy may have nobody who does.
+bool must_have_status(model::Kind kind);
+// Whether we know what is good of conditions of this type: others' controllers may write types of their own.
+bool is_known_type(const std::string& type);
+// Whether a condition is bad news; of a type that we do not know it is not.
+bool is_not_good(const std::string& type, const std::string& status);
+
+// Null for what has no listeners.
+const std::vector<model::Listener>* listeners_of(const model::Object& object);
 
 // Sorted: errors first, then by object and path.
 std::vector<Finding> analyze(const Scene& scene);

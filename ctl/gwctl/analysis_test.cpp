@@ -1,18 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ctl/gwctl/analysis.hpp"
 
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
-
-#include <algorithm>
 #include <ctime>
+#include <set>
 
-#include "ctl/gwctl/scene.hpp"
-#include "ctl/gwctl/testing.hpp"
-#include "ctl/model/decode.hpp"
-#include "ctl/model/value_text.hpp"
-#include "tools/test/api_server.hpp"
+#include "ctl/gwctl/test_scene.hpp"
 
 using namespace penstock;
 using namespace penstock::gwctl;
@@ -20,77 +12,6 @@ using namespace penstock::gwctl::testing;
 using json = nlohmann::json;
 
 namespace {
-
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
-// What is well: a class, a Gateway, a route, its Service, an endpoint.
-constexpr const char* kGood = R"(
-apiVersion: gateway.networking.k8s.io/v1
-kind: GatewayClass
-metadata: {name: penstock}
-spec: {controllerName: penstock.dev/gateway-controller}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: edge, namespace: shop}
-spec:
-  gatewayClassName: penstock
-  addresses: [{value: 192.0.2.7}]
-  listeners: [{name: http, port: 80, protocol: HTTP}]
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: cart, namespace: shop}
-spec:
-  parentRefs: [{name: edge}]
-  rules: [{backendRefs: [{name: cart, port: 80}]}]
----
-apiVersion: v1
-kind: Service
-metadata: {name: cart, namespace: shop}
-spec: {ports: [{name: http, port: 80}]}
----
-apiVersion: discovery.k8s.io/v1
-kind: EndpointSlice
-metadata: {name: cart-1, namespace: shop, labels: {kubernetes.io/service-name: cart}}
-addressType: IPv4
-ports: [{name: http, port: 8080}]
-endpoints: [{addresses: [10.0.0.1]}]
-)";
-
-Scene scene_of(const std::string& text) {
-    Scene scene{.watched = false, .now_s = 1'800'000'000};
-    const auto parsed = model::parse_manifests(text, "test.yaml");
-    for (const auto& diagnostic : parsed.diagnostics) {
-        UNSCOPED_INFO(diagnostic.text());
-    }
-    REQUIRE_FALSE(parsed.has_errors());
-    for (const auto& object : parsed.objects) {
-        auto copy = std::make_shared<model::Object>(*object);
-        copy->meta.generation = 1;
-        scene.store.put(std::move(copy));
-    }
-    const compile::Options options;
-    const compile::Compiled compiled = compile::compile(scene.store, options);
-    for (const auto& [key, status] : compiled.statuses) {
-        scene.statuses[key] = compile::to_json(*status, options.controller_name);
-    }
-    return scene;
-}
-
-std::string replaced(std::string text, const std::string& from, const std::string& to) {
-    const std::size_t at = text.find(from);
-    REQUIRE(at != std::string::npos);
-    return text.replace(at, from.size(), to);
-}
-
-std::string lines(const std::vector<Finding>& findings) {
-    std::string out;
-    for (const Finding& one : findings) {
-        out += std::string(one.code) + " " + std::string(name_of(one.weight)) + " " + one.object.text() + ": " + one.path + ": " + one.message + "\n";
-    }
-    return out;
-}
 
 std::string analyzed(const std::string& text) { return lines(analyze(scene_of(text))); }
 
@@ -186,7 +107,10 @@ TEST_CASE("analysis: conditions that nothing explains, a late status, silence, a
     blind.unseen = {model::Kind::service, model::Kind::secret, model::Kind::endpoint_slice};
     blind.statuses.clear();
     CHECK(lines(analyze(blind)).empty());
-    blind.unseen.clear();
+    blind = scene_of(replaced(kGood, "parentRefs: [{name: edge}]", "parentRefs: []"));
+    blind.unseen = {model::Kind::tls_route};
+    CHECK(has(lines(analyze(blind)), "LS001 note Gateway shop/edge: listener http: no route that can be seen is attached\n"));
+    blind = scene_of(replaced(kGood, "name: cart, port: 80", "name: none, port: 80"));
     blind.whole = false;  // files: what is not there may be elsewhere
     CHECK(has(lines(analyze(blind)), "BE001 warning HTTPRoute shop/cart: spec.rules[0].backendRefs[0]: Service shop/none is not in these files: "));
 }
@@ -207,6 +131,10 @@ TEST_CASE("analysis: a Service with external IPs comes with the Gateway and rout
         CHECK(has(findings[0].manifest, part));
     }
     CHECK_FALSE(has(findings[0].manifest, "port: 9\n"));
+    CHECK(findings[0].hint == "apply the Gateway below, then take spec.externalIPs out of the Service; no route can take 9/SCTP: that is left out");
+    const auto partly = analyze(scene_of(kGood + service + "---\n" + findings[0].manifest));
+    REQUIRE(partly.size() == 1);
+    CHECK(partly[0].hint == "Gateway shop/edge-external listens there already: take spec.externalIPs out of the Service; no route can take 9/SCTP: that is left out");
     const std::string plain = replaced(service, "  - {name: sig, port: 9, protocol: SCTP}\n", "");
     const auto rest = analyze(scene_of(kGood + plain + "---\n" + findings[0].manifest));
     REQUIRE(rest.size() == 1);
@@ -215,40 +143,52 @@ TEST_CASE("analysis: a Service with external IPs comes with the Gateway and rout
     CHECK(analyze(scene_of(kGood + replaced(plain, "externalIPs: [198.51.100.7, '2001:db8::7']", "type: ClusterIP") + "---\n" + findings[0].manifest)).empty());
 }
 
-namespace {
-
-std::string text_of(BIO* bio) {
-    char* data = nullptr;
-    const long size = BIO_get_mem_data(bio, &data);
-    std::string text(data, static_cast<std::size_t>(size));
-    BIO_free_all(bio);
-    return text;
+TEST_CASE("analysis: what replaces external IPs overwrites nobody's Gateway or route") {
+    const std::string service = "---\napiVersion: v1\nkind: Service\nmetadata: {name: NAME, namespace: shop}\nspec:\n  externalIPs: [198.51.100.7]\n  ports: [{name: http, port: 80PORTS}]\n";
+    const std::string taken = "---\napiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: NAME, namespace: shop}\nspec: {parentRefs: [{name: edge}]}\n";
+    struct Row {
+        const char* service;
+        const char* more;   // ports
+        const char* route;  // that is there
+        const char* want;   // the name of the HTTPRoute
+    };
+    const Row rows[] = {
+        {"web", "", "other", "web"},
+        {"web", "", "web", "web-external"},
+        {"web", ", protocol: TCP}, {name: dns, port: 53, protocol: UDP", "web", "web-http-80"},
+        {"web", ", protocol: TCP}, {name: dns, port: 53, protocol: UDP", "web-http-80", "web-http-80-external"},
+    };
+    for (const Row& row : rows) {
+        INFO(row.service << " beside " << row.route);
+        const Scene scene = scene_of(kGood + replaced(replaced(service, "NAME", row.service), "PORTS", row.more) + replaced(taken, "NAME", row.route));
+        std::string manifest;
+        for (const Finding& one : analyze(scene)) {
+            manifest += one.manifest;
+        }
+        const auto parsed = model::parse_manifests(manifest, "");
+        CHECK_FALSE(parsed.has_errors());
+        std::string name;
+        for (const auto& object : parsed.objects) {
+            CHECK(scene.store.get(object->key) == nullptr);
+            name = object->key.kind == model::Kind::http_route ? object->key.name : name;
+        }
+        CHECK(name == row.want);
+    }
+    // Services whose names meet.
+    const std::string two_ports = replaced(replaced(service, "NAME", "web"), "PORTS", ", protocol: TCP}, {name: dns, port: 53, protocol: UDP");
+    std::set<model::ObjectKey> told;
+    for (const Finding& one : analyze(scene_of(kGood + two_ports + replaced(replaced(service, "NAME", "web-http-80"), "PORTS", "")))) {
+        for (const auto& object : model::parse_manifests(one.manifest, "").objects) {
+            INFO(object->key.text());
+            CHECK(told.insert(object->key).second);
+        }
+    }
+    CHECK(told.contains({model::Kind::http_route, "shop", "web-http-80-external"}));
+    const std::string sctp = "---\napiVersion: v1\nkind: Service\nmetadata: {name: sig, namespace: shop}\nspec:\n  externalIPs: [192.0.2.7]\n  ports: [{port: 9, protocol: SCTP}]\n";
+    const auto findings = analyze(scene_of(kGood + sctp));  // a Gateway of this address replaces none of it
+    REQUIRE(findings.size() == 1);
+    CHECK(findings[0].hint == "no route can take its ports: they are neither TCP nor UDP");
 }
-
-// A Secret with a certificate for shop.example that holds for 60 days from now on.
-std::string tls_secret() {
-    EVP_PKEY* key = EVP_EC_gen("P-256");
-    X509* cert = X509_new();
-    ASN1_INTEGER_set(X509_get_serialNumber(cert), 1);
-    X509_gmtime_adj(X509_getm_notBefore(cert), 0);
-    X509_gmtime_adj(X509_getm_notAfter(cert), 60L * 86400);
-    X509_set_pubkey(cert, key);
-    X509_EXTENSION* names = X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, "DNS:shop.example");
-    X509_add_ext(cert, names, -1);
-    X509_EXTENSION_free(names);
-    X509_sign(cert, key, EVP_sha256());
-    BIO* cert_bio = BIO_new(BIO_s_mem());
-    PEM_write_bio_X509(cert_bio, cert);
-    BIO* key_bio = BIO_new(BIO_s_mem());
-    PEM_write_bio_PrivateKey(key_bio, key, nullptr, nullptr, 0, nullptr, nullptr);
-    X509_free(cert);
-    EVP_PKEY_free(key);
-    const json secret = {{"apiVersion", "v1"}, {"kind", "Secret"}, {"metadata", {{"name", "tls"}, {"namespace", "shop"}}}, {"type", "kubernetes.io/tls"},
-                         {"stringData", {{"tls.crt", text_of(cert_bio)}, {"tls.key", text_of(key_bio)}}}};
-    return "---\n" + secret.dump() + "\n";
-}
-
-}  // namespace
 
 TEST_CASE("analysis: certificates that expire, have expired, hold for other names, or cannot be read") {
     const std::string text = replaced(kGood, "protocol: HTTP}", "protocol: HTTPS, hostname: shop.example, tls: {certificateRefs: [{name: tls}]}}") + tls_secret();
@@ -274,95 +214,17 @@ TEST_CASE("analysis: certificates that expire, have expired, hold for other name
     CHECK(has(lines(analyze(broken)), "TLS002 error Gateway shop/edge: spec.listeners[0].tls.certificateRefs[0]: Secret shop/tls: the certificate "));
 }
 
-namespace {
-
-// The documents as an API server has them, each with the status that Penstock would give it.
-void fill(test::ApiServer& server, const std::string& text) {
-    const Scene scene = scene_of(text);
-    for (const auto& [key, object] : scene.store) {
-        json one = json(model::to_json(object->raw));
-        const auto status = scene.statuses.find(key);
-        if (status != scene.statuses.end()) {
-            one["status"] = status->second;
-        }
-        server.put(std::move(one));
-    }
-}
-
-}  // namespace
-
-TEST_CASE("gwctl analyze on a cluster: findings on stdout, what could not be looked at on stderr, and the verdict") {
-    test::ApiServer server;
-    fill(server, replaced(kGood, "{name: cart, port: 80}", "{name: none, port: 80}"));
-    server.put({{"apiVersion", "v1"}, {"kind", "Service"}, {"metadata", {{"name", "dns"}, {"namespace", "other"}}}, {"spec", {{"externalIPs", {"198.51.100.7"}}, {"ports", {{{"port", 53}, {"protocol", "UDP"}}}}}}});
-    const std::vector<std::string> words = {"analyze", "--server", server.url()};
-    const auto with = [&](std::vector<std::string> more) {
-        more.insert(more.begin(), words.begin(), words.end());
-        return testing::gwctl(std::move(more));
-    };
-    const Ran ran = with({});
-    INFO(ran.out + ran.err);
-    CHECK(ran.code == 1);
-    CHECK(has(ran.out, "error    BE001   HTTPRoute shop/cart: spec.rules[0].backendRefs[0]: there is no Service shop/none: requests and connections that would go there fail\n"));
-    CHECK(has(ran.out, "warning  SV001   Service other/dns: spec.externalIPs: "));
-    CHECK(has(ran.out, "---\n# In place of spec.externalIPs of Service other/dns\napiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\n"));
-    CHECK(ran.err == "1 error, 1 warning, 0 notes in the API server at " + server.url() + "\n");
-    const Ran other = with({"-n", "other"});
-    CHECK(other.code == 0);
-    CHECK_FALSE(has(other.out, "BE001"));
-    CHECK(with({"-n", "other", "--fail-on", "warning"}).code == 1);
-    const json document = json::parse(with({"-o", "json"}).out);
-    CHECK(document["findings"][0]["object"] == json({{"kind", "HTTPRoute"}, {"namespace", "shop"}, {"name", "cart"}}));
-    CHECK(has(document["findings"][1]["manifest"], "kind: UDPRoute"));
-    server.hide("tcproutes", true);
-    server.fail("/api/v1/services", 403, 1);
-    const Ran partly = with({});
-    CHECK(has(partly.err, "note: services are not looked at: list services in all namespaces: made to fail\n"));
-    CHECK(has(partly.err, "has no kind TCPRoute"));
-    CHECK_FALSE(has(partly.out, "BE001"));
-    server.fail("/", 403, 1000);
-    CHECK(with({}).code == 3);
-}
-
-TEST_CASE("gwctl analyze -f: files alone, or what they would make of a cluster") {
-    test::ApiServer server;
-    fill(server, replaced(kGood, "{name: cart, port: 80}", "{name: none, port: 80}"));
-    const Folder folder;
-    const std::string service = folder.write("service.yaml", "apiVersion: v1\nkind: Service\nmetadata: {name: none, namespace: shop}\nspec: {ports: [{port: 80}]}\n");
-    const std::string route = folder.write("route.yaml", "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: cart, namespace: shop}\nspec: {parentRefs: [{name: gone}], rules: []}\n");
-    const Ran plan = testing::gwctl({"analyze", "-f", service, "--server", server.url()});
-    INFO(plan.out + plan.err);
-    CHECK(plan.code == 0);  // a warning
-    CHECK(has(plan.out, "creates  Service shop/none\n\nsolves\nerror    BE001   HTTPRoute shop/cart"));
-    CHECK(has(plan.out, "introduces\nwarning  BE003   Service shop/none: it has no endpoint"));
-    const Ran worse = testing::gwctl({"analyze", "-f", route, "--server", server.url()});
-    CHECK(worse.code == 1);
-    CHECK(has(worse.out, "replaces HTTPRoute shop/cart\n"));
-    CHECK(has(worse.out, "introduces\nerror    RT001   HTTPRoute shop/cart: spec.parentRefs[0]: there is no Gateway shop/gone"));
-    const Ran alone = testing::gwctl({"analyze", "-f", route});
-    CHECK(alone.code == 0);
-    CHECK(has(alone.out, "warning  RT001   HTTPRoute shop/cart: spec.parentRefs[0]: Gateway shop/gone is not in these files"));
-    CHECK(has(alone.err, "0 errors, 1 warning, 0 notes in these files\n"));
-    CHECK(json::parse(testing::gwctl({"analyze", "-f", service, "--server", server.url(), "-o", "json"}).out)["creates"][0]["name"] == "none");
-    CHECK(testing::gwctl({"analyze", "-f", folder.write("bad.yaml", "kind: [\n")}).code == 1);
-}
-
-TEST_CASE("gwctl analyze on a daemon: of Secrets, which it shows without content, their being there counts") {
-    Daemon daemon;
-    const std::string text = replaced(kGood, "protocol: HTTP}", "protocol: HTTPS, tls: {certificateRefs: [{name: tls}]}}") + tls_secret();
-    const Scene scene = scene_of(text);
-    json items = json::array();
-    for (const auto& [key, object] : scene.store) {
-        items.push_back(json(model::to_json(object->raw)));
-        items.back()["metadata"]["generation"] = 1;
-        const auto status = scene.statuses.find(key);
-        if (status != scene.statuses.end()) {
-            items.back()["status"] = status->second;
-        }
-    }
-    daemon.answer("/v1/objects", {{"apiVersion", "v1"}, {"kind", "List"}, {"items", items}});
-    const Ran ran = daemon.run({"analyze"});
-    INFO(ran.out + ran.err);
-    CHECK(ran.code == 0);
-    CHECK(ran.out.empty());
+TEST_CASE("analysis: an expired certificate of a bundle is a warning: others may vouch") {
+    const std::string bundle = replaced(tls_secret(), "---\n", "");
+    json map = json::parse(bundle);
+    map = {{"apiVersion", "v1"}, {"kind", "ConfigMap"}, {"metadata", {{"name", "ca"}, {"namespace", "shop"}}}, {"data", {{"ca.crt", map["stringData"]["tls.crt"]}}}};
+    Scene scene = scene_of(std::string(kGood) + "---\n" + map.dump() +
+                           "\n---\napiVersion: gateway.networking.k8s.io/v1\nkind: BackendTLSPolicy\nmetadata: {name: p, namespace: shop}\nspec:\n  targetRefs: [{group: '', kind: Service, name: cart}]\n"
+                           "  validation: {caCertificateRefs: [{group: '', kind: ConfigMap, name: ca}], hostname: a.example}\n");
+    scene.now_s = ::time(nullptr) + 61L * 86400;
+    const auto findings = analyze(scene);
+    INFO(lines(findings));
+    REQUIRE(findings.size() == 1);
+    CHECK(has(lines(findings), "TLS002 warning BackendTLSPolicy shop/p: spec.validation.caCertificateRefs[0]: ConfigMap shop/ca: one of its certificates expired at "));
+    CHECK(findings[0].hint == "it vouches for nobody: take it out of the bundle, or put its successor in");
 }

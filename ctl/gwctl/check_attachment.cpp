@@ -29,12 +29,10 @@ const model::RouteParents* parents_of(const model::Object& object) {
         object.body);
 }
 
-const std::vector<model::Listener>* listeners_of(const model::Object& object) {
-    if (const auto* gateway = model::body_of<model::Gateway>(object)) {
-        return &gateway->listeners;
-    }
-    const auto* set = model::body_of<model::ListenerSet>(object);
-    return set != nullptr ? &set->listeners : nullptr;
+// Whether all routes that there are can be seen, or were by who wrote the status.
+bool knows_routes(const Scene& scene) {
+    constexpr Kind kRoutes[] = {Kind::http_route, Kind::grpc_route, Kind::tls_route, Kind::tcp_route, Kind::udp_route};
+    return scene.watched || (scene.whole && std::none_of(std::begin(kRoutes), std::end(kRoutes), [&](Kind kind) { return scene.unseen.contains(kind); }));
 }
 
 // Parents that are there but have no listener of that name or port.
@@ -62,8 +60,9 @@ void check_sections(Checking& checking, const model::ObjectKey& key, const model
 void check_listeners(Checking& checking, const model::ObjectKey& key, const json& status) {
     for (const json& listener : list_at(status, {"listeners"})) {
         if (count_at(listener, {"attachedRoutes"}) == 0) {
-            checking.add({.code = "LS001", .weight = Weight::warning, .object = key, .path = "listener " + text_at(listener, {"name"}), .message = "no route is attached: it answers nobody",
-                          .hint = "do routes allow it (parentRefs), and it them (allowedRoutes, hostname)?", .manifest = {}, .explains = {}});
+            const bool known = knows_routes(checking.scene);
+            checking.add({.code = "LS001", .weight = known ? Weight::warning : Weight::note, .object = key, .path = "listener " + text_at(listener, {"name"}),
+                          .message = known ? "no route is attached: it answers nobody" : "no route that can be seen is attached", .hint = "do routes allow it (parentRefs), and it them (allowedRoutes, hostname)?", .manifest = {}, .explains = {}});
         }
     }
 }

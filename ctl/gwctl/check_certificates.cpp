@@ -2,9 +2,9 @@
 // Certificates of listeners, and the bundles that others are verified by: do they hold, for how long, for which names? Where Secrets come
 // without their content nothing is said of it.
 #include <algorithm>
-#include <cctype>
 
 #include "ctl/check/certificate.hpp"
+#include "ctl/compile/hostname.hpp"
 #include "ctl/gwctl/analysis.hpp"
 #include "ctl/model/formats.hpp"
 
@@ -12,7 +12,6 @@ namespace penstock::gwctl {
 
 namespace {
 
-using model::Kind;
 using model::Reference;
 using model::Role;
 
@@ -44,11 +43,6 @@ Pem pem_of(const Scene& scene, const Reference& reference) {
     return out;
 }
 
-std::string lower(std::string text) {
-    std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    return text;
-}
-
 // As TLS clients match: a wildcard stands for one label. A listener's wildcard wants the certificate's.
 bool holds_for(const std::string& name, const std::string& hostname) {
     const std::size_t dot = hostname.find('.');
@@ -57,11 +51,12 @@ bool holds_for(const std::string& name, const std::string& hostname) {
 
 void check_times(Checking& checking, const model::ObjectKey& from, const Reference& reference, const Pem& pem, const check::Validity& validity) {
     const std::int64_t now = checking.scene.now_s;
-    const std::string what = pem.of.text() + ": its certificate ";
+    const bool is_authority = reference.role == Role::authority;  // of a bundle others may still vouch
+    const std::string what = pem.of.text() + (is_authority ? ": one of its certificates " : ": its certificate ");
     if (validity.until_s < now || validity.from_s > now) {
-        checking.add({.code = "TLS002", .object = from, .path = reference.path,
+        checking.add({.code = "TLS002", .weight = is_authority ? Weight::warning : Weight::error, .object = from, .path = reference.path,
                       .message = what + (validity.until_s < now ? "expired at " + model::time_text(validity.until_s) : "is not valid before " + model::time_text(validity.from_s)),
-                      .hint = "clients refuse it: renew it", .manifest = {}, .explains = {}});
+                      .hint = is_authority ? "it vouches for nobody: take it out of the bundle, or put its successor in" : "clients refuse it: renew it", .manifest = {}, .explains = {}});
     } else if (validity.until_s - now < kSoonS) {
         checking.add({.code = "TLS003", .weight = Weight::warning, .object = from, .path = reference.path,
                       .message = what + "expires at " + model::time_text(validity.until_s) + ", in " + std::to_string((validity.until_s - now) / 86400) + " days", .hint = "renew it", .manifest = {}, .explains = {}});
@@ -74,7 +69,7 @@ void check_hostname(Checking& checking, const model::ObjectKey& from, const Refe
         if (!reference.path.starts_with("spec.listeners[" + std::to_string(i) + "].tls") || !listener.hostname || listener.tls->certificate_refs.size() != 1) {
             continue;  // of several, one is chosen by name
         }
-        const std::string hostname = lower(*listener.hostname);
+        const std::string hostname = compile::lower(*listener.hostname);
         if (std::none_of(validity.names.begin(), validity.names.end(), [&](const std::string& name) { return holds_for(name, hostname); })) {
             std::string names;
             for (const std::string& name : validity.names) {
@@ -84,13 +79,6 @@ void check_hostname(Checking& checking, const model::ObjectKey& from, const Refe
                           .hint = names.empty() ? "it holds for no name" : "it holds for " + names, .manifest = {}, .explains = {}});
         }
     }
-}
-
-const std::vector<model::Listener>& listeners_of(const model::Object& object) {
-    static const std::vector<model::Listener> kNone;
-    const auto* gateway = model::body_of<model::Gateway>(object);
-    const auto* set = model::body_of<model::ListenerSet>(object);
-    return gateway != nullptr ? gateway->listeners : set != nullptr ? set->listeners : kNone;
 }
 
 }  // namespace
@@ -110,7 +98,9 @@ void check_certificates(Checking& checking) {
                 continue;
             }
             check_times(checking, key, reference, pem, *validity);
-            check_hostname(checking, key, reference, listeners_of(*object), pem, *validity);
+            if (const auto* listeners = listeners_of(*object)) {
+                check_hostname(checking, key, reference, *listeners, pem, *validity);
+            }
         }
     }
 }

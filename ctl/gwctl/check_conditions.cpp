@@ -7,6 +7,7 @@
 #include "ctl/gwctl/analysis.hpp"
 #include "ctl/gwctl/answer.hpp"
 #include "ctl/gwctl/object_view.hpp"
+#include "ctl/status/writer.hpp"
 
 namespace penstock::gwctl {
 
@@ -15,23 +16,8 @@ namespace {
 using model::Kind;
 using nlohmann::json;
 
-// Which conditions must hold. Of types that nobody told us we do not know what is good.
+// Which conditions must hold.
 bool must_hold(const std::string& type) { return type == "Accepted" || type == "Programmed" || type == "ResolvedRefs"; }
-
-// Of these a controller always says something; a policy may have nobody who does.
-bool must_have_status(Kind kind) {
-    switch (kind) {
-        case Kind::gateway_class:
-        case Kind::gateway:
-        case Kind::listener_set:
-        case Kind::http_route:
-        case Kind::grpc_route:
-        case Kind::tls_route:
-        case Kind::tcp_route:
-        case Kind::udp_route: return true;
-        default: return false;
-    }
-}
 
 // Of each object the codes of what was found, and the reasons that this explains.
 using Known = std::map<model::ObjectKey, std::set<std::string, std::less<>>>;
@@ -82,9 +68,7 @@ private:
     }
     void look_at(const std::string& where, const json& condition) {
         NotGood one{where, text_at(condition, {"type"}), text_at(condition, {"status"}), text_at(condition, {"reason"}), text_at(condition, {"message"})};
-        const bool fails = must_hold(one.type) && one.status == "False";
-        const bool tells = compile::is_bad_news(one.type) && one.status == "True";
-        if (fails || tells) {
+        if (is_not_good(one.type, one.status)) {
             not_good_.push_back(std::move(one));
         }
     }
@@ -116,6 +100,12 @@ private:
 };
 
 }  // namespace
+
+bool must_have_status(Kind kind) { return status::has_status(kind) && kind != Kind::backend_tls_policy; }
+
+bool is_known_type(const std::string& type) { return must_hold(type) || compile::is_bad_news(type); }
+
+bool is_not_good(const std::string& type, const std::string& status) { return (must_hold(type) && status == "False") || (compile::is_bad_news(type) && status == "True"); }
 
 void check_conditions(Checking& checking) {
     static const json kNone = json::object();

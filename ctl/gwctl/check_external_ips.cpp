@@ -3,6 +3,8 @@
 // (CVE-2020-8554); Penstock ignores the field. Each is told with the Gateway and routes that do the same, where an administrator's
 // GatewayClass says which addresses there are.
 #include <algorithm>
+#include <set>
+#include <utility>
 
 #include "ctl/compile/compile.hpp"
 #include "ctl/gwctl/analysis.hpp"
@@ -43,18 +45,40 @@ ordered_json head(Kind kind, const std::string& ns, const std::string& name) {
     return {{"apiVersion", std::string(info.group) + "/" + std::string(info.version)}, {"kind", info.name}, {"metadata", {{"name", name}, {"namespace", ns}}}};
 }
 
-// A name that no Gateway of the namespace has.
-std::string gateway_name(const model::Store& store, const model::ObjectKey& service) {
-    std::string name = service.name;
-    for (int i = 1; store.get(Kind::gateway, service.ns, name) != nullptr; ++i) {
-        name = service.name + "-external" + (i == 1 ? "" : "-" + std::to_string(i));
+// Names for new objects: what is there must not be overwritten, nor what was told before.
+class FreeNames {
+public:
+    explicit FreeNames(const model::Store& store) : store_(store) {}
+
+    // `name`, or one like it that no object of this kind has in the namespace.
+    std::string take(Kind kind, const std::string& ns, const std::string& name) {
+        std::string out = name;
+        for (int i = 1; store_.get(kind, ns, out) != nullptr || !told_.insert({kind, ns, out}).second; ++i) {
+            out = name + "-external" + (i == 1 ? "" : "-" + std::to_string(i));
+        }
+        return out;
     }
-    return name;
+
+private:
+    const model::Store& store_;
+    std::set<model::ObjectKey> told_;
+};
+
+// "9/SCTP, 10/SCTP": the ports that no route carries.
+std::string ports_left_out(const model::Service& service) {
+    std::string out;
+    for (const model::ServicePort& port : service.ports) {
+        if (route_kind(port).empty()) {
+            out += (out.empty() ? "" : ", ") + std::to_string(port.port) + "/" + port.protocol;
+        }
+    }
+    return out;
 }
 
 class Replacement {
 public:
-    Replacement(const model::Store& store, const model::ObjectKey& key, const model::Service& service) : key_(key), service_(service), gateway_name_(gateway_name(store, key)), class_(class_of(store)) {}
+    Replacement(FreeNames& names, std::string gateway_class, const model::ObjectKey& key, const model::Service& service)
+        : names_(names), key_(key), service_(service), gateway_name_(names.take(Kind::gateway, key.ns, key.name)), class_(std::move(gateway_class)) {}
 
     // Documents of YAML; "" if no port can be taken.
     std::string manifest() {
@@ -67,9 +91,7 @@ public:
             }
             const std::string name = listener_name(port, kind);
             listeners.push_back({{"name", name}, {"port", port.port}, {"protocol", kind == "UDPRoute" ? "UDP" : kind == "TCPRoute" ? "TCP" : "HTTP"}});
-            ordered_json route = head(*model::kind_of_word(kind), key_.ns, service_.ports.size() == 1 ? key_.name : key_.name + "-" + name);
-            route["spec"] = {{"parentRefs", {{{"name", gateway_name_}, {"sectionName", name}}}}, {"rules", {{{"backendRefs", {{{"name", key_.name}, {"port", port.port}}}}}}}};
-            routes.push_back(std::move(route));
+            routes.push_back(route(*model::kind_of_word(kind), name, port));
         }
         if (routes.empty()) {
             return "";
@@ -88,21 +110,31 @@ public:
     }
 
 private:
+    ordered_json route(Kind kind, const std::string& listener, const model::ServicePort& port) {
+        ordered_json out = head(kind, key_.ns, names_.take(kind, key_.ns, service_.ports.size() == 1 ? key_.name : key_.name + "-" + listener));
+        out["spec"] = {{"parentRefs", {{{"name", gateway_name_}, {"sectionName", listener}}}}, {"rules", {{{"backendRefs", {{{"name", key_.name}, {"port", port.port}}}}}}}};
+        return out;
+    }
+
+    FreeNames& names_;
     const model::ObjectKey& key_;
     const model::Service& service_;
     std::string gateway_name_;
     std::string class_;
 };
 
-// A Gateway that listens on all that the Service has taken; "" if there is none.
+// A Gateway that listens on all that the Service has taken and a route can carry; "" if there is none.
 std::string replaced_by(const model::Store& store, const model::Service& service) {
+    if (std::all_of(service.ports.begin(), service.ports.end(), [](const model::ServicePort& port) { return route_kind(port).empty(); })) {
+        return "";
+    }
     for (const auto& [key, object] : store.of_kind(Kind::gateway)) {
         const auto& gateway = *model::body_of<model::Gateway>(*object);
         const bool addresses = std::all_of(service.external_ips.begin(), service.external_ips.end(), [&](const std::string& ip) {
             return std::any_of(gateway.addresses.begin(), gateway.addresses.end(), [&](const model::GatewayAddress& one) { return one.value == ip; });
         });
         const bool ports = std::all_of(service.ports.begin(), service.ports.end(), [&](const model::ServicePort& port) {
-            return std::any_of(gateway.listeners.begin(), gateway.listeners.end(), [&](const model::Listener& one) { return one.port == port.port && (one.protocol == "UDP") == (port.protocol == "UDP"); });
+            return route_kind(port).empty() || std::any_of(gateway.listeners.begin(), gateway.listeners.end(), [&](const model::Listener& one) { return one.port == port.port && (one.protocol == "UDP") == (port.protocol == "UDP"); });
         });
         if (addresses && ports) {
             return key.text();
@@ -115,6 +147,7 @@ std::string replaced_by(const model::Store& store, const model::Service& service
 
 void check_external_ips(Checking& checking) {
     const model::Store& store = checking.scene.store;
+    FreeNames names(store);
     for (const auto& [key, object] : store.of_kind(Kind::service)) {
         const auto& service = *model::body_of<model::Service>(*object);
         if (service.external_ips.empty()) {
@@ -126,12 +159,14 @@ void check_external_ips(Checking& checking) {
         }
         Finding finding{.code = "SV001", .weight = Weight::warning, .object = key, .path = "spec.externalIPs",
                         .message = "it takes the traffic to " + ips + " for itself, as anybody may who creates Services (CVE-2020-8554); Penstock ignores that", .hint = {}, .manifest = {}, .explains = {}};
+        const std::string ports = ports_left_out(service);
+        const std::string left_out = ports.empty() ? "" : "; no route can take " + ports + ": that is left out";
         if (const std::string gateway = replaced_by(store, service); !gateway.empty()) {
-            finding.hint = gateway + " listens there already: take spec.externalIPs out of the Service";
-        } else if (finding.manifest = Replacement(store, key, service).manifest(); finding.manifest.empty()) {
+            finding.hint = gateway + " listens there already: take spec.externalIPs out of the Service" + left_out;
+        } else if (finding.manifest = Replacement(names, class_of(store), key, service).manifest(); finding.manifest.empty()) {
             finding.hint = "no route can take its ports: they are neither TCP nor UDP";
         } else {
-            finding.hint = "apply the Gateway below, then take spec.externalIPs out of the Service";
+            finding.hint = "apply the Gateway below, then take spec.externalIPs out of the Service" + left_out;
         }
         checking.add(std::move(finding));
     }

@@ -94,7 +94,8 @@ void interval(CLI::App& app, const Option& option, Arguments& arguments) {
 constexpr std::size_t kMany = 1000;
 
 // Objects, wherever they are.
-constexpr Takes kLooks = Takes::namespace_ | Takes::all_namespaces | Takes::files | Takes::node | Takes::cluster;
+constexpr Takes kReads = Takes::files | Takes::node | Takes::cluster;
+constexpr Takes kLooks = kReads | Takes::namespace_ | Takes::all_namespaces;
 
 std::string shown(const Option& option) {
     std::string flags(option.flags);
@@ -128,6 +129,7 @@ const std::vector<Option>& options() {
         {Takes::nothing, "--state-dir", "DIR", "The daemon's state folder (default: /run/penstock)", value<&Arguments::state_dir>},
         {Takes::nothing, "-o,--output", "json|yaml", "Prints that instead of text; get: also wide, for more columns, or name", one_of_outputs},
         {Takes::namespace_, "-n,--namespace", "NAME", "The namespace to look into (default: of a cluster the context's, of a daemon default, of files all)", value<&Arguments::ns>},
+        {Takes::narrows, "-n,--namespace", "NAME", "Tells only of this namespace (default: of all); with -f and a place: where objects go that name none", value<&Arguments::ns>},
         {Takes::all_namespaces, "-A,--all-namespaces", "", "Looks into all namespaces", flag<&Arguments::all_namespaces>},
         {Takes::selector, "-l,--selector", "LABELS", "Objects with these labels: a=b, a!=b, a, !a, 'a in (b,c)', several by commas", value<&Arguments::selector>},
         {Takes::files, "-f,--filename", "FILE|DIR|-", "Manifests: a file, a folder's *.yaml, *.yml and *.json, or - for standard input (repeatable)", value<&Arguments::files>},
@@ -161,7 +163,7 @@ const std::vector<Command>& commands() {
         {"get", "KIND[,KIND...] [NAME]", 1, 2, false, kLooks | Takes::selector | Takes::columns, "Lists objects with what their conditions come to.", "gwctl get gateways,httproutes -A", run_get},
         {"describe", "KIND NAME", 2, 2, false, kLooks, "Shows one object: every condition with reason and message, what refers to it, its spec.",
          "gwctl describe httproute shop -n shop", run_describe},
-        {"analyze", "", 0, 0, false, kLooks | Takes::fail_on,
+        {"analyze", "", 0, 0, false, kReads | Takes::narrows | Takes::fail_on,
          "Tells what is wrong or suspicious, and what to do about it. With -f in these files alone; with -f and a cluster or state folder that is named, what the files would introduce and solve there.",
          "gwctl analyze --kubernetes", run_analyze},
         {"compile", "[FILE|DIR|-...]", 0, kMany, false, Takes::needs_files | Takes::files | Takes::node,

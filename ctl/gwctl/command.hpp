@@ -65,11 +65,12 @@ enum class Takes : unsigned {
     selector = 128,
     cluster = 256,
     columns = 512,      // -o wide and name
+    needs_files = 1024,  // unless there are words
     fail_on = 2048,
     conflicts = 4096,
     not_found = 8192,
     files_for_words = 16384,  // -f stands for all of the words
-    needs_files = 1024,  // unless there are words
+    narrows = 32768,    // -n: all namespaces if it is not said
 };
 constexpr Takes operator|(Takes a, Takes b) { return static_cast<Takes>(static_cast<unsigned>(a) | static_cast<unsigned>(b)); }
 constexpr bool has(Takes all, Takes one) { return (static_cast<unsigned>(all) & static_cast<unsigned>(one)) == static_cast<unsigned>(one); }

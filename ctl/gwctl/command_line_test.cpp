@@ -131,6 +131,7 @@ TEST_CASE("command line: what is wrong is told as an error with a hint, and exit
         {"gwctl compile", "compile needs files"},
         {"gwctl status everything", "everything"},
         {"gwctl status -n shop", "-n"},
+        {"gwctl analyze -A", "-A"},
         {"gwctl get gateways --wait", "--wait"},
         {"gwctl get gateways -o table", "table"},
         {"gwctl load -f", "filename"},

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ctl/gwctl/scene.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <utility>
@@ -18,21 +19,22 @@ using nlohmann::json;
 // Documentation's own address: a Gateway that names none shall not fail for that alone.
 constexpr const char* kSomeAddress = "192.0.2.1";
 
-// The daemon shows a Secret's entries by name: without what is in them it decodes as one without entries.
-json without_redacted(json object) {
-    for (const char* member : {"data", "stringData"}) {
-        const json& entries = at(object, {member});
-        const bool hidden = !entries.empty() && entries.begin()->is_string() && *entries.begin() == model::kRedacted;
-        if (hidden && text_at(object, {"kind"}) == "Secret") {
-            object.erase(member);
-        }
-    }
+// Whether a Secret's entries are shown by name only, as a daemon shows them.
+bool is_closed(const json& object) {
+    const auto hidden = [](const json& entries) { return !entries.empty() && entries.begin()->is_string() && *entries.begin() == model::kRedacted; };
+    return text_at(object, {"kind"}) == "Secret" && (hidden(at(object, {"data"})) || hidden(at(object, {"stringData"})));
+}
+
+json without_entries(json object) {
+    object.erase("data");
+    object.erase("stringData");
     return object;
 }
 
 void take(Scene& scene, model::Kind kind, const json& object) {
     std::vector<model::Diagnostic> diagnostics;
-    const auto decoded = model::decode_object(model::from_json(nlohmann::ordered_json(without_redacted(object))), "", diagnostics);
+    const bool closed = is_closed(object);
+    const auto decoded = model::decode_object(model::from_json(nlohmann::ordered_json(closed ? without_entries(object) : object)), "", diagnostics);
     if (decoded == nullptr) {
         const model::ObjectKey key{kind, text_at(object, {"metadata", "namespace"}), text_at(object, {"metadata", "name"})};
         for (const model::Diagnostic& one : diagnostics) {
@@ -44,15 +46,42 @@ void take(Scene& scene, model::Kind kind, const json& object) {
     if (const json& status = at(object, {"status"}); !status.empty()) {
         scene.statuses[decoded->key] = status;
     }
+    if (closed) {
+        scene.closed.insert(decoded->key);
+    }
     scene.store.put(decoded);
 }
 
+// Whether an object's status hangs on what was not seen: a Secret's content, objects of an unseen kind, or what permits a reference to
+// another namespace.
+bool hangs_on_unseen(const Scene& scene, const model::Object& object) {
+    const std::vector<model::Reference> references = references_of(object);
+    return std::any_of(references.begin(), references.end(), [&](const model::Reference& one) {
+        const auto kind = kind_of(one);
+        const bool elsewhere = !one.ns.empty() && one.ns != object.key.ns;
+        return (kind && (scene.unseen.contains(*kind) || scene.closed.contains({*kind, one.ns, one.name}))) ||
+               (elsewhere && (scene.unseen.contains(model::Kind::reference_grant) || scene.unseen.contains(model::Kind::namespace_)));
+    });
+}
+
+// Those that a daemon would give. Of what hangs on things unseen nothing is known.
 void compute_statuses(Scene& scene, const compile::Options& options) {
     scene.statuses.clear();
     const compile::Compiled compiled = compile::compile(scene.store, options);
     for (const auto& [key, status] : compiled.statuses) {
-        scene.statuses[key] = compile::to_json(*status, options.controller_name);
+        if (const auto object = scene.store.get(key); object == nullptr || !hangs_on_unseen(scene, *object)) {
+            scene.statuses[key] = compile::to_json(*status, options.controller_name);
+        }
     }
+}
+
+// What the files would be compiled with, and an address if the node's is not said.
+compile::Options options_of(const Offline& files) {
+    compile::Options options = files.options;
+    if (options.node_addresses.empty()) {
+        options.node_addresses.push_back(*IpAddress::parse(kSomeAddress));
+    }
+    return options;
 }
 
 }  // namespace
@@ -80,9 +109,7 @@ Result<Scene> scene_of_place(Place& place, std::int64_t now_s) {
 
 Scene scene_of_files(const Offline& files, std::int64_t now_s) {
     Scene scene{.store = files.store, .whole = false, .watched = false, .now_s = now_s};
-    for (const auto& [key, status] : files.compiled.statuses) {
-        scene.statuses[key] = compile::to_json(*status, files.options.controller_name);
-    }
+    compute_statuses(scene, options_of(files));
     return scene;
 }
 
@@ -104,12 +131,10 @@ Planned with_files(Scene base, const Offline& files, const std::string& ns) {
             copy->meta.creation_s = planned.after.now_s;
         }
         (there != nullptr ? planned.replaced : planned.created).push_back(copy->key);
+        planned.after.closed.erase(copy->key);
         planned.after.store.put(std::move(copy));
     }
-    compile::Options options = files.options;
-    if (options.node_addresses.empty()) {
-        options.node_addresses.push_back(*IpAddress::parse(kSomeAddress));
-    }
+    const compile::Options options = options_of(files);
     compute_statuses(planned.before, options);
     compute_statuses(planned.after, options);
     return planned;

@@ -19,6 +19,8 @@ constexpr auto kRefill = std::chrono::milliseconds(700);      // a Gateway whose
 constexpr auto kFirstRetry = std::chrono::milliseconds(250);
 constexpr unsigned kRetryShiftMax = 8;                        // a minute
 
+}  // namespace
+
 bool has_status(Kind kind) {
     switch (kind) {
         case Kind::gateway_class:
@@ -33,8 +35,6 @@ bool has_status(Kind kind) {
         default: return false;
     }
 }
-
-}  // namespace
 
 void Writer::want(const std::map<model::ObjectKey, std::shared_ptr<const json>>& published) {
     for (const auto& [key, wanted] : published) {

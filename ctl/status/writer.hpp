@@ -28,6 +28,9 @@ struct Target {
     nlohmann::json status;
 };
 
+// Whether objects of this kind have a status that a Gateway API controller writes.
+bool has_status(model::Kind kind);
+
 class Writer {
 public:
     using Time = kubeapi::Time;
