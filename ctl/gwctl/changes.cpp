@@ -9,6 +9,7 @@
 #include "ctl/gwctl/documents.hpp"
 #include "ctl/gwctl/manifests.hpp"
 #include "ctl/gwctl/place.hpp"
+#include "ctl/model/decode.hpp"
 #include "ctl/model/object.hpp"
 
 namespace penstock::gwctl {
@@ -70,27 +71,39 @@ Result<int> run_load(const Arguments& arguments) {
     return send(arguments, "/v1/load", {{"documents", documents}, {"replace", arguments.replace}});
 }
 
-Result<int> run_apply(const Arguments& arguments) { return where_of(arguments, true) == Where::cluster ? apply_to_cluster(arguments) : run_load(arguments); }
+Result<int> run_apply(const Arguments& arguments) {
+    if (where_of(arguments, true) == Where::cluster) {
+        return apply_to_cluster(arguments);
+    }
+    if (!arguments.ns.empty()) {
+        return Error{.code = Errc::invalid, .what = "-n is for a cluster: a daemon takes the namespaces that the manifests name", .hint = "name it in the manifests: metadata.namespace"};
+    }
+    return run_load(arguments);
+}
 
 Result<int> run_delete(const Arguments& arguments) {
     if (where_of(arguments, true) == Where::cluster) {
         return delete_from_cluster(arguments);
     }
+    const std::string ns = arguments.ns.empty() ? "default" : arguments.ns;
     json objects = json::array();
-    const auto add = [&](model::Kind kind, const std::string& ns, const std::string& name) {
-        objects.push_back({{"kind", model::kind_name(kind)}, {"namespace", model::info(kind).namespaced ? ns : ""}, {"name", name}});
+    const auto add = [&](model::Kind kind, const std::string& place, const std::string& name) {
+        objects.push_back({{"kind", model::kind_name(kind)}, {"namespace", model::info(kind).namespaced ? place : ""}, {"name", name}});
     };
     for (std::size_t i = 1; i < arguments.words.size(); ++i) {
-        add(*model::kind_of_word(arguments.words[0]), arguments.ns.empty() ? "default" : arguments.ns, arguments.words[i]);
+        add(*model::kind_of_word(arguments.words[0]), ns, arguments.words[i]);
     }
     if (arguments.words.empty()) {
         PST_TRY_ASSIGN(const auto written, read_objects(arguments.files));
         for (const Written& one : written) {
-            const auto kind = model::kind_of_word(one.kind);
+            const auto kind = model::kind_of(one.api_version, one.kind);
             if (!kind) {
-                return Error{.code = Errc::invalid, .what = one.origin + ": the daemon has no " + one.kind};
+                return Error{.code = Errc::invalid, .what = one.origin + ": the daemon has no " + one.kind + " of " + one.api_version};
             }
-            add(*kind, one.ns.empty() ? "default" : one.ns, one.name);
+            if (model::info(*kind).namespaced) {
+                PST_TRY(check_namespace(one, arguments.ns));
+            }
+            add(*kind, one.ns.empty() ? ns : one.ns, one.name);
         }
     }
     return send(arguments, "/v1/delete", {{"objects", objects}});

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "ctl/gwctl/manifests.hpp"
+#include "ctl/model/text_at.hpp"
 #include "ctl/model/value_text.hpp"
 
 namespace penstock::gwctl {
@@ -11,11 +12,6 @@ namespace penstock::gwctl {
 namespace {
 
 using model::Value;
-
-std::string text_at(const Value& of, std::initializer_list<std::string_view> path) {
-    const Value* found = of.find_path(path);
-    return found != nullptr && found->as_string() != nullptr ? *found->as_string() : std::string();
-}
 
 Result<Written> written(const Value& object, const std::string& file) {
     Written out{.object = object, .origin = file + ":" + std::to_string(object.line()), .api_version = text_at(object, {"apiVersion"}), .kind = text_at(object, {"kind"}),
@@ -32,6 +28,11 @@ Result<Written> written(const Value& object, const std::string& file) {
 }
 
 }  // namespace
+
+Status check_namespace(const Written& written, const std::string& ns) {
+    const bool same = ns.empty() || written.ns.empty() || written.ns == ns;
+    return same ? success() : Status(Error{.code = Errc::invalid, .what = written.origin + ": its namespace is " + written.ns + ", but -n says " + ns});
+}
 
 Result<std::vector<Written>> read_objects(const std::vector<std::string>& paths) {
     PST_TRY_ASSIGN(const auto manifests, read_manifests(paths));

@@ -19,6 +19,9 @@ struct Written {
     std::string name;
 };
 
+// Fails if it names another namespace than `ns`, what -n says; "": nothing was said.
+Status check_namespace(const Written& written, const std::string& ns);
+
 // Of files, folders and "-"; a List stands for its items. Fails at the first text that is no object: an order half understood is not
 // carried out.
 Result<std::vector<Written>> read_objects(const std::vector<std::string>& paths);

@@ -39,6 +39,9 @@ struct ParseResult {
     [[nodiscard]] bool has_errors() const;
 };
 
+// The kind of an object that is written so, in any version; nothing if it is none of ours: others have a Service, too.
+[[nodiscard]] std::optional<Kind> kind_of(std::string_view api_version, std::string_view kind);
+
 // Documents in YAML or JSON; a List stands for its items. Objects of namespaced kinds without a namespace get "default".
 [[nodiscard]] ParseResult parse_manifests(std::string_view text, const std::string& file_name, const TextLimits& limits = {});
 

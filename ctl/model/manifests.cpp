@@ -20,19 +20,16 @@ namespace {
 
 std::string text_of(const Value* value) { return value != nullptr && value->as_string() != nullptr ? *value->as_string() : std::string(); }
 
-// Served versions of a kind, and whether they are in the experimental group.
-const KindInfo* kind_of(const std::string& api_version, const std::string& kind, bool& known_version) {
+std::string_view group_of(std::string_view api_version) {
     const std::size_t slash = api_version.find('/');
-    const std::string group = slash == std::string::npos ? "" : api_version.substr(0, slash);
-    const std::string version = slash == std::string::npos ? api_version : api_version.substr(slash + 1);
-    const std::string plain = group == kExperimentalGroup && kind.starts_with("X") ? kind.substr(1) : kind;
-    const auto word = kind_of_word(plain);
-    if (!word || info(*word).name != plain || (info(*word).group != group && group != kExperimentalGroup)) {
-        return nullptr;
-    }
+    return slash == std::string_view::npos ? std::string_view() : api_version.substr(0, slash);
+}
+
+bool is_known_version(std::string_view api_version) {
+    const std::string_view group = group_of(api_version);
+    const std::string_view version = api_version.substr(group.empty() ? 0 : group.size() + 1);
     const bool gateway_group = group == kGatewayGroup || group == kExperimentalGroup;
-    known_version = version == "v1" || (gateway_group && (version == "v1beta1" || version == "v1alpha2" || version == "v1alpha3" || version == "v1alpha1"));
-    return &info(*word);
+    return version == "v1" || (gateway_group && (version == "v1beta1" || version == "v1alpha2" || version == "v1alpha3" || version == "v1alpha1"));
 }
 
 // ---- metadata ---------------------------------------------------------------------------------------------------------------
@@ -224,6 +221,13 @@ Value redacted(const Value& secret) {
 
 }  // namespace
 
+std::optional<Kind> kind_of(std::string_view api_version, std::string_view kind) {
+    const std::string_view group = group_of(api_version);
+    const std::string_view plain = group == kExperimentalGroup && kind.starts_with("X") ? kind.substr(1) : kind;
+    const auto word = kind_of_word(plain);
+    return word && info(*word).name == plain && (info(*word).group == group || group == kExperimentalGroup) ? word : std::nullopt;
+}
+
 ObjectPtr decode_object(const Value& value, const std::string& file_name, std::vector<Diagnostic>& diagnostics) {
     Context context(file_name, diagnostics);
     const At root{&context, nullptr, {}, 0, value.line()};
@@ -238,9 +242,9 @@ ObjectPtr decode_object(const Value& value, const std::string& file_name, std::v
     }
     const Value* metadata = value.find("metadata");
     context.set_object(kind_text_of, metadata != nullptr ? text_of(metadata->find("namespace")) : "", metadata != nullptr ? text_of(metadata->find("name")) : "");
-    bool known_version = false;
-    const KindInfo* kind = kind_of(api_version, kind_text_of, known_version);
-    if (kind == nullptr || !known_version) {
+    const auto found = kind_of(api_version, kind_text_of);
+    const KindInfo* kind = found ? &info(*found) : nullptr;
+    if (kind == nullptr || !is_known_version(api_version)) {
         root.warning(kind == nullptr ? "the kind " + quoted(kind_text_of) + " of " + quoted(api_version) + " is not one that we read: skipped"
                                      : "the version " + quoted(api_version) + " of " + std::string(kind->name) + " is not one that we read: skipped");
         return nullptr;
