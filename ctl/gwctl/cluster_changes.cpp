@@ -5,15 +5,17 @@
 #include <cstdio>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <thread>
 #include <utility>
 
+#include "ctl/gwctl/analysis.hpp"
 #include "ctl/gwctl/answer.hpp"
 #include "ctl/gwctl/cluster.hpp"
 #include "ctl/gwctl/documents.hpp"
-#include "ctl/gwctl/object_view.hpp"
+#include "ctl/gwctl/settling.hpp"
+#include "ctl/model/decode.hpp"
 #include "ctl/model/value_text.hpp"
-#include "ctl/status/conditions_json.hpp"
 
 namespace penstock::gwctl {
 
@@ -54,6 +56,9 @@ std::string conflicts_of(const json& answer) {
 
 // What a change altered that its author means: neither bookkeeping nor what controllers say.
 json content_of(json object) {
+    if (object.is_object()) {
+        object.erase("status");
+    }
     if (object.is_object() && object.contains("metadata") && object["metadata"].is_object()) {
         for (const char* member : {"managedFields", "resourceVersion", "generation"}) {
             object["metadata"].erase(member);
@@ -75,8 +80,8 @@ public:
             }
             known = std::move(*resource);
         }
-        if (!arguments_.ns.empty() && !written.ns.empty() && known->namespaced && written.ns != arguments_.ns) {
-            return Error{.code = Errc::invalid, .what = written.origin + ": its namespace is " + written.ns + ", but -n says " + arguments_.ns};
+        if (known->namespaced) {
+            PST_TRY(check_namespace(written, arguments_.ns));
         }
         Target target{.resource = *known, .ns = known->namespaced ? (written.ns.empty() ? ns() : written.ns) : "", .name = written.name, .object = written.object};
         if (known->namespaced) {
@@ -118,53 +123,41 @@ public:
 
     // Waits until what controllers say is of this generation, and tells what is not good. Objects that nobody speaks of are not waited for.
     bool settle(const Target& target, Clock::time_point deadline) {
-        if (target.resource.api_version.find(model::kGatewayGroup) != 0 || target.resource.kind == "ReferenceGrant") {
+        const auto kind = model::kind_of(target.resource.api_version, target.resource.kind);
+        if (!kind || !must_have_status(*kind)) {
             return true;
         }
-        for (;;) {
-            const auto answer = cluster_.asking().answer({.path = target.path()}, target.act("get"));
-            const json object = answer.ok() ? parsed(answer->body) : json::object();
-            if (is_settled(object)) {
-                return is_good(target, object);
+        return wait_for(target, deadline, "nobody has said anything of this generation yet", [](const kubeapi::Answer& answer) -> std::optional<bool> {
+            const std::optional<json> bad = not_good_of(parsed(answer.body));
+            if (bad && !bad->empty()) {
+                std::fprintf(stderr, "not good:\n%s", not_good_table(*bad).c_str());
             }
-            if (Clock::now() >= deadline) {
-                std::fprintf(stderr, "%s: nobody has said anything of this generation yet\n", target.text().c_str());
-                return false;
-            }
-            std::this_thread::sleep_for(kBetweenLooks);
-        }
+            return bad ? std::optional<bool>(bad->empty()) : std::nullopt;
+        });
     }
     bool gone(const Target& target, Clock::time_point deadline) {
-        for (;;) {
-            const auto answer = cluster_.asking().answer({.path = target.path()}, target.act("get"));
-            if (answer.ok() && answer->status == 404) {
-                return true;
-            }
-            if (Clock::now() >= deadline) {
-                std::fprintf(stderr, "%s is not gone yet\n", target.text().c_str());
-                return false;
-            }
-            std::this_thread::sleep_for(kBetweenLooks);
-        }
+        return wait_for(target, deadline, "it is not gone yet", [](const kubeapi::Answer& answer) { return answer.status == 404 ? std::optional<bool>(true) : std::nullopt; });
     }
 
 private:
-    static bool is_settled(const json& object) {
-        bool said = false;
-        bool late = false;
-        each_condition(at(object, {"status"}), [&](const std::string&, const json& condition) {
-            said = true;
-            late |= text_at(condition, {"status"}) == "Unknown" || count_at(condition, {"observedGeneration"}) < count_at(object, {"metadata", "generation"});
-        });
-        return said && !late;
-    }
-    static bool is_good(const Target& target, const json& object) {
-        json list = json::array();
-        status::add_not_good(list, {{"kind", target.resource.kind}, {"namespace", target.ns}, {"name", target.name}}, at(object, {"status"}));
-        if (!list.empty()) {
-            std::fprintf(stderr, "not good:\n%s", not_good_table(list).c_str());
+    // Looks until `verdict` has one. Who may not look is told so: waiting does not help him.
+    template <class Verdict>
+    bool wait_for(const Target& target, Clock::time_point deadline, const char* late, const Verdict& verdict) {
+        for (;;) {
+            const auto answer = cluster_.asking().answer({.path = target.path()}, target.act("get"));
+            if (answer.ok() && (answer->status == 401 || answer->status == 403)) {
+                std::fprintf(stderr, "%s\n", kubeapi::refusal(*answer, target.act("get")).report().c_str());
+                return false;
+            }
+            if (const std::optional<bool> good = answer.ok() ? verdict(*answer) : std::nullopt) {
+                return *good;
+            }
+            if (Clock::now() >= deadline) {
+                std::fprintf(stderr, "%s: %s\n", target.text().c_str(), late);
+                return false;
+            }
+            std::this_thread::sleep_for(kBetweenLooks);
         }
-        return list.empty();
     }
 
     Cluster& cluster_;

@@ -120,6 +120,60 @@ TEST_CASE("gwctl apply on a cluster: --wait is for what the controller says") {
     CHECK(cluster.run({"apply", "-f", file, "--wait=60"}).code == 0);
 }
 
+TEST_CASE("gwctl apply on a cluster: --wait asks for what a controller must say, and for nothing else") {
+    const json good = {{"type", "Programmed"}, {"status", "True"}, {"reason", "Programmed"}, {"observedGeneration", 1}};
+    struct Row {
+        const char* kind;
+        json conditions;
+        int denied;  // the status of who looks
+        int code;
+        const char* says;
+    };
+    const Row rows[] = {
+        {"Gateway", {good}, 0, 0, ""},
+        {"Gateway", {good, {{"type", "example.com/Shiny"}, {"status", "False"}, {"reason", "Dull"}, {"observedGeneration", 1}}}, 0, 0, ""},
+        {"Gateway", {good, {{"type", "Conflicted"}, {"status", "True"}, {"reason", "HostnameConflict"}, {"observedGeneration", 1}}}, 0, 1, "Conflicted=True   HostnameConflict"},
+        {"Gateway", {good}, 403, 1, "get gateways.gateway.networking.k8s.io default/a: made to fail\nhint: a Role or ClusterRole must allow the verb \"get\""},
+        {"Gateway", {good}, 401, 1, "hint: the API server does not know these credentials"},
+        {"BackendTLSPolicy", json::array(), 0, 0, ""},
+        {"ReferenceGrant", json::array(), 0, 0, ""},
+    };
+    for (const Row& row : rows) {
+        INFO(row.kind << row.conditions);
+        Cluster cluster;
+        json object = {{"apiVersion", "gateway.networking.k8s.io/v1"}, {"kind", row.kind}, {"metadata", {{"name", "a"}, {"namespace", "default"}}}, {"spec", {{"x", 1}}}};
+        const std::string file = cluster.folder.write("a.yaml", object.dump());
+        object["status"] = {{"conditions", row.conditions}};
+        cluster.server.put(object);
+        if (row.denied != 0) {
+            cluster.server.fail("GET /apis/gateway.networking.k8s.io/v1/namespaces/default/gateways/a", row.denied, 1000);
+        }
+        const Ran ran = cluster.run({"apply", "-f", file, "--wait=60"});
+        INFO(ran.err);
+        CHECK(ran.code == row.code);
+        CHECK(has(ran.err, row.says));
+        CHECK_FALSE(has(ran.err, "nobody has said"));
+    }
+}
+
+TEST_CASE("gwctl delete on a cluster: --wait tells who may not look") {
+    Cluster cluster;
+    cluster.run({"apply", "-f", cluster.folder.write("a.yaml", kService)});
+    cluster.server.fail("GET " + std::string(kServicePath), 403, 1000);
+    const Ran ran = cluster.run({"delete", "svc", "web", "--wait=60"});
+    CHECK(ran.code == 1);
+    CHECK(has(ran.err, "get services default/web: made to fail\nhint: a Role or ClusterRole must allow the verb \"get\""));
+}
+
+TEST_CASE("gwctl apply on a cluster: a status says nothing of whether the object was altered") {
+    Cluster cluster;
+    json gateway = {{"apiVersion", "gateway.networking.k8s.io/v1"}, {"kind", "Gateway"}, {"metadata", {{"name", "edge"}, {"namespace", "default"}}}, {"spec", {{"gatewayClassName", "penstock"}}},
+                    {"status", {{"addresses", {"192.0.2.1"}}}}};
+    cluster.server.put(gateway);
+    gateway["status"]["addresses"][0] = "192.0.2.2";  // as if a controller had written meanwhile
+    CHECK(cluster.run({"apply", "-f", cluster.folder.write("a.yaml", gateway.dump())}).out == "Gateway default/edge unchanged\n");
+}
+
 TEST_CASE("gwctl delete on a cluster: by kind and names, or those of files") {
     Cluster cluster;
     const std::string file = cluster.folder.write("a.yaml", kService);

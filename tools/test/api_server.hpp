@@ -77,7 +77,7 @@ public:
         cut_in_an_event_ = in_an_event;
         changed_.notify_all();
     }
-    // The next `count` requests whose path contains `part` get this status.
+    // The next `count` requests whose "METHOD /path" contains `part` get this status.
     void fail(std::string part, int status, unsigned count, std::string retry_after = {}) {
         const std::lock_guard lock(mutex_);
         faults_.push_back({std::move(part), status, count, std::move(retry_after)});
@@ -195,7 +195,7 @@ private:
         seen_.push_back(request.method + " " + request.target + " " + request.get_header_value("Authorization") +
                         (request.has_header("Impersonate-User") ? " as " + request.get_header_value("Impersonate-User") : ""));
         for (Fault& fault : faults_) {
-            if (fault.left > 0 && request.target.find(fault.part) != std::string::npos) {
+            if (fault.left > 0 && (request.method + " " + request.target).find(fault.part) != std::string::npos) {
                 fault.left -= 1;
                 if (!fault.retry_after.empty()) {
                     response.set_header("Retry-After", fault.retry_after);
@@ -243,7 +243,6 @@ private:
         response.set_content(nlohmann::json{{"kind", "APIResourceList"}, {"groupVersion", api_version}, {"resources", list}}.dump(), "application/json");
     }
 
-    // By one label, "a=b".
     // "label=value", or "label" for any value.
     static bool selected(const nlohmann::json& object, const std::string& selector) {
         const std::size_t equals = selector.find('=');
