@@ -6,6 +6,7 @@
 #include <sys/random.h>
 
 #include <array>
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -22,7 +23,7 @@
 
 namespace penstock::proxy {
 
-// A connection that is told when the thread drains: one that waits for its next request ends at once, one of HTTP/2 takes no more.
+// A connection that is told when the thread drains: one that waits for its next request ends, one of HTTP/2 takes no more.
 class Drainable : public ring::ListNode {
 public:
     virtual void drain() = 0;
@@ -30,6 +31,10 @@ public:
 protected:
     ~Drainable() = default;
 };
+
+// How long connections of HTTP/1.x that wait for a request may still get one when the thread drains. Their protocol has no word for an end
+// but with an answer, so to close one at once loses the request that is on its way.
+inline constexpr std::chrono::milliseconds kDrainWait{2000};
 
 // Copies of requests that are on their way to mirrors.
 struct MirrorLoad {
@@ -56,7 +61,8 @@ struct Context {
     std::unordered_map<std::uint32_t, std::uint32_t> busy;         // connections in use, by id of an endpoint whose set limits them
     MirrorLoad mirrors;
     bool draining = false;                 // answers end with Connection: close
-    ring::List<Drainable> drainable;
+    ring::List<Drainable> drainable;       // told at once
+    ring::List<Drainable> waiting;         // for a request of HTTP/1.x: told after kDrainWait
     std::uint64_t connections = 0;         // of clients, open now
     Sources sources;
     std::size_t udp_flows_max = 32768;     // of one port; each has a socket
@@ -73,6 +79,13 @@ struct Context {
         pool.keep_only(wanted);
         h2_pool.keep_only(wanted);
     }
+    // Takes no more than what is there, and says so where a protocol has a word for it.
+    void drain() {
+        draining = true;
+        tell(drainable);
+    }
+    // Ends the connections that still wait for a request.
+    void end_waiting() { tell(waiting); }
     [[nodiscard]] ring::Time in_ms(std::uint64_t ms) const { return ms == 0 ? ring::kNever : loop.now() + std::chrono::milliseconds(ms); }
     void count_reason(Reason reason) { count(stats.reasons[static_cast<std::size_t>(reason)]); }
     // The page outlives processes: it is told the number, not the change.
@@ -103,6 +116,13 @@ struct Context {
     [[nodiscard]] ListenerStats& listener(std::uint32_t id) { return stats.listeners[id % kStatsListenersMax]; }
     [[nodiscard]] RuleStats& rule(std::uint32_t id) { return stats.rules[id % kStatsRulesMax]; }
     [[nodiscard]] SetStats& set(std::uint32_t id) { return stats.sets[id % kStatsSetsMax]; }
+
+private:
+    static void tell(ring::List<Drainable>& connections) {
+        while (!connections.empty()) {
+            connections.pop_front().drain();
+        }
+    }
 };
 
 }  // namespace penstock::proxy

@@ -223,10 +223,7 @@ TEST_CASE("h2_proxy: a drain announces itself, finishes what runs, and closes") 
     h2::Listener& stream = client.get("/");
     client.flush();
     edge.on_thread([](Context& context) {
-        context.draining = true;
-        while (!context.drainable.empty()) {
-            context.drainable.pop_front().drain();
-        }
+        context.drain();
     });
     REQUIRE(client.until([&] { return !client.side().owner.goaways.empty(); }));
     CHECK(client.side().owner.goaways.front() == 0);

@@ -77,11 +77,8 @@ private:
         bool started = !head_.empty();
         for (;;) {
             if (client_.stream.data().empty()) {
-                if (!started && context_.draining && !first) {
-                    co_return false;
-                }
                 if (!started && !first) {
-                    context_.drainable.push_back(*this);
+                    wait(deadline);
                 }
                 const int filled = co_await client_.stream.fill(deadline);
                 unlink();
@@ -114,12 +111,20 @@ private:
         }
     }
 
+    void wait(ring::Time& deadline) {
+        if (context_.draining) {  // its last answer could not say so
+            deadline = std::min(deadline, context_.loop.after(kDrainWait));
+        } else {
+            context_.waiting.push_back(*this);
+        }
+    }
+
     ring::Task<> missed(int error, bool started) {
         if (started && error == ETIMEDOUT) {
             co_await refuse(Reason::header_timeout, 408, {});
         } else if (started) {
             context_.count_reason(Reason::client_closed);
-        } else if (error == ETIMEDOUT) {
+        } else if (error == ETIMEDOUT && !context_.draining) {
             context_.count_reason(Reason::idle_timeout);
         }
     }

@@ -46,7 +46,7 @@ private:
         const ring::Time deadline = context_.in_ms(context_.tables->limits.idle_ms);
         for (;;) {
             if (stream_.data().empty()) {
-                context_.drainable.push_back(*this);
+                context_.waiting.push_back(*this);
                 const int filled = co_await stream_.fill(deadline);
                 unlink();
                 if (filled != 0) {

@@ -157,10 +157,8 @@ TEST_CASE("metrics_page: a drain ends connections that wait") {
     Peer client = edge.client();
     CHECK(client.ask("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n").status() == 200);
     edge.on_thread([](Context& context) {
-        context.draining = true;
-        while (!context.drainable.empty()) {
-            context.drainable.pop_front().drain();
-        }
+        context.drain();
+        context.end_waiting();
     });
     CHECK(client.ended());
 }

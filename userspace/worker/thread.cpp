@@ -129,17 +129,20 @@ ring::Task<> Thread::serve_one(std::string name, ring::Socket client) {
     open_.fetch_sub(1, std::memory_order_relaxed);
 }
 
-void Thread::drain() {
-    loop_->post([this] {
+void Thread::drain(ring::Duration wait) {
+    loop_->post([this, wait] {
         for (const auto& [name, served] : served_) {
             stop(*served);
         }
         served_.clear();
-        context_->draining = true;
-        while (!context_->drainable.empty()) {
-            context_->drainable.pop_front().drain();
-        }
+        context_->drain();
+        loop_->spawn(end_waiting(wait));
     });
+}
+
+ring::Task<> Thread::end_waiting(ring::Duration wait) {
+    co_await loop_->sleep(wait);
+    context_->end_waiting();
 }
 
 }  // namespace penstock::worker

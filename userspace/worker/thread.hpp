@@ -31,8 +31,8 @@ public:
     void serve(std::shared_ptr<const proxy::Tables> tables, SlotSockets fresh, bool accept);
     // Calls `what` on this thread once all that was asked before is done.
     void when_idle(std::function<void()> what) { loop_->post(std::move(what)); }
-    // Accepts no more; connections end with their next answer, those that wait for a request at once.
-    void drain();
+    // Accepts no more; connections end with their next answer, those that `wait` passes without a request then.
+    void drain(ring::Duration wait);
     // Connections that are open now, and one if spans wait; any thread.
     [[nodiscard]] std::uint64_t open() const { return open_.load(std::memory_order_relaxed) + (context_->spans.busy() ? 1 : 0); }
 
@@ -54,6 +54,7 @@ private:
     void begin(const std::shared_ptr<Served>& served);
     void stop(Served& served);
     ring::Task<> accept_from(std::shared_ptr<Served> served);
+    ring::Task<> end_waiting(ring::Duration wait);
     ring::Task<> serve_one(std::string name, ring::Socket client);
 
     StatsPage& page_;

@@ -261,7 +261,7 @@ void Worker::drain(std::uint32_t deadline_ms) {
     draining_ = true;
     log::info("draining for at most {} ms", deadline_ms);
     for (auto& thread : threads_) {
-        thread->drain();
+        thread->drain(std::min<ring::Duration>(proxy::kDrainWait, std::chrono::milliseconds(deadline_ms / 2)));
     }
     loop_->spawn(wait_for_drain(loop_->after(std::chrono::milliseconds(deadline_ms))));
 }
