@@ -9,7 +9,7 @@ import pytest
 
 import lab
 from conftest import QUICKSTART
-from edge import ROOT, VIP4, VIP6, binaries, outcome
+from edge import METRICS, ROOT, VIP4, VIP6, binaries, outcome
 
 
 def facts(pid, thread=None):
@@ -105,6 +105,32 @@ def test_sighup_of_the_daemon_looks_again_and_sigterm_lets_the_keeper_start_anot
     assert counts["errors"] == {} and counts["closed"] == 0 and counts["status"] == {"200": 3000}
     edge.wait_taken()
     assert edge.status()["generation"]["wanted"] == 2 or edge.status()["generation"]["wanted"] == 1
+
+
+@pytest.mark.parametrize("datapath", ["auto", "userspace"])
+def test_another_penstock_takes_over_without_a_lost_request(make_edge, datapath):
+    """As when a DaemonSet's pod is replaced with maxSurge: the new one starts while the old one serves, then the old one is ended."""
+    edge = make_edge({"quickstart.yaml": QUICKSTART}, options=["--hand-over", "--datapath", datapath, *METRICS])
+    first, series = edge.daemon, 'penstock_route_requests_total{route="HTTPRoute/default/shop",rule="2",code="2xx"}'
+    edge.curl("http://shop.example.com:80/", host="shop.example.com")
+    before = {one["name"]: one["pid"] for one in edge.status()["processes"]}
+
+    def replaced():
+        edge.start_daemon(wait=False)
+        lab.wait_for("the other daemon", lambda: edge.status()["pid"] not in before.values(), 20)
+        lab.wait_for("its workers", lambda: edge.processes("penstock-worker", "active"))
+        first.send_signal(signal.SIGTERM)
+        assert first.wait(40) == 0
+    counts = requests_meanwhile(edge, replaced)
+    assert counts["errors"] == {} and counts["closed"] == 0 and counts["status"] == {"200": 3000}
+    assert not any(pathlib.Path(f"/proc/{pid}").exists() for pid in before.values())
+    edge.wait_taken()
+    lab.wait_for("the counters of both", lambda: edge.metrics().get(series) == "3001")
+    for vip in (VIP4, VIP6):
+        assert edge.tcp(vip).endswith("hello") and edge.udp(vip).endswith("hello")
+    # One that is told to end, with nobody to follow, leaves nothing.
+    edge.daemon.send_signal(signal.SIGTERM)
+    assert edge.daemon.wait(10) == 0 and not os.path.exists(os.path.join(edge.state, "keeper.sock"))
 
 
 def test_sigterm_ends_everything_in_order(make_edge):

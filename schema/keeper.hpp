@@ -2,7 +2,7 @@
 // Names that keeper, daemon and worker agree on besides the messages of keeper.fbs.
 //
 // `penstockd ARGS` without a keeper (kKeeperFdEnv is not set) becomes
-//     penstock-keeper [kFlagWorkers N] [kFlagRing KIND] [kFlagKtls WISH] [kFlagWorkerUser NAME] [kFlagAccessLog FILE] -- /path/of/penstockd ARGS
+//     penstock-keeper [kFlagWorkers N] [kFlagRing KIND] [kFlagKtls WISH] [kFlagWorkerUser NAME] [kFlagAccessLog FILE] [kFlagHandOver PATH] -- /path/of/penstockd ARGS
 // found beside its own binary; the keeper starts the daemon and the workers with kKeeperFdEnv set. A worker's command line is
 //     penstock-worker --slots N --ring KIND
 #pragma once
@@ -12,6 +12,8 @@
 namespace penstock::keeper {
 
 inline constexpr std::uint32_t kProtocolVersion = 1;  // of Hello
+
+inline constexpr const char* kRoleSuccessor = "successor";  // of Hello, from a keeper to the one before
 
 // Decimal number of the inherited descriptor: one end of a seqpacket socket pair to the keeper.
 inline constexpr const char* kKeeperFdEnv = "PENSTOCK_KEEPER_FD";
@@ -26,6 +28,7 @@ inline constexpr const char* kFlagKtls = "--ktls";                // off, auto: 
 inline constexpr const char* kFlagWorkerUser = "--worker-user";   // default: penstock if that user exists, else nobody
 inline constexpr const char* kFlagWorkerBinary = "--worker-binary";
 inline constexpr const char* kFlagAccessLog = "--access-log";     // file to append to; without it, standard output
+inline constexpr const char* kFlagHandOver = "--hand-over";       // Unix socket of the keeper before, and of this one
 inline constexpr const char* kFlagDrainMs = "--drain-ms";         // how long a replaced or stopped worker may finish; 30000
 
 // An exit code of the daemon before its first Hello that ends the keeper, too, with the same code: starting again cannot help.

@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "ctl/daemon/state_dir.hpp"
 #include "schema/keeper.hpp"
 
 namespace penstock::daemon {
@@ -44,6 +45,9 @@ std::vector<std::string> keeper_command(const std::string& self, const std::vect
     if (!options.access_log.empty()) {
         command.insert(command.end(), {keeper::kFlagAccessLog, options.access_log});
     }
+    if (options.hand_over) {
+        command.insert(command.end(), {keeper::kFlagHandOver, options.state_dir + "/keeper.sock"});
+    }
     command.push_back("--");
     command.push_back(self);
     command.insert(command.end(), arguments.begin(), arguments.end());
@@ -56,7 +60,15 @@ Error become_keeper(int argc, const char* const* argv, const Options& options) {
     if (failure) {
         return sys_error_of(failure.value(), "read /proc/self/exe");
     }
-    std::vector<std::string> command = keeper_command(self, {argv + 1, argv + argc}, options);
+    Options whole = options;
+    if (options.hand_over) {
+        auto made = StateDir::make(options.state_dir);  // before its daemon lives, the keeper listens there
+        if (!made.ok()) {
+            return made.error();
+        }
+        whole.state_dir = *made;
+    }
+    std::vector<std::string> command = keeper_command(self, {argv + 1, argv + argc}, whole);
     std::vector<char*> words;
     for (std::string& word : command) {
         words.push_back(word.data());

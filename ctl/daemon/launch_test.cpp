@@ -21,8 +21,10 @@ TEST_CASE("launch: the keeper beside us starts us with our own arguments") {
           std::vector<std::string>{"/opt/bin/penstock-keeper", "--workers", "3", "--ring", "epoll", "--ktls", "off", "--", "/opt/bin/penstockd", "--config", "/m"});
     options.worker_user = "edge";
     options.access_log = "/var/log/a";
+    options.hand_over = true;
+    options.state_dir = "/run/p";
     CHECK(keeper_command("/opt/bin/penstockd", {}, options) ==
-          std::vector<std::string>{"/opt/bin/penstock-keeper", "--workers", "3", "--ring", "epoll", "--ktls", "off", "--worker-user", "edge", "--access-log", "/var/log/a", "--", "/opt/bin/penstockd"});
+          std::vector<std::string>{"/opt/bin/penstock-keeper", "--workers", "3", "--ring", "epoll", "--ktls", "off", "--worker-user", "edge", "--access-log", "/var/log/a", "--hand-over", "/run/p/keeper.sock", "--", "/opt/bin/penstockd"});
 }
 
 TEST_CASE("launch: a keeper's socket is taken, anything else under its name is refused") {

@@ -131,6 +131,8 @@ void add_plain(CLI::App& app, Options& options) {
         ->check(CLI::Range(1U, 86400U))
         ->type_name("N");
     app.add_option("--access-log", options.access_log, "File that the access log is appended to (default: standard output)")->type_name("FILE");
+    app.add_flag("--hand-over", options.hand_over,
+                 "Take over sockets and configuration from the Penstock that runs with this --state-dir and --hand-over, and let the next one do so");
     add_word(app, "--log-level", options.log_level, kLevels, "debug, info, warn or error")
         ->default_str("info")
         ->type_name("LEVEL");

@@ -42,6 +42,7 @@ struct Options {
     std::vector<std::string> session_keys; // files; empty: one of the daemon's own
     std::string worker_user;               // passed on to the keeper; empty: its default
     std::string access_log;                // passed on to the keeper; empty: standard output
+    bool hand_over = false;                // take over from the Penstock that has this state folder, and let the next one do so
     PortRange nat_ports{61000, 65535};     // source ports of NAT
     std::uint32_t flows_max = 1U << 20;    // entries of the flow table
     std::uint32_t vips_max = 4096;

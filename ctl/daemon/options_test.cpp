@@ -23,6 +23,7 @@ TEST_CASE("options: defaults") {
     CHECK(options.state_dir == "/run/penstock");
     CHECK(options.datapath == DatapathWish::automatic);
     CHECK(options.nat_ports == PortRange{61000, 65535});
+    CHECK_FALSE(options.hand_over);
     CHECK_FALSE(options.detach);
 }
 
@@ -30,7 +31,7 @@ TEST_CASE("options: all of them") {
     const auto parsed = parse({"--config", "/etc/m", "--state-dir", "/tmp/s", "--pin-dir", "/sys/fs/bpf/x", "--datapath", "userspace", "--interface",
                                "eth0", "--interface", "eth1", "--workers", "3", "--ring", "epoll", "--ktls", "auto", "--address", "192.0.2.1", "--address",
                                "2001:db8::1", "--nat-ports", "20000-29999", "--flows-max", "1000", "--session-key", "/k/new", "--session-key", "/k/old", "--log-level", "debug",
-                               "--access-log", "/var/log/access", "--metrics-address", "[::1]:9650", "--announce", "eth2", "--detach"});
+                               "--access-log", "/var/log/access", "--metrics-address", "[::1]:9650", "--announce", "eth2", "--hand-over", "--detach"});
     REQUIRE(std::holds_alternative<Options>(parsed));
     const Options& options = std::get<Options>(parsed);
     CHECK(options.config == "/etc/m");
@@ -51,6 +52,7 @@ TEST_CASE("options: all of them") {
     REQUIRE(options.metrics);
     CHECK(options.metrics->text() == "[::1]:9650");
     CHECK(options.access_log == "/var/log/access");
+    CHECK(options.hand_over);
     CHECK(options.detach);
 }
 

@@ -11,7 +11,7 @@
 
 namespace penstock::daemon {
 
-Result<StateDir> StateDir::open(const std::string& path) {
+Result<std::string> StateDir::make(const std::string& path) {
     std::error_code failure;
     std::string whole = std::filesystem::absolute(path, failure).lexically_normal().string();
     while (whole.size() > 1 && whole.ends_with('/')) {
@@ -21,6 +21,11 @@ Result<StateDir> StateDir::open(const std::string& path) {
     if (failure) {
         return sys_error_of(failure.value(), fmt::format("make the state folder {}", whole), "choose a folder that you may write with --state-dir");
     }
+    return whole;
+}
+
+Result<StateDir> StateDir::open(const std::string& path) {
+    PST_TRY_ASSIGN(const std::string whole, make(path));
     Fd lock(::open((whole + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!lock.valid()) {
         return sys_error(fmt::format("open {}/lock", whole), "choose a folder that you may write with --state-dir");

@@ -12,7 +12,9 @@ namespace penstock::daemon {
 
 class StateDir {
 public:
-    // Makes the folder (0755) with its parents where it is absent. Errc::exists if another daemon holds it.
+    // Makes the folder (0755) with its parents where it is absent; gives its absolute path.
+    static Result<std::string> make(const std::string& path);
+    // Makes it, too. Errc::exists if another daemon holds it.
     static Result<StateDir> open(const std::string& path);
 
     [[nodiscard]] std::string file(std::string_view name) const { return path_ + "/" + std::string(name); }

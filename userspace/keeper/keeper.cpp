@@ -20,6 +20,7 @@ namespace {
 
 constexpr std::int64_t kDaemonPatienceMs = 2000;
 constexpr std::uint32_t kSaidMax = 64;  // a worker says Hello, About, and a Taken for what is published
+constexpr rlim_t kFilesMax = 1U << 20;
 
 const char* state_name(WorkerState state) { return EnumNameWorkerState(state); }
 
@@ -63,6 +64,13 @@ Status Keeper::prepare() {
     }
     // Orphans of the daemon (exec plugins) become our children, as they would be PID 1's.
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+    raise_files(kFilesMax);
+    if (!config_.hand_over.empty()) {
+        PST_TRY(take_over());
+    }
+    if (items_.has(ItemKind::StatsPage, "")) {
+        return config_.access_log.empty() ? success() : open_log();
+    }
     if (auto page = make_stats_page(config_.slots); page.ok()) {
         items_.put_one(ItemKind::StatsPage, std::move(page).value());
     } else {
@@ -80,7 +88,7 @@ Status Keeper::open_log() {
 // ---- the loop -----------------------------------------------------------------------------------------------------------
 int Keeper::poll_once() {
     std::vector<pollfd> polled = {{signals_.get(), POLLIN, 0}};
-    bool timers = stopping_ || !daemon_ || find(WorkerState::Started) == nullptr;
+    bool timers = stopping_ || heir_ == Heir::waits || (!is_succeeded() && (!daemon_ || find(WorkerState::Started) == nullptr));
     auto watch = [&](const Peer& peer) {
         // A closed channel would be readable for ever; its process is about to end.
         if (peer.fault().empty()) {
@@ -90,6 +98,12 @@ int Keeper::poll_once() {
     };
     if (daemon_peer_) {
         watch(*daemon_peer_);
+    }
+    if (hand_over_) {
+        polled.push_back({hand_over_->fd(), POLLIN, 0});
+    }
+    if (successor_) {
+        watch(*successor_);
     }
     for (const Worker& worker : workers_) {
         watch(worker.peer);
@@ -116,13 +130,14 @@ int Keeper::poll_once() {
             daemon_ended(ended);
         }
     }
-    if (!daemon_ && !stopping_ && !exit_code_ && now_ms() >= daemon_start_ms_) {
+    watch_successor();
+    if (!daemon_ && !stopping_ && !is_succeeded() && !exit_code_ && now_ms() >= daemon_start_ms_) {
         start_daemon();
     }
-    if (stopping_ && (!daemon_ || now_ms() >= drain_at_ms_)) {
+    if (stopping_ && ((!daemon_ && !successor_) || now_ms() >= drain_at_ms_)) {
         drain_workers();
     }
-    if (stopping_ && ((workers_.empty() && !daemon_) || now_ms() >= stop_by_ms_)) {
+    if (stopping_ && ((workers_.empty() && !daemon_ && (!successor_ || now_ms() >= drain_at_ms_)) || now_ms() >= stop_by_ms_)) {
         exit_code_ = 0;
     }
     return ready;
@@ -164,7 +179,12 @@ void Keeper::stop() {
     stopping_ = true;
     drain_at_ms_ = now_ms() + kDaemonPatienceMs;
     stop_by_ms_ = drain_at_ms_ + config_.drain_ms + 2000;
-    if (daemon_) {
+    if (hand_over_ && !is_succeeded()) {
+        hand_over_->remove();
+        hand_over_.reset();
+        successor_.reset();
+    }
+    if (daemon_ && !is_succeeded()) {
         ::kill(daemon_->pid, SIGINT);  // not for a successor: its addresses go to other nodes
     }
 }
@@ -183,7 +203,7 @@ void Keeper::drain_workers() {
 void Keeper::replace_worker() {
     Worker* standby = find(WorkerState::Started);
     Worker* active = find(WorkerState::Active);
-    if (standby == nullptr || active == nullptr || stopping_) {
+    if (standby == nullptr || active == nullptr || ends()) {
         log::warn("cannot replace the worker now: no standby is ready");
         return;
     }
@@ -215,7 +235,7 @@ Keeper::Worker* Keeper::find(WorkerState state) {
 }
 
 void Keeper::keep_workers() {
-    if (stopping_) {
+    if (ends()) {
         return;
     }
     if (find(WorkerState::Active) == nullptr) {
@@ -234,7 +254,7 @@ void Keeper::keep_workers() {
 }
 
 void Keeper::start_worker() {
-    auto started = start(Command{.argv = config_.worker, .user = config_.worker_as, .files_max = 1U << 20});
+    auto started = start(Command{.argv = config_.worker, .user = config_.worker_as, .files_max = kFilesMax});
     worker_backoff_.started(now_ms());
     if (!started.ok()) {
         log::error("{}", started.error().report());
@@ -314,7 +334,7 @@ void Keeper::on_worker_message(Worker& worker) {
             on_taken(worker, std::move(*taken));
         }
     }
-    if (!worker.peer.fault().empty() && worker.state != WorkerState::Draining && !stopping_) {
+    if (!worker.peer.fault().empty() && worker.state != WorkerState::Draining && !ends()) {
         log::error("worker {}: {}", worker.process.pid, worker.peer.fault());
         ::kill(worker.process.pid, SIGKILL);  // of use to nobody any more; one that is ending anyway does not notice
     }
@@ -330,13 +350,18 @@ void Keeper::on_taken(Worker& worker, TakenT taken) {
     taken.pid = worker.process.pid;
     taken.standby = worker.state != WorkerState::Active;
     worker.ready = taken.refused.empty() && taken.generation == items_.published.generation;
+    if (predecessor_ && worker.ready && !taken.standby) {
+        log::info("this keeper serves: the one before drains");
+        predecessor_->send(encode(taken));
+        predecessor_.reset();
+    }
     tell_daemon(encode(std::move(taken)));
 }
 
 void Keeper::worker_ended(WorkerIt worker, const Ended& ended) {
     const bool drained = worker->state == WorkerState::Draining;
     const pid_t pid = worker->process.pid;
-    if (!stopping_ && !drained) {
+    if (!ends() && !drained) {
         log::warn("worker {} ended: {}", pid, ended.text);
         ++worker_restarts_;
         // The standby takes over at once; only what is started anew waits.

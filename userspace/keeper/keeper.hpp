@@ -2,7 +2,7 @@
 // The process that outlives the others: it starts the daemon, one active worker and one standby, keeps what the daemon gives it, and
 // hands it to whoever takes over. PID 1 of a pod, so it also reaps orphans. It parses nothing but keeper.fbs.
 // Invariants: at most one worker is active (a replaced one drains beside it); the standby has everything that the active one has; what
-// a worker does never ends the keeper.
+// a worker does never ends the keeper. The next keeper on this machine may take over what it holds (hand_over.hpp).
 #pragma once
 
 #include <list>
@@ -12,6 +12,7 @@
 
 #include "userspace/base/result.hpp"
 #include "userspace/keeper/backoff.hpp"
+#include "userspace/keeper/hand_over.hpp"
 #include "userspace/keeper/items.hpp"
 #include "userspace/keeper/peer.hpp"
 #include "userspace/keeper/process.hpp"
@@ -25,6 +26,7 @@ struct Config {
     std::uint32_t slots = 1;
     std::int64_t drain_ms = 30'000;
     std::string access_log;            // file to append to; empty: the workers' standard output
+    std::string hand_over;             // Unix socket at which the keeper before is asked, and the next one asks; empty: none
 };
 
 class Keeper {
@@ -66,6 +68,16 @@ private:
     void take(Peer::Received received);
     bool tell_daemon(std::vector<std::uint8_t> bytes, Descriptors descriptors = nullptr);
 
+    // ---- the keepers before and after (keeper_hand_over.cpp)
+    Status take_over();
+    void watch_successor();
+    void equip_successor();
+    void on_successor_message();
+    void retire();
+    [[nodiscard]] bool is_succeeded() const { return heir_ != Heir::none; }
+    // Whoever ends now is meant to.
+    [[nodiscard]] bool ends() const { return stopping_ || heir_ == Heir::serves; }
+
     // ---- workers
     void keep_workers();
     void start_worker();
@@ -96,6 +108,12 @@ private:
     Backoff worker_backoff_;
     std::int64_t worker_start_ms_ = 0;
     std::uint32_t worker_restarts_ = 0;
+
+    std::optional<HandOverSocket> hand_over_;
+    std::optional<Peer> predecessor_;  // until a worker of ours serves
+    std::optional<Peer> successor_;    // until a worker of its own serves
+    enum class Heir { none, waits, equipped, serves } heir_ = Heir::none;  // waits: for our daemon's end
+    std::int64_t heir_kill_at_ms_ = 0;  // it waits: when our daemon's time is over
 
     bool stopping_ = false;
     std::int64_t drain_at_ms_ = 0;  // if the daemon is still there

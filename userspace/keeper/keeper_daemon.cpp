@@ -25,7 +25,7 @@ void Keeper::start_daemon() {
 }
 
 void Keeper::daemon_ended(const Ended& ended) {
-    if (!stopping_) {
+    if (!stopping_ && !is_succeeded()) {
         log::warn("{} {} ended: {}", kDaemonProgram, daemon_->pid, ended.text);
     }
     daemon_.reset();
@@ -33,7 +33,7 @@ void Keeper::daemon_ended(const Ended& ended) {
     daemon_start_ms_ = daemon_backoff_.ended(now_ms());
     ++daemon_restarts_;
     const bool hopeless = ended.exit_code == 0 || ended.exit_code == kExitUsage || ended.exit_code == kExitFailed || ended.exit_code == 127;
-    if (!daemon_was_greeted_ && hopeless && !stopping_) {
+    if (!daemon_was_greeted_ && hopeless && !stopping_ && !is_succeeded()) {
         exit_code_ = ended.exit_code;
     }
 }
@@ -48,7 +48,9 @@ void Keeper::on_daemon_message() {
         take(std::move(received));
     }
     if (daemon_peer_ && !daemon_peer_->fault().empty()) {
-        log::warn("{}: {}", kDaemonProgram, daemon_peer_->fault());
+        if (!is_succeeded()) {
+            log::warn("{}: {}", kDaemonProgram, daemon_peer_->fault());
+        }
         daemon_peer_.reset();
         if (daemon_) {
             ::kill(daemon_->pid, SIGTERM);

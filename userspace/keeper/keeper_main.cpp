@@ -20,7 +20,8 @@ using namespace penstock;
 
 constexpr std::string_view kUsage =
     "usage: penstock-keeper [--workers N] [--ring auto|io_uring|epoll] [--ktls off|auto] [--worker-user NAME]\n"
-    "                       [--worker-binary PATH] [--access-log FILE] [--drain-ms N] -- DAEMON [ARGUMENTS]\n"
+    "                       [--worker-binary PATH] [--access-log FILE] [--hand-over SOCKET] [--drain-ms N]\n"
+    "                       -- DAEMON [ARGUMENTS]\n"
     "Keeps the listening sockets and the configuration; starts the daemon and the workers, and starts them again.\n"
     "SIGHUP replaces the worker without losing a connection; SIGUSR1 opens the access log anew; SIGTERM drains and ends.\n";
 
@@ -31,6 +32,7 @@ struct Flags {
     std::string user;
     std::string binary;
     std::string access_log;
+    std::string hand_over;
     std::int64_t drain_ms = 30'000;
     std::vector<std::string> daemon;
 };
@@ -70,6 +72,8 @@ bool parse(int argc, char** argv, Flags& flags) {
             flags.binary = value;
         } else if (flag == keeper::kFlagAccessLog) {
             flags.access_log = value;
+        } else if (flag == keeper::kFlagHandOver) {
+            flags.hand_over = value;
         } else {
             return false;
         }
@@ -88,6 +92,7 @@ Result<keeper::Config> configure(const Flags& flags) {
     config.slots = flags.workers != 0 ? flags.workers : std::clamp(std::thread::hardware_concurrency(), 1U, kStatsSlotsMax);
     config.drain_ms = flags.drain_ms;
     config.access_log = flags.access_log;
+    config.hand_over = flags.hand_over;
     config.worker = {flags.binary.empty() ? beside_us(keeper::kWorkerProgram) : flags.binary, "--slots", std::to_string(config.slots), "--ring", flags.ring, "--ktls", flags.ktls};
     if (::geteuid() == 0) {
         PST_TRY_ASSIGN(auto user, keeper::worker_user(flags.user));

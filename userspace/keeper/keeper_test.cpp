@@ -1,75 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// The keeper as a process, with a relay for a daemon, so that the test speaks as the daemon, and with workers that tell their pid.
-#include <arpa/inet.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <sys/wait.h>
+#include "userspace/keeper/keeper.hpp"
+
+#include <sys/resource.h>
 
 #include <chrono>
-#include <csignal>
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
-#include <functional>
 #include <set>
 #include <thread>
 
-#include "schema/keeper.hpp"
-#include "schema/keeper_wire.hpp"
 #include "schema/stats_page.hpp"
-#include "tools/test/catch.hpp"
-#include "userspace/base/channel.hpp"
 #include "userspace/base/memfd.hpp"
-#include "userspace/keeper/backoff.hpp"
+#include "userspace/keeper/testing.hpp"
 
 using namespace penstock;
 using namespace penstock::keeper;
+using namespace penstock::keeper::testing;
 
 namespace {
-
-std::string program(const char* name) {
-    return std::filesystem::read_symlink("/proc/self/exe").replace_filename(name).string();
-}
-
-bool readable(int fd, int ms) {
-    pollfd polled = {fd, POLLIN, 0};
-    return ::poll(&polled, 1, ms) > 0;
-}
-
-// A listening TCP socket on loopback, and its port.
-std::pair<Fd, std::uint16_t> listening() {
-    Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_in address = {};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    REQUIRE(::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), size) == 0);
-    REQUIRE(::listen(fd.get(), 100) == 0);
-    ::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size);
-    return {std::move(fd), ntohs(address.sin_port)};
-}
-
-Fd connect_to(std::uint16_t port) {
-    Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_in address = {};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    REQUIRE(::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
-    return fd;
-}
-
-// What the worker says: "PID uid UID"; gives the pid.
-pid_t answer_of(const Fd& connection) {
-    REQUIRE(readable(connection.get(), 10'000));
-    char text[64] = {};
-    REQUIRE(::recv(connection.get(), text, sizeof text - 1, 0) > 0);
-    if (::geteuid() == 0) {
-        CHECK(std::string(text).find(" uid 0") == std::string::npos);
-    }
-    return std::atoi(text);
-}
 
 // Who has written to the log at `path`, once there are `count`.
 std::set<pid_t> writers_of(const std::string& path, std::size_t count) {
@@ -83,113 +30,6 @@ std::set<pid_t> writers_of(const std::string& path, std::size_t count) {
     }
     return writers;
 }
-
-// What a keeper that cannot start says, and its exit code.
-std::pair<std::string, int> failed_start(const std::string& options) {
-    const std::string line = program("penstock-keeper") + " --workers 1 " + options + " -- /bin/true 2>&1";
-    FILE* pipe = ::popen(line.c_str(), "r");
-    REQUIRE(pipe != nullptr);
-    std::string said(4096, 0);
-    said.resize(std::fread(said.data(), 1, said.size(), pipe));
-    return {said, WEXITSTATUS(::pclose(pipe))};
-}
-
-class Lab {
-public:
-    explicit Lab(std::vector<std::string> keeper_options = {}) {
-        char pattern[] = "/tmp/pst-keeper-XXXXXX";
-        folder_ = ::mkdtemp(pattern);
-        listener_ = Fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
-        sockaddr_un address = {};
-        address.sun_family = AF_UNIX;
-        std::snprintf(address.sun_path, sizeof address.sun_path, "%s/daemon", folder_.c_str());
-        REQUIRE(::bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
-        REQUIRE(::listen(listener_.get(), 4) == 0);
-        std::vector<std::string> argv = {program("penstock-keeper"), "--workers", "1", "--worker-binary", program("pst-keeper-fake"), "--drain-ms", "1000"};
-        argv.insert(argv.end(), keeper_options.begin(), keeper_options.end());
-        argv.insert(argv.end(), {"--", program("pst-keeper-fake"), "daemon", address.sun_path});
-        run(argv);
-    }
-    ~Lab() {
-        if (keeper_ > 0) {
-            ::kill(keeper_, SIGKILL);
-            ::waitpid(keeper_, nullptr, 0);
-        }
-        std::filesystem::remove_all(folder_);
-    }
-
-    void run(std::vector<std::string> argv) {
-        std::vector<char*> pointers;
-        for (std::string& one : argv) {
-            pointers.push_back(one.data());
-        }
-        pointers.push_back(nullptr);
-        keeper_ = ::fork();
-        if (keeper_ == 0) {
-            ::execv(pointers[0], pointers.data());
-            ::_exit(127);
-        }
-    }
-    // The relay that the keeper has started; says Hello and reads up to Synced.
-    void meet(std::uint32_t version = kProtocolVersion) {
-        REQUIRE(readable(listener_.get(), 10'000));
-        daemon_ = Fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
-        HelloT hello;
-        hello.version = version;
-        hello.role = "daemon";
-        say(hello);
-    }
-    template <class Table>
-    void say(Table table, std::vector<int> sent = {}) {
-        REQUIRE(channel_send(daemon_.get(), encode(std::move(table)), sent).ok());
-    }
-    void put_socket(const std::string& name, int fd) {
-        PutT put;
-        put.kind = ItemKind::Socket;
-        put.name = name;
-        say(put, {fd});
-    }
-    void publish(std::uint64_t generation) {
-        PublishT message;
-        message.generation = generation;
-        message.root = "root";
-        say(message);
-    }
-    // Reads messages until `wanted` says yes; the message it said it of.
-    MessageT await(const std::function<bool(MessageT&)>& wanted) {
-        for (int i = 0; i < 1000; ++i) {
-            REQUIRE(readable(daemon_.get(), 10'000));
-            auto received = channel_receive(daemon_.get());
-            REQUIRE(received.ok());
-            auto message = decode(received->bytes);
-            REQUIRE(message != nullptr);
-            fds = std::move(received->fds);
-            if (wanted(*message)) {
-                return std::move(*message);
-            }
-        }
-        FAIL("the message did not come");
-        return {};
-    }
-    void synced() {
-        await([](MessageT& m) { return m.body.type == Body::Synced; });
-    }
-    pid_t worker_in(WorkerState state) {
-        return await([&](MessageT& m) { return m.body.AsWorkerEvent() != nullptr && m.body.AsWorkerEvent()->state == state; }).body.AsWorkerEvent()->pid;
-    }
-    void kill_daemon() {
-        // The relay is the keeper's child with our socket: it dies of a hang-up as of a crash.
-        daemon_.reset();
-    }
-
-    std::vector<Fd> fds;
-    pid_t keeper_ = -1;
-
-private:
-    std::string folder_;
-    Fd listener_;
-    Fd daemon_;
-};
 
 }  // namespace
 
@@ -260,7 +100,7 @@ TEST_CASE("keeper: SIGHUP replaces the worker and lets the old one drain") {
     lab.publish(1);
     lab.await([](MessageT& m) { return m.body.AsTaken() != nullptr && m.body.AsTaken()->standby; });
     const pid_t first = answer_of(connect_to(port));
-    ::kill(lab.keeper_, SIGHUP);
+    ::kill(lab.keeper, SIGHUP);
     CHECK(lab.worker_in(WorkerState::Draining) == first);
     CHECK(lab.worker_in(WorkerState::Exited) == first);
     CHECK(answer_of(connect_to(port)) != first);
@@ -277,16 +117,16 @@ TEST_CASE("keeper: every worker gets the access log, and another one when it was
         CHECK((std::filesystem::status(path).permissions() & std::filesystem::perms::others_all) == std::filesystem::perms::none);
         for (const int number : {SIGUSR1, SIGUSR1}) {
             std::filesystem::rename(path, path + ".1");
-            ::kill(lab.keeper_, number);
+            ::kill(lab.keeper, number);
             CHECK(writers_of(path, 2) == writers);
         }
         std::filesystem::rename(path, path + ".1");
-        ::kill(lab.keeper_, SIGHUP);  // and those of the new standby
+        ::kill(lab.keeper, SIGHUP);  // and those of the new standby
         CHECK(writers_of(path, 3).size() == 3);
         // One that cannot be opened changes nothing.
         std::filesystem::remove(path);
         std::filesystem::create_directory(path);
-        ::kill(lab.keeper_, SIGUSR1);
+        ::kill(lab.keeper, SIGUSR1);
         lab.meet();
         lab.synced();
     }
@@ -324,26 +164,44 @@ TEST_CASE("keeper: another version is refused, garbage ends the connection, and 
     });
 }
 
+TEST_CASE("keeper: more is held than a shell's limit of descriptors") {
+    rlimit before = {};
+    ::getrlimit(RLIMIT_NOFILE, &before);
+    rlimit few = before;
+    few.rlim_cur = 64;
+    ::setrlimit(RLIMIT_NOFILE, &few);
+    Lab lab;
+    lab.meet();
+    ::setrlimit(RLIMIT_NOFILE, &before);
+    lab.synced();
+    const auto [socket, port] = listening();
+    for (int i = 0; i < 200; ++i) {
+        lab.put_socket("tcp/" + std::to_string(i), socket.get());
+    }
+    lab.publish(1);
+    lab.await([](MessageT& m) { return m.body.AsTaken() != nullptr && m.body.AsTaken()->generation == 1; });
+}
+
 TEST_CASE("keeper: SIGTERM ends daemon and workers, and the keeper with 0") {
     Lab lab;
     lab.meet();
     lab.synced();
-    ::kill(lab.keeper_, SIGTERM);
+    ::kill(lab.keeper, SIGTERM);
     int status = -1;
-    REQUIRE(::waitpid(lab.keeper_, &status, 0) == lab.keeper_);
-    lab.keeper_ = -1;
+    REQUIRE(::waitpid(lab.keeper, &status, 0) == lab.keeper);
+    lab.keeper = -1;
     CHECK(WIFEXITED(status));
     CHECK(WEXITSTATUS(status) == 0);
 }
 
 TEST_CASE("keeper: a daemon that refuses its command line ends the keeper with its exit code") {
     Lab lab;
-    ::kill(lab.keeper_, SIGKILL);
-    ::waitpid(lab.keeper_, nullptr, 0);
+    ::kill(lab.keeper, SIGKILL);
+    ::waitpid(lab.keeper, nullptr, 0);
     lab.run({program("penstock-keeper"), "--workers", "1", "--worker-binary", program("pst-keeper-fake"), "--", program("pst-keeper-fake"), "crash", "2"});
     int status = -1;
-    REQUIRE(::waitpid(lab.keeper_, &status, 0) == lab.keeper_);
-    lab.keeper_ = -1;
+    REQUIRE(::waitpid(lab.keeper, &status, 0) == lab.keeper);
+    lab.keeper = -1;
     CHECK(WEXITSTATUS(status) == 2);
 }
 

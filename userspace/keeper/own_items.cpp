@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <new>
@@ -37,6 +38,21 @@ Result<Fd> make_stats_page(std::uint32_t slots) {
     ::munmap(memory, sizeof(StatsPage));
     ::fcntl(page.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
     return page;
+}
+
+bool is_stats_page(const Fd& page, std::uint32_t slots) {
+    struct stat about = {};
+    if (::fstat(page.get(), &about) != 0 || about.st_size != static_cast<off_t>(sizeof(StatsPage))) {
+        return false;
+    }
+    void* memory = ::mmap(nullptr, sizeof(StatsPage), PROT_READ, MAP_SHARED, page.get(), 0);
+    if (memory == MAP_FAILED) {
+        return false;
+    }
+    const auto* stats = static_cast<const StatsPage*>(memory);
+    const bool same = stats->magic == kStatsMagic && stats->version == kStatsVersion && stats->slots == slots;
+    ::munmap(memory, sizeof(StatsPage));
+    return same;
 }
 
 }  // namespace penstock::keeper

@@ -15,6 +15,8 @@ inline bool is_own(ItemKind kind) { return kind == ItemKind::StatsPage || kind =
 
 // A StatsPage of zeros in memory of fixed size, for `slots` threads a worker.
 Result<Fd> make_stats_page(std::uint32_t slots);
+// Whether `page` is such a one, of our layout.
+bool is_stats_page(const Fd& page, std::uint32_t slots);
 // To append to; made if it is not there.
 Result<Fd> open_access_log(const std::string& path);
 

@@ -30,13 +30,7 @@ constexpr int kChannelFd = 3;
     sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
     if (command.files_max != 0) {
-        rlimit limit = {};
-        ::getrlimit(RLIMIT_NOFILE, &limit);
-        rlimit wish = {.rlim_cur = command.files_max, .rlim_max = std::max(limit.rlim_max, command.files_max)};
-        if (::setrlimit(RLIMIT_NOFILE, &wish) != 0) {
-            limit.rlim_cur = limit.rlim_max;
-            ::setrlimit(RLIMIT_NOFILE, &limit);
-        }
+        raise_files(command.files_max);
     }
     if (command.user) {
         if (::setgroups(0, nullptr) != 0 || ::setresgid(command.user->gid, command.user->gid, command.user->gid) != 0 ||
@@ -91,6 +85,16 @@ Result<User> worker_user(const std::string& name) {
         }
     }
     return Error{.code = Errc::not_found, .what = "find the user " + (name.empty() ? "penstock or nobody" : name), .hint = "create it, or name another by --worker-user"};
+}
+
+void raise_files(rlim_t files) {
+    rlimit limit = {};
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+    rlimit wish = {.rlim_cur = files, .rlim_max = std::max(limit.rlim_max, files)};
+    if (::setrlimit(RLIMIT_NOFILE, &wish) != 0) {
+        limit.rlim_cur = limit.rlim_max;
+        ::setrlimit(RLIMIT_NOFILE, &limit);
+    }
 }
 
 Result<Process> start(const Command& command) {

@@ -35,6 +35,9 @@ struct Process {
     Fd channel;  // our end
 };
 
+// Asks for so many descriptors, or for all that may be had without a privilege. Async-signal-safe.
+void raise_files(rlim_t files);
+
 // The child gets stdin from /dev/null, stdout and stderr of ours, its end of the channel in kKeeperFdEnv, and no other descriptor.
 // It is killed when we die. A program that cannot be executed ends with 127.
 Result<Process> start(const Command& command);
