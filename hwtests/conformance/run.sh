@@ -70,14 +70,15 @@ inside() {
 }
 
 run_suite() {
-	local version=$1 results=$state/results-$1.json
+	local version=$1 results=$state/results-$1.json wanted='^TestConformance$'
 	shift
+	[[ -z ${RIG_TESTS:-} ]] || wanted+="/^(${RIG_TESTS// /|})\$"
 	build_rig
 	build_suite "$version"
 	local result=0
 	echo "suite $version, events in $results" >&2
 	inside client go tool test2json -t -p conformance "$bin/conformance-$version.test" \
-		-test.v=test2json -test.run '^TestConformance$' -test.timeout "${RIG_TIMEOUT:-2h}" "$@" >"$results" || result=$?
+		-test.v=test2json -test.run "$wanted" -test.timeout "${RIG_TIMEOUT:-2h}" "$@" >"$results" || result=$?
 	"$bin/rig" summary -catalog "$state/catalog-$version.json" "$results"
 	return $result
 }
