@@ -35,7 +35,7 @@ ClusterLink::ClusterLink(Loop& loop, const kubeapi::Access& access, std::string 
               });
           },
           [this](const model::ObjectKey& key, std::string version, const json& status) {
-              cluster_.wrote(key, std::move(version), model::from_json(nlohmann::ordered_json(status)));
+              cluster_.wrote(key, std::move(version), status.dump(-1, ' ', false, json::error_handler_t::replace));
           }),
       election_(access.ns, kLease, node) {
     writer_.enable(false);
@@ -136,7 +136,7 @@ void ClusterLink::make_generated() {
             continue;
         }
         made = {stored->object, status};
-        for (const status::Generated& thing : status::generated_of(*stored->object, status->value("addresses", json::array()))) {
+        for (const status::Generated& thing : status::generated_of(*stored->object, json::parse(*status, nullptr, false).value("addresses", json::array()))) {
             apply_generated(key, thing);
         }
     }
@@ -175,23 +175,28 @@ std::optional<status::Target> ClusterLink::find(const model::ObjectKey& key) con
     if (stored == nullptr || resource == nullptr) {
         return std::nullopt;
     }
-    return status::Target{.path = resource->path(key.ns, key.name, "status"), .version = stored->version, .status = json(model::to_json(stored->status))};
+    return status::Target{.path = resource->path(key.ns, key.name, "status"), .version = stored->version, .status = stored->status.empty() ? json() : json::parse(stored->status, nullptr, false)};
 }
 
 void ClusterLink::publish(const status::Book::Published& published) {
-    std::map<model::ObjectKey, std::shared_ptr<const json>> wanted;
-    gateways_.clear();
-    for (const auto& [name, status] : published) {
-        if (const auto key = source::key_of_name(name); key && cluster_.find(*key) != nullptr) {
-            wanted.emplace(*key, status);
-            if (key->kind == model::Kind::gateway) {
-                gateways_.emplace(*key, status);
-            }
+    status::Book::Published::diff(published_, published, [this](const auto* before, const auto* after) {
+        if (const auto key = source::key_of_name((before != nullptr ? before : after)->first)) {
+            want(*key, after != nullptr ? after->second : nullptr);
         }
-    }
-    writer_.want(wanted);
+    });
+    published_ = published;
     pump();
     make_generated();
+}
+
+// Of an object that the server does not have the writer remembers it: it may come.
+void ClusterLink::want(const model::ObjectKey& key, const std::shared_ptr<const std::string>& status) {
+    writer_.want(key, status);
+    if (key.kind == model::Kind::gateway && status != nullptr) {
+        gateways_.insert_or_assign(key, status);
+    } else {
+        gateways_.erase(key);
+    }
 }
 
 void ClusterLink::look_again() {

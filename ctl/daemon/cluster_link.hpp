@@ -49,6 +49,7 @@ private:
     void elect();
     void elected(const Result<kubeapi::Answer>& answer);
     void on_news(source::ClusterNews news);
+    void want(const model::ObjectKey& key, const std::shared_ptr<const std::string>& status);
     void pump();
     void tell_troubles();
     // Whether somebody else has a Service or an EndpointSlice where a Gateway's should be.
@@ -66,13 +67,14 @@ private:
     bool led_ = false;
     struct Made {
         model::ObjectPtr gateway;
-        std::shared_ptr<const nlohmann::json> status;
+        std::shared_ptr<const std::string> status;
     };
     std::map<model::ObjectKey, Made> made_;  // Gateways whose generated objects were applied, and as of what
     std::map<model::ObjectKey, model::ObjectKey> generated_;  // whose each is
     std::map<std::string, Error> not_made_;  // by path
     std::uint64_t applied_ = 0;
-    std::map<model::ObjectKey, std::shared_ptr<const nlohmann::json>> gateways_;  // of the published statuses
+    std::map<model::ObjectKey, std::shared_ptr<const std::string>> gateways_;  // of the published statuses
+    status::Book::Published published_;
     std::vector<std::string> troubles_told_;
     std::unique_ptr<kubeapi::Client> client_;  // the last: its thread ends first
 };

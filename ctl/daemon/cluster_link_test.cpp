@@ -30,11 +30,11 @@ json route(const std::string& path) {
             {"spec", {{"parentRefs", json::array({{{"name", "edge"}}})}, {"rules", json::array({{{"matches", json::array({{{"path", {{"value", path}}}}})}}})}}}};
 }
 
-std::shared_ptr<const json> accepted(const std::string& value, int generation) {
-    return std::make_shared<const json>(
+std::shared_ptr<const std::string> accepted(const std::string& value, int generation) {
+    return std::make_shared<const std::string>(
         json{{"parents", json::array({{{"controllerName", kController},
                                        {"parentRef", {{"name", "edge"}}},
-                                       {"conditions", json::array({{{"type", "Accepted"}, {"status", value}, {"observedGeneration", generation}, {"lastTransitionTime", "t"}}})}}})}});
+                                       {"conditions", json::array({{{"type", "Accepted"}, {"status", value}, {"observedGeneration", generation}, {"lastTransitionTime", "t"}}})}}})}}.dump());
 }
 
 // A link on a loop of its own thread.
@@ -81,7 +81,10 @@ struct Linked {
     }
     void publish(const std::string& value, int generation) {
         ask([&] {
-            link->publish({{"HTTPRoute/default/shop", accepted(value, generation)}, {"HTTPRoute/default/of-a-file", accepted(value, generation)}});
+            status::Book::Published published;
+            published.set("HTTPRoute/default/shop", accepted(value, generation));
+            published.set("HTTPRoute/default/of-a-file", accepted(value, generation));
+            link->publish(published);
             return true;
         });
     }
@@ -168,7 +171,9 @@ TEST_CASE("cluster link: a Gateway gets a Service of its addresses, again if som
     const auto publish = [&](const std::string& address) {
         const json status = {{"addresses", json::array({{{"type", "IPAddress"}, {"value", address}}})}};
         linked.ask([&] {
-            linked.link->publish({{"Gateway/default/edge", std::make_shared<const json>(status)}});
+            status::Book::Published published;
+            published.set("Gateway/default/edge", std::make_shared<const std::string>(status.dump()));
+            linked.link->publish(published);
             return true;
         });
     };

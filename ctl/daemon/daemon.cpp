@@ -200,9 +200,8 @@ void Daemon::want_statuses(const compile::Statuses& before) {
         if (now == nullptr) {
             gone.push_back(source::name_of(old->first));
         } else {
-            const auto& object_status = *now->second;
-            changed.push_back({source::name_of(now->first), object_status.generation,
-                               std::make_shared<const nlohmann::json>(compile::to_json(object_status, compile_options_.controller_name))});
+            changed.push_back({source::name_of(now->first), now->second->generation,
+                               [status = now->second, this] { return compile::to_json(*status, compile_options_.controller_name); }});
         }
     });
     statuses_.want(std::move(changed), gone);
@@ -298,7 +297,6 @@ void Daemon::tell() {
         }
     }
     if (statuses_.update(rollout_.phase(), failures, clock_())) {
-        not_good_.reset();
         save_later();
         if (cluster_) {
             cluster_->publish(statuses_.published());
@@ -324,10 +322,7 @@ void Daemon::tell() {
 
 // The worker shows strangers what the daemon knows, so that they never talk to the daemon.
 void Daemon::tell_metrics() {
-    if (!not_good_) {
-        not_good_ = count_not_good();
-    }
-    DaemonFigures figures{.not_good = *not_good_, .errors = errors_.unsolved(), .reconciles = reconciles_};
+    DaemonFigures figures{.not_good = statuses_.not_good(), .errors = errors_.unsolved(), .reconciles = reconciles_};
     if (addresses_) {
         figures.addresses_held = addresses_->held();
         figures.address_takeovers = addresses_->taken();

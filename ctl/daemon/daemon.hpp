@@ -102,7 +102,6 @@ private:
     [[nodiscard]] nlohmann::json addresses_json(nlohmann::json rows) const;
     [[nodiscard]] nlohmann::json listeners_json() const;
     [[nodiscard]] View view() const;
-    [[nodiscard]] std::size_t count_not_good() const;
     [[nodiscard]] Result<ApiChanged> change_now(const ApiChange& change);
     [[nodiscard]] Status apply_change(const ApiChange& change, source::Loaded& next, source::LoadResult& result) const;
     [[nodiscard]] nlohmann::json not_good_of(const compile::Compiled& compiled) const;
@@ -136,12 +135,12 @@ private:
     Resync resync_;
     Reconciles reconciles_;
     bool ids_to_save_ = false;
+    Loop::Clock::duration save_took_{};
 
     Rollout rollout_;
     Board board_;
     status::Book statuses_;
     ErrorBook errors_;
-    std::optional<std::size_t> not_good_;  // conditions; nothing: to be counted
     std::vector<Trouble> prepare_troubles_;
     std::vector<Trouble> publish_troubles_;
     std::vector<Trouble> finish_troubles_;

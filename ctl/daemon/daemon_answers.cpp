@@ -36,13 +36,13 @@ json reference(const model::ObjectKey& key) {
 json not_good_of(const status::Book::Published& published) {
     json list = json::array();
     for (const auto& [object, object_status] : published) {
-        status::add_not_good(list, object_reference(object), *object_status);
+        status::add_not_good(list, object_reference(object), json::parse(*object_status, nullptr, false));
     }
     return list;
 }
 
 // An object as an API server would show it.
-nlohmann::ordered_json print(const model::Object& object, const json* object_status, const std::string& origin) {
+nlohmann::ordered_json print(const model::Object& object, const json& object_status, const std::string& origin) {
     const model::KindInfo& kind = model::info(object.key.kind);
     const std::string version = kind.group.empty() ? std::string(kind.version) : fmt::format("{}/{}", kind.group, kind.version);
     nlohmann::ordered_json out = {{"apiVersion", version}, {"kind", kind.name}};
@@ -61,8 +61,8 @@ nlohmann::ordered_json print(const model::Object& object, const json* object_sta
             out[name] = value;
         }
     }
-    if (object_status != nullptr) {
-        out["status"] = *object_status;
+    if (!object_status.is_null()) {
+        out["status"] = object_status;
     }
     return out;
 }
@@ -202,8 +202,6 @@ json Daemon::status_now() {
             {"errors", errors_.to_json(now_ms())}};
 }
 
-std::size_t Daemon::count_not_good() const { return daemon::not_good_of(statuses_.published()).size(); }
-
 Daemon::View Daemon::view() const { return {.merged = merged_, .statuses = statuses_.published()}; }
 
 Result<json> Daemon::objects(const ObjectFilter& filter) {
@@ -221,8 +219,8 @@ Result<json> Daemon::objects(const ObjectFilter& filter) {
         if ((!kinds.empty() && !kinds.contains(key.kind)) || (!filter.any_ns && key.ns != filter.ns) || (!filter.any_name && key.name != filter.name)) {
             continue;
         }
-        const auto found = now.statuses.find(source::name_of(key));
-        items.emplace_back(print(*object, found != now.statuses.end() ? found->second.get() : nullptr, now.merged.origin(key).value_or("")));
+        const auto* found = now.statuses.get(source::name_of(key));
+        items.emplace_back(print(*object, found != nullptr ? json::parse(**found, nullptr, false) : json(), now.merged.origin(key).value_or("")));
     }
     return items;
 }
@@ -305,11 +303,11 @@ Status Daemon::apply_change(const ApiChange& change, source::Loaded& next, sourc
 }
 
 json Daemon::not_good_of(const compile::Compiled& compiled) const {
-    status::Book::Published all;
+    json list = json::array();
     for (const auto& [key, object_status] : compiled.statuses) {
-        all[source::name_of(key)] = std::make_shared<const json>(compile::to_json(*object_status, compile_options_.controller_name));
+        status::add_not_good(list, object_reference(source::name_of(key)), compile::to_json(*object_status, compile_options_.controller_name));
     }
-    return daemon::not_good_of(all);
+    return list;
 }
 
 Result<ApiChanged> Daemon::change_now(const ApiChange& change) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the daemon keeps in its state folder, so that a later one goes on where it was.
+#include <algorithm>
 #include <charconv>
 
 #include "ctl/daemon/daemon.hpp"
@@ -11,6 +12,8 @@ namespace penstock::daemon {
 namespace {
 
 constexpr auto kSaveDelay = std::chrono::milliseconds(200);
+constexpr auto kSaveDelayMax = std::chrono::seconds(10);
+constexpr int kSaveShare = 100;  // of the time, what saving takes is at most the hundredth part
 constexpr std::size_t kStateFileMax = 512U << 20;
 
 constexpr const char* kFileIds = "ids";
@@ -89,11 +92,13 @@ void Daemon::save_ids() {
 
 void Daemon::save_later() {
     if (!loop_.pending("save")) {
-        loop_.at("save", Loop::Clock::now() + kSaveDelay, [this] { save(); });
+        const auto pause = std::clamp<Loop::Clock::duration>(kSaveShare * save_took_, kSaveDelay, kSaveDelayMax);
+        loop_.at("save", Loop::Clock::now() + pause, [this] { save(); });
     }
 }
 
 void Daemon::save() {
+    const auto begun = Loop::Clock::now();
     const bool all_were_kept = unkept_.empty();
     keep(kFileGeneration, std::to_string(rollout_.generation().wanted));
     keep(kFileStatus, statuses_.encode());
@@ -103,6 +108,7 @@ void Daemon::save() {
     if (ids_to_save_ || unkept_.contains(kFileIds)) {
         save_ids();
     }
+    save_took_ = Loop::Clock::now() - begun;
     if (!all_were_kept || !unkept_.empty()) {
         tell();
     }

@@ -36,7 +36,7 @@ model::ObjectKey key_of(model::Kind kind, const Value& whole) {
 ClusterItem read_item(model::Kind kind, const Value& whole) {
     ClusterItem item{.key = key_of(kind, whole), .gone = false, .object = {}, .version = text_at(whole, {"metadata", "resourceVersion"}), .status = {}, .diagnostics = {}};
     if (const Value* status = whole.find("status")) {
-        item.status = *status;
+        item.status = model::to_json_text(*status, -1);
     }
     item.object = model::decode_object(bare(whole), item.key.text(), item.diagnostics);
     // An API server keeps newer fields than we know; only what makes an object useless to us is worth a word there.
@@ -132,7 +132,7 @@ void Cluster::take_out(const model::ObjectKey& key, Changed& changed) {
     }
 }
 
-void Cluster::wrote(const model::ObjectKey& key, std::string version, Value status) {
+void Cluster::wrote(const model::ObjectKey& key, std::string version, std::string status) {
     if (const auto found = objects_.find(key); found != objects_.end() && kubeapi::older_version(found->second.version, version)) {
         found->second.version = std::move(version);
         found->second.status = std::move(status);

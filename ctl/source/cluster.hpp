@@ -22,7 +22,7 @@ struct ClusterItem {
     bool gone = false;         // it was deleted: nothing else of it counts
     model::ObjectPtr object;   // null: it is not one that we can read
     std::string version;       // metadata.resourceVersion
-    model::Value status;       // as the server has it; null if none
+    std::string status;        // as the server has it, as JSON in little space; "" if none
     std::vector<model::Diagnostic> diagnostics;
 };
 struct ClusterNews {
@@ -46,7 +46,7 @@ public:
     Changed apply(ClusterNews news);
 
     // What we wrote came back with a new version, perhaps before the watch told it and perhaps after somebody else's newer one.
-    void wrote(const model::ObjectKey& key, std::string version, model::Value status);
+    void wrote(const model::ObjectKey& key, std::string version, std::string status);
 
     // Every kind was listed, or its CRD is missing: what is here is what there is.
     [[nodiscard]] bool ready() const { return synced_.size() == model::kKinds; }
@@ -55,7 +55,7 @@ public:
     struct Stored {
         model::ObjectPtr object;
         std::string version;
-        model::Value status;
+        std::string status;  // as JSON
     };
     // Null if it is not there.
     [[nodiscard]] const Stored* find(const model::ObjectKey& key) const;

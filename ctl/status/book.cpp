@@ -2,6 +2,7 @@
 #include "ctl/status/book.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "ctl/status/conditions_json.hpp"
@@ -94,7 +95,7 @@ void apply_failure(json& status, const Failure& failure, std::int64_t generation
 }  // namespace
 
 json corrected(const Wanted& wanted, Phase phase, const std::vector<Failure>& failures) {
-    json status = *wanted.status;
+    json status = wanted.status();
     if (phase != Phase::taken) {
         mark_pending(status, wanted.generation);
     }
@@ -120,29 +121,32 @@ void Book::want(std::vector<Wanted> changed, const std::vector<std::string>& gon
 }
 
 bool Book::forget(const std::string& object) {
-    texts_.erase(object);
-    return published_.erase(object) != 0;
+    not_good_.erase(object);
+    return published_.erase(object);
 }
 
 bool Book::publish(const Wanted& wanted, Phase phase, const std::vector<Failure>& failures, const std::string& now) {
-    const auto before = published_.find(wanted.object);
-    if (phase == Phase::waiting && before != published_.end()) {
+    const auto* before = published_.get(wanted.object);
+    if (phase == Phase::waiting && before != nullptr) {
         return false;
     }
-    static const json kNothing;
-    const json& old = before != published_.end() ? *before->second : kNothing;
+    const json old = before != nullptr ? json::parse(**before, nullptr, false) : json();
     json next = corrected(wanted, phase, failures);
     keep_times(next, old, now);
     if (next == old) {
         return false;
     }
-    put(wanted.object, std::move(next));
+    put(wanted.object, next);
     return true;
 }
 
-void Book::put(const std::string& object, json status) {
-    texts_[object] = status.dump(-1, ' ', false, json::error_handler_t::replace);
-    published_[object] = std::make_shared<const json>(std::move(status));
+void Book::put(const std::string& object, const json& status) {
+    if (const std::size_t bad = count_not_good(status); bad != 0) {
+        not_good_[object] = bad;
+    } else {
+        not_good_.erase(object);
+    }
+    published_.set(object, std::make_shared<const std::string>(status.dump(-1, ' ', false, json::error_handler_t::replace)));
 }
 
 bool Book::update(Phase phase, const std::vector<Failure>& failures, std::int64_t now_s) {
@@ -175,11 +179,15 @@ bool Book::update(Phase phase, const std::vector<Failure>& failures, std::int64_
     return changed;
 }
 
+std::size_t Book::not_good() const {
+    return std::accumulate(not_good_.begin(), not_good_.end(), std::size_t(0), [](std::size_t sum, const auto& one) { return sum + one.second; });
+}
+
 std::string Book::encode() const {
     std::string text = "{";
-    for (const auto& [object, status] : texts_) {
+    for (const auto& [object, status] : published_) {
         text += (text.size() == 1 ? "" : ",") + json(object).dump(-1, ' ', false, json::error_handler_t::replace) + ":";
-        text += status;
+        text += *status;
     }
     return text + "}";
 }
@@ -189,10 +197,10 @@ Status Book::restore(std::string_view text) {
     if (!parsed.is_object()) {
         return Error{.code = Errc::invalid, .what = "read the kept statuses: not a JSON object"};
     }
-    published_.clear();
-    texts_.clear();
+    published_ = {};
+    not_good_.clear();
     for (auto& [object, status] : parsed.items()) {
-        put(object, std::move(status));
+        put(object, status);
     }
     restored_ = true;
     return success();

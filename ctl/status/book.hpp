@@ -5,7 +5,9 @@
 // Pure but for its memory: the clock and the facts are parameters. It writes nowhere.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -14,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "userspace/base/piece_map.hpp"
 #include "userspace/base/result.hpp"
 
 namespace penstock::status {
@@ -38,8 +41,8 @@ struct Failure {
 struct Wanted {
     std::string object;           // "Gateway/default/edge"
     std::int64_t generation = 0;  // metadata.generation
-    // The Kubernetes form without lastTransitionTime. The same pointer as before means the same content.
-    std::shared_ptr<const nlohmann::json> status;
+    // Gives the Kubernetes form without lastTransitionTime, the same each time: thousands of them are not kept.
+    std::function<nlohmann::json()> status;
 };
 
 // How far the data path is with the configuration that the wanted statuses belong to.
@@ -56,9 +59,11 @@ public:
     // Brings what is published up to date. True if anything changed.
     bool update(Phase phase, const std::vector<Failure>& failures, std::int64_t now_s);
 
-    // By object. The values are immutable: a reader on another thread may hold a copy of the map.
-    using Published = std::map<std::string, std::shared_ptr<const nlohmann::json>>;
+    // By object, each status as JSON in little space. A reader on another thread may hold a copy of the map, which shares what does not change.
+    using Published = PieceMap<std::string, std::shared_ptr<const std::string>>;
     [[nodiscard]] const Published& published() const { return published_; }
+    // How many of its conditions say that something is wrong.
+    [[nodiscard]] std::size_t not_good() const;
 
     // What an earlier daemon published, as text: its times are kept where the status is the same.
     [[nodiscard]] std::string encode() const;
@@ -66,12 +71,12 @@ public:
 
 private:
     bool forget(const std::string& object);
-    void put(const std::string& object, nlohmann::json status);
+    void put(const std::string& object, const nlohmann::json& status);
     bool publish(const Wanted& wanted, Phase phase, const std::vector<Failure>& failures, const std::string& now);
 
     std::map<std::string, Wanted> wanted_;
     Published published_;
-    std::map<std::string, std::string> texts_;  // of the published: an edit changes few of thousands
+    std::map<std::string, std::size_t> not_good_;  // conditions of the published, by object; none is 0
     // Objects whose published status is not yet the wanted one, whole. The others have nothing to do while nothing of them fails.
     std::set<std::string> open_;
     bool restored_ = false;  // published_ may hold objects that nobody wants

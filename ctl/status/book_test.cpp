@@ -30,7 +30,7 @@ json route() {
 }
 
 Wanted want(const char* object, json status, std::int64_t generation = 1) {
-    return {object, generation, std::make_shared<const json>(std::move(status))};
+    return {object, generation, [status = std::move(status)] { return status; }};
 }
 
 // "type=status/reason" of one list of conditions.
@@ -42,7 +42,7 @@ std::string text(const json& conditions) {
     return out;
 }
 
-const json& status_of(const Book& book, const char* object) { return *book.published().at(object); }
+json status_of(const Book& book, const char* object) { return json::parse(**book.published().get(object)); }
 
 }  // namespace
 
@@ -52,8 +52,10 @@ TEST_CASE("status: Programmed is told when the generation is taken, not before")
     CHECK(book.update(Phase::waiting, {}, 10));
     CHECK(text(status_of(book, "Gateway/a/edge")["conditions"]) == "Accepted=True/Accepted Programmed=False/Pending ");
     CHECK(text(status_of(book, "Gateway/a/edge")["listeners"][0]["conditions"]) == "Accepted=True/x Programmed=False/Pending ");
+    CHECK(book.not_good() == 3);
     CHECK(book.update(Phase::taken, {}, 20));
     CHECK(text(status_of(book, "Gateway/a/edge")["conditions"]) == "Accepted=True/Accepted Programmed=True/Programmed ");
+    CHECK(book.not_good() == 0);
     CHECK_FALSE(book.update(Phase::taken, {}, 30));
 }
 
@@ -78,7 +80,7 @@ TEST_CASE("status: lastTransitionTime moves with the status only, not with reaso
     book.update(Phase::taken, {}, 20);
     book.want({want("Gateway/a/edge", gateway(2), 2)});
     book.update(Phase::taken, {}, 30);
-    const json& conditions = status_of(book, "Gateway/a/edge")["conditions"];
+    const json conditions = status_of(book, "Gateway/a/edge")["conditions"];
     CHECK(conditions[0]["lastTransitionTime"] == "1970-01-01T00:00:10Z");
     CHECK(conditions[1]["lastTransitionTime"] == "1970-01-01T00:00:20Z");
     CHECK(conditions[1]["observedGeneration"] == 2);

@@ -111,6 +111,19 @@ bool is_good(const json& condition) {
     return holds != compile::is_bad_news(type);
 }
 
+std::size_t count_not_good(const json& status) {
+    const auto of = [](const json& conditions) {
+        return static_cast<std::size_t>(std::count_if(conditions.begin(), conditions.end(), [](const json& one) { return one.is_object() && !is_good(one); }));
+    };
+    std::size_t count = of(member_of(&status, "conditions"));
+    for (const List& list : kLists) {
+        for (const json& item : member_of(&status, list.name)) {
+            count += of(member_of(&item, "conditions"));
+        }
+    }
+    return count;
+}
+
 void add_not_good(json& list, const json& object, const json& status) {
     for_each_conditions(status, object["namespace"].get<std::string>(), [&](const std::string& where, const json& conditions) {
         for (const json& condition : conditions) {

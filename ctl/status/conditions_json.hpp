@@ -4,6 +4,7 @@
 // ancestorRef).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <nlohmann/json.hpp>
@@ -27,6 +28,9 @@ void for_each_conditions(const nlohmann::json& status, const std::string& ns,
 
 // Whether a condition says that all is well: by True, or by not being True where its type is bad news.
 bool is_good(const nlohmann::json& condition);
+
+// How many conditions of a status are not good.
+std::size_t count_not_good(const nlohmann::json& status);
 
 // Adds the conditions of one object that are not good to a list, as the control API has them. `object`: {"kind", "namespace", "name"}.
 void add_not_good(nlohmann::json& list, const nlohmann::json& object, const nlohmann::json& status);

@@ -36,22 +36,14 @@ bool has_status(Kind kind) {
     }
 }
 
-void Writer::want(const std::map<model::ObjectKey, std::shared_ptr<const json>>& published) {
-    for (const auto& [key, wanted] : published) {
-        Entry& entry = entries_[key];
-        if (entry.wanted != wanted) {
-            entry.wanted = wanted;
-            entry.failures = 0;
-            entry.not_before = {};
-            dirty_.insert(key);
-        }
+void Writer::want(const model::ObjectKey& key, std::shared_ptr<const std::string> published) {
+    Entry& entry = entries_[key];
+    if (entry.wanted != published) {
+        entry.failures = 0;
+        entry.not_before = {};
     }
-    for (auto& [key, entry] : entries_) {
-        if (entry.wanted != nullptr && !published.contains(key)) {
-            entry.wanted = nullptr;  // not ours any more, or gone
-            dirty_.insert(key);
-        }
-    }
+    entry.wanted = std::move(published);
+    dirty_.insert(key);
 }
 
 void Writer::look_again() {
@@ -84,8 +76,8 @@ bool Writer::send_one(const model::ObjectKey& key, Entry& entry, Time now) {
         }
         return false;
     }
-    const json next = entry.wanted != nullptr ? merged(target->status, *entry.wanted, controller_) : without_ours(target->status, controller_);
-    const bool settled = entry.settled_version == target->version && entry.settled == next;
+    const json next = entry.wanted != nullptr ? merged(target->status, json::parse(*entry.wanted, nullptr, false), controller_) : without_ours(target->status, controller_);
+    const bool settled = entry.settled_version == target->version && entry.settled == std::hash<json>()(next);
     if (settled || next == target->status || (next.empty() && target->status.is_null())) {
         troubles_.erase(key);
         return false;
@@ -192,7 +184,7 @@ void Writer::answered(const model::ObjectKey& key, const json& status, const Res
     entry.not_before = {};
     json whole = json::parse(answer->body, nullptr, false);
     if (whole.is_object() && whole.contains("metadata") && whole["metadata"].contains("resourceVersion")) {
-        entry.settled = status;
+        entry.settled = std::hash<json>()(status);
         entry.settled_version = whole["metadata"]["resourceVersion"].get<std::string>();
         wrote_(key, entry.settled_version, whole.value("status", json::object()));
     }

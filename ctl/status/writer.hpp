@@ -45,8 +45,8 @@ public:
     Writer(std::string controller, Find find, Send send, Wrote wrote)
         : controller_(std::move(controller)), find_(std::move(find)), send_(std::move(send)), wrote_(std::move(wrote)) {}
 
-    // What is published now. Objects whose status is another one than before are looked at by the next pump().
-    void want(const std::map<model::ObjectKey, std::shared_ptr<const nlohmann::json>>& published);
+    // What is published of an object now; null: nothing, it is not ours (any more). The next pump() looks at it.
+    void want(const model::ObjectKey& key, std::shared_ptr<const std::string> published);
     // All of them, as if the server had others.
     void look_again();
     // The server has another status or version of it, or has it anew.
@@ -66,13 +66,13 @@ public:
 
 private:
     struct Entry {
-        std::shared_ptr<const nlohmann::json> wanted;
+        std::shared_ptr<const std::string> wanted;  // as JSON
         bool in_flight = false;
         unsigned tokens = 0;        // writes that may go without a pause
         Time refilled{};
         Time not_before{};
         unsigned failures = 0;
-        nlohmann::json settled;     // what we wrote last, and the version that it became: the server's form of it may differ
+        std::size_t settled = 0;    // hash of what we wrote last, and the version that it became: the server's form of it may differ
         std::string settled_version;
     };
 

@@ -34,7 +34,6 @@ struct Server {
     std::map<ObjectKey, Target> objects;
     std::deque<Pending> pending;
     int version = 100;
-    std::map<ObjectKey, std::shared_ptr<const json>> published;
     Writer::Time now{std::chrono::hours(1)};
 
     Writer writer{kController, [this](const ObjectKey& key) { return objects.contains(key) ? std::optional(objects.at(key)) : std::nullopt; },
@@ -53,10 +52,7 @@ struct Server {
         objects[key] = {"/" + key.text(), std::to_string(++version), std::move(status)};
         writer.seen(key);
     }
-    void want(const ObjectKey& key, const std::string& value) {
-        published[key] = status_of(value);
-        writer.want(published);
-    }
+    void want(const ObjectKey& key, const std::string& value) { writer.want(key, std::make_shared<const std::string>(status_of(value)->dump())); }
     std::optional<Writer::Time> pump() { return writer.pump(now); }
     // Which objects are being written.
     [[nodiscard]] std::string flying() const {
@@ -252,8 +248,7 @@ TEST_CASE("writer: an object that is not published loses ours, and one that was 
     server.pump();
     server.objects.erase(kGateway);
     server.answer(404);
-    server.published.clear();
-    server.writer.want(server.published);
+    server.writer.want(kGateway, nullptr);
     server.pump();
     CHECK(server.flying().empty());
     CHECK(server.writer.waiting() == 0);
