@@ -51,7 +51,7 @@ ClusterLink::~ClusterLink() {
 Result<std::unique_ptr<ClusterLink>> ClusterLink::open(Loop& loop, kubeapi::Access access, std::string controller, const std::string& node, Events events) {
     std::unique_ptr<ClusterLink> link(new ClusterLink(loop, access, std::move(controller), node, std::move(events)));
     PST_TRY_ASSIGN(link->client_, kubeapi::Client::start(std::move(access)));
-    kubeapi::Follower::start(*link->client_, [&loop, raw = link.get()](kubeapi::News news) {
+    link->follower_ = kubeapi::Follower::start(*link->client_, [&loop, raw = link.get()](kubeapi::News news) {
         // Shared: a posted task is copied.
         auto read = std::make_shared<source::ClusterNews>(source::read_news(std::move(news)));
         loop.post([raw, read] { raw->on_news(std::move(*read)); });
@@ -69,7 +69,11 @@ void ClusterLink::elect() {
 
 void ClusterLink::elected(const Result<kubeapi::Answer>& answer) {
     const auto now = Loop::Clock::now();
+    const bool was_away = election_.trouble().has_value();
     election_.answered(answer, now);
+    if (was_away && !election_.trouble()) {
+        follower_->hurry();  // the Lease is asked for every few seconds, collections every half minute when the server is away for long
+    }
     loop_.at("lease", now + election_.pause(), [this] { elect(); });
     if (const bool leads = election_.leads(now); leads != led_) {
         led_ = leads;

@@ -13,6 +13,7 @@
 #include "ctl/daemon/loop.hpp"
 #include "ctl/kubeapi/client.hpp"
 #include "ctl/kubeapi/election.hpp"
+#include "ctl/kubeapi/follower.hpp"
 #include "ctl/source/cluster.hpp"
 #include "ctl/status/generated.hpp"
 #include "ctl/status/writer.hpp"
@@ -76,6 +77,7 @@ private:
     std::map<model::ObjectKey, std::shared_ptr<const std::string>> gateways_;  // of the published statuses
     status::Book::Published published_;
     std::vector<std::string> troubles_told_;
+    std::shared_ptr<kubeapi::Follower> follower_;
     std::unique_ptr<kubeapi::Client> client_;  // the last: its thread ends first
 };
 

@@ -18,16 +18,29 @@ void CollectionWatch::step() {
     if (ended_) {
         return;
     }
-    const Reflection::Next next = reflection_.next();
-    auto go = [self = shared_from_this(), next] {
-        if (!self->ended_) {
-            next.what == Reflection::Next::What::list ? self->list(next) : self->watch(next);
+    next_ = reflection_.next();
+    asked_until_ = Clock::now() + next_.asked;
+    go_after(next_.delay);
+}
+
+void CollectionWatch::go_after(milliseconds delay) {
+    auto go = [self = shared_from_this(), turn = ++turn_] {
+        if (!self->ended_ && turn == self->turn_) {
+            self->waiting_ = false;
+            self->next_.what == Reflection::Next::What::list ? self->list(self->next_) : self->watch(self->next_);
         }
     };
-    if (next.delay.count() > 0) {
-        client_.after(next.delay, std::move(go));
+    waiting_ = delay.count() > 0;
+    if (waiting_) {
+        client_.after(delay, std::move(go));
     } else {
         go();
+    }
+}
+
+void CollectionWatch::hurry() {
+    if (waiting_ && !ended_) {
+        go_after(std::max(milliseconds(1), std::chrono::ceil<milliseconds>(asked_until_ - Clock::now())));
     }
 }
 

@@ -20,12 +20,15 @@ public:
     // the client first.
     static std::shared_ptr<CollectionWatch> start(Client& client, std::string collection, Reflection reflection, Tell tell);
 
+    // The server answers others again: if this one waits after a failure, it tries now (but not before the server asked it to).
+    void hurry();
     // Nothing is told any more.
     void end() { ended_ = true; }
 
 private:
     CollectionWatch(Client& client, std::string collection, Reflection reflection, Tell tell);
     void step();
+    void go_after(milliseconds delay);
     void list(const Reflection::Next& next);
     void watch(const Reflection::Next& next);
     void hand_on();
@@ -35,6 +38,10 @@ private:
     Reflection reflection_;
     Tell tell_;
     Batch batch_;
+    Reflection::Next next_;      // what is waited for, or runs
+    Time asked_until_{};         // by the server
+    std::uint64_t turn_ = 0;     // the newest wait counts
+    bool waiting_ = false;
     bool ended_ = false;
     bool handing_on_ = false;
 };

@@ -42,6 +42,17 @@ std::shared_ptr<Follower> Follower::start(Client& client, Tell tell) {
     return follower;
 }
 
+void Follower::hurry() {
+    client_.after(milliseconds(0), [self = self_.lock()] {
+        for (const auto& [kind, followed] : self->followed_) {
+            followed->watch->hurry();
+        }
+        if (self->followed_.empty()) {
+            self->discover();
+        }
+    });
+}
+
 // ---- discovery --------------------------------------------------------------------------------------------------------
 void Follower::discover() {
     if (discovering_) {

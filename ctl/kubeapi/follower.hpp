@@ -38,6 +38,9 @@ public:
     // `tell` is called on the client's thread. The client outlives the follower's work: end the client first.
     static std::shared_ptr<Follower> start(Client& client, Tell tell);
 
+    // Any thread. The server answers again: what waits after failures need not wait on.
+    void hurry();
+
 private:
     struct Followed;
     struct Round;  // of discovery

@@ -29,7 +29,7 @@ Reflection::Reflection(std::string api_version, std::string kind, std::string se
 
 Reflection::Next Reflection::next() {
     Next next{.what = version_.empty() ? Next::What::list : Next::What::watch, .query = {}, .delay = std::exchange(delay_, milliseconds(0)),
-              .patience = kListPatience};
+              .asked = std::exchange(asked_, milliseconds(0)), .patience = kListPatience};
     const std::string selector = selector_.empty() ? "" : "&" + selector_;
     if (next.what == Next::What::list) {
         next.query = fmt::format("limit={}{}{}", kPage, selector, continue_.empty() ? "" : "&continue=" + url_encoded(continue_));
@@ -43,7 +43,8 @@ Reflection::Next Reflection::next() {
 }
 
 void Reflection::failed(Error error, std::optional<milliseconds> retry_after) {
-    delay_ = std::max(backoff_.next(), retry_after.value_or(milliseconds(0)));
+    asked_ = retry_after.value_or(milliseconds(0));
+    delay_ = std::max(backoff_.next(), asked_);
     trouble_ = std::move(error);
 }
 

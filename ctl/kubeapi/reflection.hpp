@@ -36,6 +36,7 @@ public:
         What what = What::list;
         std::string query;        // "limit=500&continue=..."
         milliseconds delay{0};    // before it is sent
+        milliseconds asked{0};    // of it, what the server has asked for
         milliseconds patience{0}; // for its whole answer
     };
 
@@ -73,6 +74,7 @@ private:
     std::string continue_;  // of the page to ask for
     Batch pages_;
     milliseconds delay_{0};
+    milliseconds asked_{0};
     bool heard_ = false;    // the watch that runs has given a line
     bool synced_ = false;
     bool missing_ = false;
