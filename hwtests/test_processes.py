@@ -4,6 +4,7 @@ import os
 import pathlib
 import signal
 import sys
+import time
 
 import pytest
 
@@ -131,6 +132,54 @@ def test_another_penstock_takes_over_without_a_lost_request(make_edge, datapath)
     # One that is told to end, with nobody to follow, leaves nothing.
     edge.daemon.send_signal(signal.SIGTERM)
     assert edge.daemon.wait(10) == 0 and not os.path.exists(os.path.join(edge.state, "keeper.sock"))
+
+
+def test_the_drain_lasts_as_long_as_the_class_says(make_edge):
+    named = "kind: GatewayClass\nmetadata:\n"
+    edge = make_edge({"quickstart.yaml": QUICKSTART.replace(named, named + "  annotations: {penstock.dev/drain-timeout: 12s}\n")})
+    lab.wait_for("a standby", lambda: edge.processes("penstock-worker", "standby"))
+    edge.kill(edge.processes("penstock-keeper")[0]["pid"], signal.SIGHUP)
+    lab.wait_for("the drain", lambda: "draining for at most 12000 ms" in edge.read("penstock.log"))
+
+
+def test_sigterm_lets_a_download_end_and_refuses_who_comes_now(make_edge):
+    edge = make_edge({"quickstart.yaml": QUICKSTART}, options=["--datapath", "userspace"])
+    (worker,) = edge.processes("penstock-worker", "active")
+    slow = edge.start("client", "curl", "-sS", "--limit-rate", "2M", "--noproxy", "*", "-o", "/dev/null", "-w", "%{http_code} %{size_download}",
+                      "-H", "Host: shop.example.com", f"http://{VIP4}/bytes/40000000", log="download")
+    time.sleep(1)
+    edge.daemon.send_signal(signal.SIGTERM)
+    refused = """
+import socket, sys
+try:
+    socket.create_connection((sys.argv[1], 80), 2).close()
+except ConnectionRefusedError:
+    print("refused")
+"""
+    lab.wait_for("a refusal", lambda: edge.python(refused, VIP4).strip() == "refused", 5)
+    assert pathlib.Path(f"/proc/{worker['pid']}").exists()
+    assert slow.wait(60) == 0 and edge.read("download") == "200 40000000"
+    assert edge.daemon.wait(10) == 0
+
+
+def test_another_penstock_that_cannot_start_leaves_everything_to_the_one_before(make_edge):
+    edge = make_edge({"quickstart.yaml": QUICKSTART}, options=["--hand-over", "--datapath", "userspace"])
+    first, good = edge.daemon, list(edge.options)
+
+    def tried():
+        for wrong in (["--session-key", "/dev/null"], ["--access-log", "/nowhere/log"]):
+            edge.options = [*good, *wrong]
+            edge.start_daemon(wait=False)
+            assert edge.daemon.wait(20) == 3
+        edge.options = good
+        lab.wait_for("the daemon before", lambda: edge.status(), 20)
+    counts = requests_meanwhile(edge, tried)
+    assert counts["errors"] == {} and counts["closed"] == 0 and counts["status"] == {"200": 3000}
+    edge.start_daemon(wait=False)
+    lab.wait_for("the hand-over", lambda: "this keeper serves" in edge.read("penstock.log"), 20)
+    first.send_signal(signal.SIGTERM)
+    assert first.wait(40) == 0
+    assert "200" in edge.curl("http://shop.example.com:80/", "-i", host="shop.example.com").splitlines()[0]
 
 
 def test_sigterm_ends_everything_in_order(make_edge):

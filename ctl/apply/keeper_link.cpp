@@ -171,10 +171,13 @@ Status KeeperLink::drop(keeper::ItemKind kind, const std::string& name) {
     return success();
 }
 
-Status KeeperLink::publish(std::uint64_t generation, const std::string& root) {
+Status KeeperLink::tell_ready() { return send(keeper::encode(keeper::ReadyT{})); }
+
+Status KeeperLink::publish(std::uint64_t generation, const std::string& root, std::uint32_t drain_ms) {
     keeper::PublishT message;
     message.generation = generation;
     message.root = root;
+    message.drain_ms = drain_ms;
     PST_TRY(send(keeper::encode(message)));
     published_generation_ = generation;
     published_root_ = root;

@@ -56,7 +56,10 @@ public:
     // As a sealed memory file.
     Status put_bytes(keeper::ItemKind kind, const std::string& name, std::string_view bytes);
     Status drop(keeper::ItemKind kind, const std::string& name);
-    Status publish(std::uint64_t generation, const std::string& root);
+    // `drain_ms`: how long connections of a worker that ends may go on; 0: the keeper's own default.
+    Status publish(std::uint64_t generation, const std::string& root, std::uint32_t drain_ms = 0);
+    // Says that this daemon's start is over.
+    Status tell_ready();
 
 private:
     explicit KeeperLink(Fd channel) : channel_(std::move(channel)) {}

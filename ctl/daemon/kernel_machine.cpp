@@ -273,7 +273,8 @@ Status KernelMachine::publish(const compile::Compiled& wanted, const std::string
             case ItemKind::AccessLog: break;
         }
     }
-    PST_TRY(keeper_->publish(generation, name));
+    const auto* root = root_of(wanted);
+    PST_TRY(keeper_->publish(generation, name, root != nullptr && root->limits() != nullptr ? root->limits()->drain_ms() : 0));
     root_name_ = name;
     if (shipped.root != nullptr) {
         plan::note_idle(shipped, wanted.snapshot, idle_);

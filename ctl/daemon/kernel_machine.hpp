@@ -23,6 +23,9 @@ public:
     // `loop` outlives it. Fails without a keeper or without netlink; never for want of BPF, unless --datapath=xdp asks for it.
     static Result<std::unique_ptr<KernelMachine>> open(Loop& loop, const Options& options, std::vector<compile::OwnKey> session_keys, Fd keeper);
 
+    // To the keeper: this daemon's start is over.
+    Status tell_ready() { return keeper_->tell_ready(); }
+
     void listen(MachineEvents events) override;
     [[nodiscard]] HeldRoot held() const override;
     [[nodiscard]] compile::Options compile_options() const override;

@@ -76,7 +76,7 @@ public:
         } else if (const PutT* put = body.AsPut()) {
             this->put(*put, std::move(received.fds));
         } else if (const PublishT* publish = body.AsPublish()) {
-            into_.items.published = {publish->generation, publish->root};
+            into_.items.published = {publish->generation, publish->root, publish->drain_ms};
         }
         return body.type == Body::Synced;
     }

@@ -2,8 +2,9 @@
 // Between two keepers on one machine: the one that begins fetches the descriptors of the one before over a Unix socket, so that what
 // waits in an accept queue is served and every counter goes on. Messages are those of keeper.fbs:
 //     successor: Hello("successor")                      predecessor, once its daemon has ended: Hello, Welcome, Put*, Publish?, Synced
-//     successor, once its worker serves: Taken           predecessor: its workers drain, and it waits to be ended
-// A successor that closes the channel before its Taken has changed nothing: the predecessor goes on.
+//     successor, once its worker serves and its daemon has started: Taken      predecessor: its workers drain, and it waits to be ended
+//     successor, when it has a successor itself: Synced                        predecessor: will not be asked again
+// Should the channel close without a Synced, the predecessor goes on; while its workers drain, with all that it held.
 #pragma once
 
 #include <cstdint>

@@ -65,6 +65,7 @@ TEST_CASE("keeper: another one takes over what is held, and no connection is los
 
     Lab after({"--hand-over", before.path});
     after.meet();
+    after.say(ReadyT{});
     after.await([](MessageT& m) { return m.body.AsItem() != nullptr && m.body.AsItem()->kind == ItemKind::Socket && m.body.AsItem()->name == "tcp/one"; });
     after.await([](MessageT& m) { return m.body.AsSynced() != nullptr && m.body.AsSynced()->generation == 7 && m.body.AsSynced()->root == "root"; });
     const pid_t second = after.await([](MessageT& m) { return m.body.AsTaken() != nullptr && !m.body.AsTaken()->standby; }).body.AsTaken()->pid;
@@ -82,6 +83,7 @@ TEST_CASE("keeper: another one takes over what is held, and no connection is los
     CHECK(code_of(*before.lab) == 0);
     Lab third({"--hand-over", before.path});
     third.meet();
+    third.say(ReadyT{});
     third.await([](MessageT& m) { return m.body.AsTaken() != nullptr && !m.body.AsTaken()->standby; });
     ::kill(after.keeper, SIGTERM);
     CHECK(code_of(after) == 0);
@@ -136,8 +138,56 @@ TEST_CASE("keeper: one that takes over and dies before it serves leaves everythi
     // It can still hand over.
     Lab after({"--hand-over", before.path});
     after.meet();
+    after.say(ReadyT{});
     const pid_t second = after.await([](MessageT& m) { return m.body.AsTaken() != nullptr && !m.body.AsTaken()->standby; }).body.AsTaken()->pid;
     CHECK(second != worker);
+}
+
+TEST_CASE("keeper: one whose daemon cannot start ends, and the one before goes on and can be followed") {
+    const test::TestFolder folder;
+    Before before(folder);
+    const pid_t worker = answer_of(connect_to(before.port));
+    for (const char* code : {"2", "3"}) {
+        const std::string line = program("penstock-keeper") + " --workers 1 --worker-binary " + program("pst-keeper-fake") + " --hand-over " + before.path +
+                                 " -- " + program("pst-keeper-fake") + " crash " + code + " >/dev/null 2>&1";
+        const int status = std::system(line.c_str());
+        CHECK(WEXITSTATUS(status) == std::atoi(code));
+        before.lab->meet();
+        CHECK(answer_of(connect_to(before.port)) == worker);
+    }
+    Lab after({"--hand-over", before.path});
+    after.meet();
+    after.await([](MessageT& m) { return m.body.AsTaken() != nullptr && !m.body.AsTaken()->standby; });
+    CHECK(::kill(worker, 0) == 0);  // its worker serves, and its daemon may still fail
+    after.say(ReadyT{});
+    for (int i = 0; i < 1000 && ::kill(worker, 0) == 0; ++i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    CHECK(::kill(worker, 0) != 0);
+}
+
+TEST_CASE("keeper: one that has taken over and dies is followed by the one before") {
+    const test::TestFolder folder;
+    Before before(folder);
+    const pid_t first = answer_of(connect_to(before.port));
+    const int number = GENERATE(SIGKILL, SIGTERM);
+    {
+        Lab after({"--hand-over", before.path});
+        after.meet();
+        after.say(ReadyT{});
+        for (int i = 0; i < 1000 && ::kill(first, 0) == 0; ++i) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        }
+        REQUIRE(::kill(first, 0) != 0);
+        ::kill(after.keeper, number);
+        before.lab->meet();
+        before.lab->synced();
+        CHECK(answer_of(connect_to(before.port)) != first);
+    }
+    Lab after({"--hand-over", before.path});
+    after.meet();
+    after.say(ReadyT{});
+    CHECK(answer_of(connect_to(before.port)) > 0);
 }
 
 TEST_CASE("keeper: what cannot be taken over ends the start, and the one before goes on") {

@@ -19,6 +19,7 @@ using Descriptors = std::shared_ptr<const std::vector<Fd>>;  // shared with mess
 struct Published {
     std::uint64_t generation = 0;  // 0: nothing yet
     std::string root;              // name of the Root item
+    std::uint32_t drain_ms = 0;    // 0: as the keeper was told at its start
 };
 
 class Items {
@@ -34,6 +35,9 @@ public:
         put(kind, "", std::move(descriptors));
     }
     void drop(ItemKind kind, const std::string& name) { items_.erase({kind, name}); }
+    void drop_all(ItemKind kind) {
+        std::erase_if(items_, [kind](const auto& item) { return item.first.first == kind; });
+    }
     [[nodiscard]] bool has(ItemKind kind, const std::string& name) const { return items_.contains({kind, name}); }
     [[nodiscard]] const std::map<Name, Descriptors>& all() const { return items_; }
 

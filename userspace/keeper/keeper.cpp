@@ -68,10 +68,14 @@ Status Keeper::prepare() {
     if (!config_.hand_over.empty()) {
         PST_TRY(take_over());
     }
+    return make_own();
+}
+
+// What workers need and is not there yet.
+Status Keeper::make_own() {
     if (items_.has(ItemKind::StatsPage, "")) {
-        return config_.access_log.empty() ? success() : open_log();
-    }
-    if (auto page = make_stats_page(config_.slots); page.ok()) {
+        // taken over
+    } else if (auto page = make_stats_page(config_.slots); page.ok()) {
         items_.put_one(ItemKind::StatsPage, std::move(page).value());
     } else {
         log::warn("no stats page: {}", page.error().report());
@@ -88,7 +92,7 @@ Status Keeper::open_log() {
 // ---- the loop -----------------------------------------------------------------------------------------------------------
 int Keeper::poll_once() {
     std::vector<pollfd> polled = {{signals_.get(), POLLIN, 0}};
-    bool timers = stopping_ || heir_ == Heir::waits || (!is_succeeded() && (!daemon_ || find(WorkerState::Started) == nullptr));
+    bool timers = stopping_ || heir_ == Heir::waits || (heir_ == Heir::serves && !items_.all().empty()) || (!is_succeeded() && (!daemon_ || find(WorkerState::Started) == nullptr));
     auto watch = [&](const Peer& peer) {
         // A closed channel would be readable for ever; its process is about to end.
         if (peer.fault().empty()) {
@@ -104,6 +108,9 @@ int Keeper::poll_once() {
     }
     if (successor_) {
         watch(*successor_);
+    }
+    if (predecessor_) {
+        watch(*predecessor_);
     }
     for (const Worker& worker : workers_) {
         watch(worker.peer);
@@ -131,13 +138,14 @@ int Keeper::poll_once() {
         }
     }
     watch_successor();
+    watch_predecessor();
     if (!daemon_ && !stopping_ && !is_succeeded() && !exit_code_ && now_ms() >= daemon_start_ms_) {
         start_daemon();
     }
-    if (stopping_ && ((!daemon_ && !successor_) || now_ms() >= drain_at_ms_)) {
+    if (stopping_ && ((!daemon_ && !waits_for_heir()) || now_ms() >= drain_at_ms_)) {
         drain_workers();
     }
-    if (stopping_ && ((workers_.empty() && !daemon_ && (!successor_ || now_ms() >= drain_at_ms_)) || now_ms() >= stop_by_ms_)) {
+    if (stopping_ && ((workers_.empty() && !daemon_ && (!waits_for_heir() || now_ms() >= drain_at_ms_)) || now_ms() >= stop_by_ms_)) {
         exit_code_ = 0;
     }
     return ready;
@@ -175,22 +183,26 @@ void Keeper::stop() {
     if (stopping_) {
         return;
     }
-    log::info("stopping: workers drain for at most {} ms", config_.drain_ms);
+    log::info("stopping: workers drain for at most {} ms", drain_ms());
     stopping_ = true;
     drain_at_ms_ = now_ms() + kDaemonPatienceMs;
-    stop_by_ms_ = drain_at_ms_ + config_.drain_ms + 2000;
+    stop_by_ms_ = drain_at_ms_ + drain_ms() + 2000;
     if (hand_over_ && !is_succeeded()) {
         hand_over_->remove();
         hand_over_.reset();
         successor_.reset();
     }
     if (daemon_ && !is_succeeded()) {
-        ::kill(daemon_->pid, SIGINT);  // not for a successor: its addresses go to other nodes
+        ::kill(daemon_->pid, predecessor_ ? SIGTERM : SIGINT);  // SIGINT: not for a successor, its addresses go to other nodes
     }
+    predecessor_.reset();  // it goes on
 }
 
-// Workers take connections until the daemon has handed this node's addresses over.
+// Workers take connections until the daemon has handed this node's addresses over. Then nobody shall wait in a queue that nobody serves.
 void Keeper::drain_workers() {
+    if (stopping_) {
+        items_.drop_all(ItemKind::Socket);
+    }
     for (Worker& worker : workers_) {
         if (worker.state == WorkerState::Active) {
             drain(worker);
@@ -281,13 +293,14 @@ void Keeper::equip(Worker& worker) {
 void Keeper::activate(Worker& worker) {
     worker.peer.send(encode(ActivateT{}));
     set_state(worker, WorkerState::Active, "");
+    tell_predecessor();
 }
 
 void Keeper::drain(Worker& worker) {
     DrainT message;
-    message.deadline_ms = static_cast<std::uint32_t>(config_.drain_ms);
+    message.deadline_ms = static_cast<std::uint32_t>(drain_ms());
     worker.peer.send(encode(message));
-    worker.kill_at_ms = now_ms() + config_.drain_ms + 1000;
+    worker.kill_at_ms = now_ms() + drain_ms() + 1000;
     set_state(worker, WorkerState::Draining, "");
 }
 
@@ -350,11 +363,7 @@ void Keeper::on_taken(Worker& worker, TakenT taken) {
     taken.pid = worker.process.pid;
     taken.standby = worker.state != WorkerState::Active;
     worker.ready = taken.refused.empty() && taken.generation == items_.published.generation;
-    if (predecessor_ && worker.ready && !taken.standby) {
-        log::info("this keeper serves: the one before drains");
-        predecessor_->send(encode(taken));
-        predecessor_.reset();
-    }
+    tell_predecessor();
     tell_daemon(encode(std::move(taken)));
 }
 

@@ -50,6 +50,7 @@ private:
     using WorkerIt = std::list<Worker>::iterator;
 
     Status prepare();
+    Status make_own();
     Status open_log();
     int poll_once();
 
@@ -70,11 +71,15 @@ private:
 
     // ---- the keepers before and after (keeper_hand_over.cpp)
     Status take_over();
+    void watch_predecessor();
+    void tell_predecessor();
     void watch_successor();
     void equip_successor();
     void on_successor_message();
     void retire();
+    void go_on();
     [[nodiscard]] bool is_succeeded() const { return heir_ != Heir::none; }
+    [[nodiscard]] bool waits_for_heir() const { return heir_ == Heir::waits || heir_ == Heir::equipped; }
     // Whoever ends now is meant to.
     [[nodiscard]] bool ends() const { return stopping_ || heir_ == Heir::serves; }
 
@@ -84,6 +89,7 @@ private:
     void equip(Worker& worker);
     void activate(Worker& worker);
     void drain(Worker& worker);
+    [[nodiscard]] std::int64_t drain_ms() const { return items_.published.drain_ms != 0 ? items_.published.drain_ms : config_.drain_ms; }
     void on_worker_message(Worker& worker);
     void on_about(Worker& worker, AboutT about);
     void on_taken(Worker& worker, TakenT taken);
@@ -99,6 +105,7 @@ private:
     std::optional<Process> daemon_;
     std::optional<Peer> daemon_peer_;
     bool daemon_greeted_ = false;
+    bool daemon_ready_ = false;
     bool daemon_was_greeted_ = false;  // ever: from then on it is started again whatever it exits with
     Backoff daemon_backoff_;
     std::int64_t daemon_start_ms_ = 0;
@@ -110,10 +117,11 @@ private:
     std::uint32_t worker_restarts_ = 0;
 
     std::optional<HandOverSocket> hand_over_;
-    std::optional<Peer> predecessor_;  // until a worker of ours serves
-    std::optional<Peer> successor_;    // until a worker of its own serves
+    std::optional<Peer> predecessor_;  // while it lives
+    bool told_predecessor_ = false;    // that we serve
+    std::optional<Peer> successor_;    // while it lives
     enum class Heir { none, waits, equipped, serves } heir_ = Heir::none;  // waits: for our daemon's end
-    std::int64_t heir_kill_at_ms_ = 0;  // it waits: when our daemon's time is over
+    std::int64_t heir_at_ms_ = 0;      // it waits: when our daemon's time is over; it serves: when what is held is let go
 
     bool stopping_ = false;
     std::int64_t drain_at_ms_ = 0;  // if the daemon is still there

@@ -20,7 +20,7 @@ void Keeper::start_daemon() {
     }
     daemon_ = std::move(started).value();
     daemon_peer_.emplace(std::move(daemon_->channel));
-    daemon_greeted_ = false;
+    daemon_greeted_ = daemon_ready_ = false;
     log::info("{} started, pid {}", kDaemonProgram, daemon_->pid);
 }
 
@@ -33,7 +33,9 @@ void Keeper::daemon_ended(const Ended& ended) {
     daemon_start_ms_ = daemon_backoff_.ended(now_ms());
     ++daemon_restarts_;
     const bool hopeless = ended.exit_code == 0 || ended.exit_code == kExitUsage || ended.exit_code == kExitFailed || ended.exit_code == 127;
-    if (!daemon_was_greeted_ && hopeless && !stopping_ && !is_succeeded()) {
+    // The one before can still go on without us.
+    const bool dispensable = !daemon_was_greeted_ || (predecessor_ && !told_predecessor_);
+    if (dispensable && hopeless && !stopping_ && !is_succeeded()) {
         exit_code_ = ended.exit_code;
     }
 }
@@ -135,12 +137,15 @@ void Keeper::take(Peer::Received received) {
         items_.drop(drop->kind, drop->name);
         to_workers(encode(*drop));
     } else if (const PublishT* publish = received.message->body.AsPublish()) {
-        items_.published = {publish->generation, publish->root};
+        items_.published = {publish->generation, publish->root, publish->drain_ms};
         for (Worker& worker : workers_) {
             worker.ready = false;
             worker.said = 0;
         }
         to_workers(encode(*publish));
+    } else if (received.message->body.type == Body::Ready) {
+        daemon_ready_ = true;
+        tell_predecessor();
     }
 }
 

@@ -28,6 +28,30 @@ Status Keeper::take_over() {
     return success();
 }
 
+void Keeper::watch_predecessor() {
+    if (predecessor_) {
+        predecessor_->flush();
+        (void)predecessor_->receive();  // it says nothing more: this tells when it has gone
+        if (!predecessor_->fault().empty()) {
+            predecessor_.reset();
+        }
+    }
+}
+
+// Once our worker serves and our daemon goes on.
+void Keeper::tell_predecessor() {
+    const Worker* active = find(WorkerState::Active);
+    if (!predecessor_ || told_predecessor_ || !daemon_ready_ || active == nullptr || !active->ready) {
+        return;
+    }
+    log::info("this keeper serves: the one before drains");
+    TakenT taken;
+    taken.generation = items_.published.generation;
+    taken.pid = active->process.pid;
+    predecessor_->send(encode(std::move(taken)));
+    told_predecessor_ = true;
+}
+
 void Keeper::watch_successor() {
     while (hand_over_) {
         auto channel = hand_over_->accept();
@@ -41,12 +65,12 @@ void Keeper::watch_successor() {
     if (successor_) {
         on_successor_message();
     }
-    if (heir_ == Heir::waits) {
-        if (!daemon_) {
-            equip_successor();
-        } else if (now_ms() >= heir_kill_at_ms_) {
-            ::kill(daemon_->pid, SIGKILL);
-        }
+    if (heir_ == Heir::waits && !daemon_) {
+        equip_successor();
+    } else if (heir_ == Heir::waits && now_ms() >= heir_at_ms_) {
+        ::kill(daemon_->pid, SIGKILL);
+    } else if (heir_ == Heir::serves && now_ms() >= heir_at_ms_) {
+        items_ = Items();  // a socket that the successor drops must not go on to take connections here
     }
 }
 
@@ -88,31 +112,54 @@ void Keeper::on_successor_message() {
             }
             log::info("another keeper takes over");
             heir_ = Heir::waits;
-            heir_kill_at_ms_ = now_ms() + kDaemonEndPatienceMs;
+            heir_at_ms_ = now_ms() + kDaemonEndPatienceMs;
             if (daemon_) {
                 ::kill(daemon_->pid, SIGTERM);  // for a successor: the node keeps its addresses
             }
         } else if (received.message->body.type == Body::Taken && heir_ == Heir::equipped) {
             retire();
+        } else if (received.message->body.type == Body::Synced && heir_ == Heir::serves) {
+            successor_.reset();  // it has a successor itself: we are not the next in turn any more
             return;
         }
     }
     if (!successor_->fault().empty()) {
-        if (is_succeeded()) {
-            log::warn("the keeper that was to take over {}: this one goes on", successor_->fault());
-        }
-        successor_.reset();
-        heir_ = Heir::none;
+        go_on();
     }
 }
 
-// What is held is let go with its last user: a socket that the successor drops must not go on to take connections here.
-void Keeper::retire() {
-    log::info("another keeper serves: this one's connections end within {} ms, then it waits for its end", config_.drain_ms);
-    heir_ = Heir::serves;
+// Without the one that was to take over, or had.
+void Keeper::go_on() {
+    const bool succeeded = is_succeeded();
+    const std::string why = successor_->fault();
     successor_.reset();
+    heir_ = Heir::none;
+    if (!succeeded || stopping_) {
+        return;
+    }
+    log::warn("the keeper that took over {}: this one goes on", why);
+    // It may have taken the path.
+    if (auto socket = HandOverSocket::listen(config_.hand_over); socket.ok()) {
+        hand_over_.emplace(std::move(socket).value());
+    } else {
+        log::error("no other keeper can take over: {}", socket.error().report());
+    }
+    if (const Status made = make_own(); !made.ok()) {
+        log::error("{}", made.error().report());
+    }
+    daemon_start_ms_ = now_ms();
+}
+
+// Connections have their time to end; should the successor die, this one serves again, with what is still held of it.
+void Keeper::retire() {
+    log::info("another keeper serves: this one's connections end within {} ms, then it waits for its end", drain_ms());
+    heir_ = Heir::serves;
+    heir_at_ms_ = now_ms() + drain_ms();
     hand_over_.reset();
-    items_ = Items();
+    if (predecessor_) {
+        predecessor_->send(encode(SyncedT{}));
+        predecessor_.reset();
+    }
     drain_workers();
 }
 

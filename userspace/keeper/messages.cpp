@@ -26,6 +26,7 @@ PublishT publish_message(const Published& published) {
     PublishT message;
     message.generation = published.generation;
     message.root = published.root;
+    message.drain_ms = published.drain_ms;
     return message;
 }
 

@@ -78,7 +78,7 @@ inline std::pair<std::string, int> failed_start(const std::string& options) {
 
 class Lab {
 public:
-    explicit Lab(std::vector<std::string> keeperoptions = {}) {
+    explicit Lab(std::vector<std::string> options = {}) {
         char pattern[] = "/tmp/pst-keeper-XXXXXX";
         folder_ = ::mkdtemp(pattern);
         listener_ = Fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
@@ -88,7 +88,7 @@ public:
         REQUIRE(::bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
         REQUIRE(::listen(listener_.get(), 4) == 0);
         std::vector<std::string> argv = {program("penstock-keeper"), "--workers", "1", "--worker-binary", program("pst-keeper-fake"), "--drain-ms", "1000"};
-        argv.insert(argv.end(), keeperoptions.begin(), keeperoptions.end());
+        argv.insert(argv.end(), options.begin(), options.end());
         argv.insert(argv.end(), {"--", program("pst-keeper-fake"), "daemon", address.sun_path});
         run(argv);
     }

@@ -260,6 +260,7 @@ void Worker::drain(std::uint32_t deadline_ms) {
     }
     draining_ = true;
     log::info("draining for at most {} ms", deadline_ms);
+    sockets_.clear();  // if nobody else has them, who comes now is refused rather than left in a queue
     for (auto& thread : threads_) {
         thread->drain(std::min<ring::Duration>(proxy::kDrainWait, std::chrono::milliseconds(deadline_ms / 2)));
     }
