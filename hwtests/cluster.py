@@ -80,6 +80,7 @@ class Cluster:
         self.children = []
         try:
             self.rig("up", VERSION)
+            self.kubectl("apply", "--server-side", "-f", str(ROOT / "configs" / "deploy" / "penstocknodes.yaml"))
         except BaseException:
             self.rig("down")
             raise

@@ -49,7 +49,10 @@ inline constexpr std::size_t kMetricsRowsMax = 1000;
     X(errors, "penstock_errors", gauge, "", "Errors of the daemon that are not solved")                                                         \
     X(addresses_held, "penstock_addresses_held", gauge, "", "Addresses that this node has, of those that nodes share out")                      \
     X(address_takeovers, "penstock_address_takeovers_total", counter, "", "Addresses that came to this node, from others or from nobody")       \
-    X(addresses_yielded, "penstock_addresses_yielded_total", counter, "", "Addresses left to who claimed them while the API server was away")
+    X(addresses_yielded, "penstock_addresses_yielded_total", counter, "", "Addresses left to who claimed them while the API server was away")   \
+    X(nodes_reporting, "penstock_nodes_reporting", gauge, "", "Nodes of the cluster that live and tell what they have taken")                   \
+    X(objects_not_everywhere, "penstock_objects_not_everywhere", gauge, "", "Gateways and ListenerSets that a live node has not taken, or not whole") \
+    X(node_reports_written, "penstock_node_reports_written_total", counter, "", "Writes of this node's PenstockNode")
 
 enum class MetricType : std::uint8_t { counter, gauge, histogram };
 

@@ -16,7 +16,7 @@
 namespace penstock {
 
 inline constexpr std::uint32_t kStatsMagic = 0x50535431;  // "PST1"
-inline constexpr std::uint32_t kStatsVersion = 8;
+inline constexpr std::uint32_t kStatsVersion = 9;
 inline constexpr std::uint32_t kStatsSlotsMax = 64;       // worker threads
 inline constexpr std::uint32_t kStatsReasonsMax = 128;    // so that a new reason moves nothing
 inline constexpr std::uint32_t kStatsVerdictsMax = 64;
@@ -129,6 +129,9 @@ struct alignas(64) DaemonStats {
     Counter addresses_held;                           // of those that nodes share out
     Counter address_takeovers;
     Counter addresses_yielded;
+    Counter nodes_reporting;                          // of the cluster, what they have taken
+    Counter objects_not_everywhere;                   // Gateways and ListenerSets that a live node has not taken, or not whole
+    Counter node_reports_written;
 };
 
 struct alignas(64) StatsPage {

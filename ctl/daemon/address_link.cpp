@@ -71,7 +71,8 @@ std::vector<plan::Network> parse_networks(std::string_view text) {
 
 plan::NodeSeen node_of(const kubeapi::Lease& lease) {
     const auto networks = lease.annotations.find(kNetworks);
-    return {.networks = networks != lease.annotations.end() ? parse_networks(networks->second) : std::vector<plan::Network>(), .leaving = lease.holder.empty()};
+    const bool shares = networks != lease.annotations.end();
+    return {.networks = shares ? parse_networks(networks->second) : std::vector<plan::Network>(), .shares = shares, .leaving = lease.holder.empty()};
 }
 
 }  // namespace
@@ -103,7 +104,7 @@ AddressLink::AddressLink(Loop& loop, std::string ns, std::string node, Events ev
 
 AddressLink::~AddressLink() = default;
 
-Result<std::unique_ptr<AddressLink>> AddressLink::open(Loop& loop, kubeapi::Access access, std::string node, std::vector<plan::Network> networks, Events events) {
+Result<std::unique_ptr<AddressLink>> AddressLink::open(Loop& loop, kubeapi::Access access, std::string node, std::optional<std::vector<plan::Network>> networks, Events events) {
     std::unique_ptr<AddressLink> link(new AddressLink(loop, access.ns, std::move(node), std::move(events)));
     PST_TRY_ASSIGN(link->client_, kubeapi::Client::start(std::move(access), kLimits));
     kubeapi::Client& client = *link->client_;
@@ -119,8 +120,12 @@ Result<std::unique_ptr<AddressLink>> AddressLink::open(Loop& loop, kubeapi::Acce
         kubeapi::CollectionWatch::start(client, kubeapi::leases_path(ns), std::move(reflection), tell);
     });
     kubeapi::Election lease(link->ns_, std::string(kNodePrefix) + link->node_, link->node_, kNodeTerms);
-    lease.carry({{kLabel, "node"}}, {{kNetworks, text_of(networks)}});
-    link->networks_ = std::move(networks);
+    lease.carry({{kLabel, "node"}}, networks ? std::map<std::string, std::string>{{kNetworks, text_of(*networks)}} : std::map<std::string, std::string>());
+    if (networks) {
+        link->networks_ = std::move(*networks);
+    } else {
+        link->holdings_.want({});
+    }
     link->heartbeat_ = kubeapi::Heartbeat::start(client, std::move(lease), [&loop, raw = link.get()](const std::optional<Error>& trouble) {
         loop.post([raw, trouble] {
             raw->beat_trouble_ = trouble;
@@ -210,6 +215,7 @@ void AddressLink::decide() {
         write(one);
     }
     share(decision);
+    tell_live(now);
     if (decision.again) {
         loop_.at("addresses", *decision.again, [this] { decide(); });
     } else {
@@ -243,6 +249,13 @@ void AddressLink::share(const Holdings::Decision& decision) {
     tell_changes(before);
     taken_ += static_cast<std::uint64_t>(std::count_if(held_.begin(), held_.end(), [&](const IpAddress& one) { return !before.contains(one); }));
     events_.share({.held = held_, .defend = decision.defend, .expires = others_});
+}
+
+void AddressLink::tell_live(Loop::Time now) {
+    if (auto live = holdings_.others_renewing(live_, now); live != live_) {
+        live_ = std::move(live);
+        events_.live(live_);
+    }
 }
 
 void AddressLink::tell_changes(const std::set<IpAddress>& before) const {

@@ -35,9 +35,11 @@ public:
     struct Events {
         std::function<void(const AddressShare&)> share;  // what this node has is something else now, or is to be defended
         std::function<void()> trouble;                   // troubles() may be others
+        std::function<void(const std::set<std::string>&)> live;  // the other nodes that live, when they are others than before
     };
     // Begins to talk at once; an API server that is away is trouble, not an error. `loop` outlives it, and its events are on the loop's thread.
-    static Result<std::unique_ptr<AddressLink>> open(Loop& loop, kubeapi::Access access, std::string node, std::vector<plan::Network> networks, Events events);
+    // `networks`: where this node announces; nothing: it shares no addresses, and only shows that it lives.
+    static Result<std::unique_ptr<AddressLink>> open(Loop& loop, kubeapi::Access access, std::string node, std::optional<std::vector<plan::Network>> networks, Events events);
     ~AddressLink();
     AddressLink(const AddressLink&) = delete;
     AddressLink& operator=(const AddressLink&) = delete;
@@ -76,6 +78,7 @@ private:
     void lost(const std::string& name);
     void decide();
     void share(const plan::Holdings::Decision& decision);
+    void tell_live(Loop::Time now);
     void tell_changes(const std::set<IpAddress>& before) const;
     void write(const plan::LeaseWrite& write);
     void wrote(const plan::LeaseWrite& write, const Result<kubeapi::Answer>& answer);
@@ -88,6 +91,7 @@ private:
     plan::Holdings holdings_;
     std::map<std::string, kubeapi::Lease> leases_;  // by name, as last seen
     std::set<IpAddress> held_;
+    std::set<std::string> live_;
     bool others_ = false;
     bool wanted_ = false;  // want() was called
     bool told_ = false;    // share() of the events was

@@ -25,19 +25,25 @@ struct Node {
     std::unique_ptr<Loop> loop = std::move(Loop::open()).value();
     std::mutex mutex;
     AddressShare share;
+    std::set<std::string> live;
     std::unique_ptr<AddressLink> link;
     std::thread thread;
 
-    Node(const test::ApiServer& server, const std::string& name) {
+    Node(const test::ApiServer& server, const std::string& name, bool shares = true) {
         kubeapi::Access access;
         access.server = server.url();
         access.ns = "penstock";
-        auto opened = AddressLink::open(*loop, access, name, {{ip("192.0.2.100"), 24}},
+        using Networks = std::vector<plan::Network>;
+        auto opened = AddressLink::open(*loop, access, name, shares ? std::optional(Networks{{ip("192.0.2.100"), 24}}) : std::nullopt,
                                         {.share = [this](const AddressShare& one) {
                                              const std::lock_guard lock(mutex);
                                              share = one;
                                          },
-                                         .trouble = [] {}});
+                                         .trouble = [] {},
+                                         .live = [this](const std::set<std::string>& nodes) {
+                                             const std::lock_guard lock(mutex);
+                                             live = nodes;
+                                         }});
         REQUIRE(opened.ok());
         link = std::move(opened).value();
         thread = std::thread([this] { loop->run(); });
@@ -66,6 +72,10 @@ struct Node {
     std::set<IpAddress> held() {
         const std::lock_guard lock(mutex);
         return share.held;
+    }
+    std::set<std::string> others() {
+        const std::lock_guard lock(mutex);
+        return live;
     }
     json facts() {
         json out;
@@ -187,4 +197,20 @@ TEST_CASE("address link: without the API server a holder keeps what it has, but 
     a.on_loop([&] { a.link->claimed(ip("192.0.2.1")); });
     CHECK(a.held().size() == kAddresses.size() - 1);
     CHECK(a.facts()["yielded"] == 1);
+}
+
+TEST_CASE("address link: who lives is told, of nodes that share no addresses as well, and these get none") {
+    test::ApiServer server;
+    Node a(server, "a");
+    a.want(kAddresses);
+    REQUIRE(until([&] { return a.held() == kAddresses; }));
+    CHECK(a.others().empty());
+    auto b = std::make_unique<Node>(server, "b", false);
+    REQUIRE(until([&] { return a.others() == std::set<std::string>{"b"} && b->others() == std::set<std::string>{"a"}; }));
+    CHECK_FALSE(server.get(std::string(kLeases) + "penstock-node-b")["metadata"].contains("annotations"));
+    CHECK_FALSE(a.share.expires);  // nobody takes over
+    CHECK(b->held().empty());
+    b.reset();
+    CHECK(until([&] { return a.others().empty(); }));
+    CHECK(a.held() == kAddresses);
 }

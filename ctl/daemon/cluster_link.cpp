@@ -24,6 +24,7 @@ constexpr const char* kLease = "penstock-status";
 
 ClusterLink::ClusterLink(Loop& loop, const kubeapi::Access& access, std::string controller, const std::string& node, Events events)
     : loop_(loop), server_(access.server), events_(std::move(events)), cluster_(access.server),
+      nodes_(loop, node, {.changed = [this](const auto& objects) { say_again(objects); }, .trouble = [this] { tell_troubles(); }}),
       writer_(
           std::move(controller), [this](const model::ObjectKey& key) { return find(key); },
           [this](kubeapi::Request request, status::Writer::Done done) {
@@ -36,7 +37,8 @@ ClusterLink::ClusterLink(Loop& loop, const kubeapi::Access& access, std::string 
           },
           [this](const model::ObjectKey& key, std::string version, const json& status) {
               cluster_.wrote(key, std::move(version), status.dump(-1, ' ', false, json::error_handler_t::replace));
-          }),
+          },
+          [this](const model::ObjectKey& key, const json& published, const json& server) { return nodes_.say(source::name_of(key), published, server); }),
       election_(access.ns, kLease, node) {
     writer_.enable(false);
 }
@@ -56,6 +58,7 @@ Result<std::unique_ptr<ClusterLink>> ClusterLink::open(Loop& loop, kubeapi::Acce
         auto read = std::make_shared<source::ClusterNews>(source::read_news(std::move(news)));
         loop.post([raw, read] { raw->on_news(std::move(*read)); });
     });
+    link->nodes_.start(*link->client_);
     loop.post([raw = link.get()] { raw->elect(); });
     return link;
 }
@@ -203,6 +206,25 @@ void ClusterLink::want(const model::ObjectKey& key, const std::shared_ptr<const 
     }
 }
 
+// Only of what the cluster has: other nodes know nothing of this one's folder.
+void ClusterLink::took(std::map<std::string, status::TakenObject> objects) {
+    std::erase_if(objects, [this](const auto& entry) {
+        const auto key = source::key_of_name(entry.first);
+        const source::Cluster::Stored* stored = key ? cluster_.find(*key) : nullptr;
+        return stored == nullptr || stored->object == nullptr || stored->object->meta.uid != entry.second.uid;
+    });
+    nodes_.report(status::make_report(std::move(objects)));
+}
+
+void ClusterLink::say_again(const status::Agreement::Objects& objects) {
+    for (const std::string& object : objects) {
+        if (const auto key = source::key_of_name(object)) {
+            writer_.seen(*key);
+        }
+    }
+    pump();
+}
+
 void ClusterLink::look_again() {
     made_.clear();
     writer_.look_again();
@@ -245,6 +267,8 @@ std::vector<Trouble> ClusterLink::troubles() const {
     if (election_.trouble()) {
         out.push_back({.what = "be or find the writer of statuses", .error = *election_.trouble(), .failure = {}});
     }
+    const std::vector<Trouble> nodes = nodes_.troubles();
+    out.insert(out.end(), nodes.begin(), nodes.end());
     for (const auto& [path, error] : not_made_) {
         out.push_back({.what = "apply " + path, .error = error, .failure = {}});
     }
@@ -256,6 +280,7 @@ json ClusterLink::facts() const {
     for (const auto& [kind, state] : cluster_.states()) {
         kinds.push_back({{"kind", model::kind_name(kind)}, {"version", state.api_version}, {"synced", state.synced}, {"missing", state.missing}, {"trouble", state.trouble}});
     }
+    kinds.push_back(nodes_.kind_facts());
     const kubeapi::ClientCounts& counts = client_->counts();
     return {{"server", server_},
             {"ready", ready()},
@@ -268,6 +293,7 @@ json ClusterLink::facts() const {
             {"objects_applied", applied_},
             {"writer", election_.holder()},
             {"is_writer", election_.leads(Loop::Clock::now())},
+            {"nodes", nodes_.facts()},
             {"requests", counts.requests.load()},
             {"requests_failed", counts.failed.load()},
             {"requests_throttled", counts.throttled.load()}};

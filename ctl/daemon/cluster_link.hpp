@@ -11,6 +11,7 @@
 
 #include "ctl/daemon/error_book.hpp"
 #include "ctl/daemon/loop.hpp"
+#include "ctl/daemon/node_link.hpp"
 #include "ctl/kubeapi/client.hpp"
 #include "ctl/kubeapi/election.hpp"
 #include "ctl/kubeapi/follower.hpp"
@@ -38,12 +39,17 @@ public:
     [[nodiscard]] source::Given given() const { return cluster_.given(); }
     // The statuses that the server shall have.
     void publish(const status::Book::Published& published);
+    // What this node's data path has taken: before the statuses that say so are published.
+    void took(std::map<std::string, status::TakenObject> objects);
+    // The other nodes that live.
+    void live(std::set<std::string> nodes) { nodes_.live(std::move(nodes)); }
     // Compares every status with what the API server has, and applies what belongs to Gateways once more.
     void look_again();
 
     [[nodiscard]] std::vector<Trouble> troubles() const;
     // For GET /v1/status.
     [[nodiscard]] nlohmann::json facts() const;
+    [[nodiscard]] const NodeLink& nodes() const { return nodes_; }
 
 private:
     ClusterLink(Loop& loop, const kubeapi::Access& access, std::string controller, const std::string& node, Events events);
@@ -52,6 +58,7 @@ private:
     void on_news(source::ClusterNews news);
     void want(const model::ObjectKey& key, const std::shared_ptr<const std::string>& status);
     void pump();
+    void say_again(const status::Agreement::Objects& objects);
     void tell_troubles();
     // Whether somebody else has a Service or an EndpointSlice where a Gateway's should be.
     [[nodiscard]] bool is_foreign(const model::ObjectKey& key) const;
@@ -63,6 +70,7 @@ private:
     std::string server_;
     Events events_;
     source::Cluster cluster_;
+    NodeLink nodes_;
     status::Writer writer_;
     kubeapi::Election election_;
     bool led_ = false;

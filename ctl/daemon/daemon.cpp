@@ -134,7 +134,7 @@ void Daemon::adopt(std::shared_ptr<const compile::Compiled> next, bool changed) 
 
 // Taken as soon as its Lease is ours, while the workers may still be on their way to serve it.
 void Daemon::want_addresses() {
-    if (!addresses_) {
+    if (!addresses_ || !shares_addresses(options_)) {
         return;
     }
     std::set<IpAddress> wanted;
@@ -296,6 +296,7 @@ void Daemon::tell() {
             log::info("solved: {}", text);
         }
     }
+    tell_taken(failures);
     if (statuses_.update(rollout_.phase(), failures, clock_())) {
         save_later();
         if (cluster_) {
@@ -320,6 +321,27 @@ void Daemon::tell() {
     }
 }
 
+// The other nodes of the cluster wait for what this one has taken.
+void Daemon::tell_taken(const std::vector<status::Failure>& failures) {
+    if (!cluster_ || rollout_.phase() != status::Phase::taken || (told_taken_ == compiled_ && told_failures_ == failures)) {
+        return;
+    }
+    told_taken_ = compiled_;
+    told_failures_ = failures;
+    std::map<std::string, status::TakenObject> taken;
+    for (auto it = compiled_->statuses.lower_bound(model::ObjectKey{model::Kind::gateway, "", ""}); it != compiled_->statuses.end() && it->first.kind <= model::Kind::listener_set; ++it) {
+        if (const model::ObjectPtr object = merged_.store.get(it->first)) {
+            taken.insert_or_assign(source::name_of(it->first), status::TakenObject{.uid = object->meta.uid, .generation = it->second->generation, .refusals = {}});
+        }
+    }
+    for (const status::Failure& failure : failures) {
+        if (const auto of = taken.find(failure.object); of != taken.end()) {
+            of->second.refusals.push_back({failure.kind, failure.listener, failure.message});
+        }
+    }
+    cluster_->took(std::move(taken));
+}
+
 // The worker shows strangers what the daemon knows, so that they never talk to the daemon.
 void Daemon::tell_metrics() {
     DaemonFigures figures{.not_good = statuses_.not_good(), .errors = errors_.unsolved(), .reconciles = reconciles_};
@@ -327,6 +349,11 @@ void Daemon::tell_metrics() {
         figures.addresses_held = addresses_->held();
         figures.address_takeovers = addresses_->taken();
         figures.addresses_yielded = addresses_->yielded();
+    }
+    if (cluster_) {
+        figures.nodes_reporting = cluster_->nodes().agreement().reporting();
+        figures.objects_not_everywhere = cluster_->nodes().agreement().open().size();
+        figures.node_reports_written = cluster_->nodes().written();
     }
     machine_.tell_metrics(figures);
     loop_.at("metrics", Loop::Clock::now() + kMetricsPause, [this] { tell_metrics(); });

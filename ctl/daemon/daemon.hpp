@@ -92,6 +92,7 @@ private:
     void advance();
     void one_step();
     void tell();
+    void tell_taken(const std::vector<status::Failure>& failures);
     void tell_metrics();
     void on_taken(const WorkerTaken& taken);
     [[nodiscard]] std::vector<Trouble> all_troubles() const;
@@ -119,7 +120,7 @@ private:
     std::vector<Rung> rungs_;
 
     std::unique_ptr<ClusterLink> cluster_;
-    std::unique_ptr<AddressLink> addresses_;  // null: this node has all of them
+    std::unique_ptr<AddressLink> addresses_;  // of a cluster's node; it shares none if --announce is off
     std::optional<source::Folder> folder_;
     std::optional<source::FolderWatch> watch_;
     source::FolderChange unread_;
@@ -140,6 +141,8 @@ private:
     Rollout rollout_;
     Board board_;
     status::Book statuses_;
+    std::shared_ptr<const compile::Compiled> told_taken_;  // what the other nodes were told of, with these failures
+    std::vector<status::Failure> told_failures_;
     ErrorBook errors_;
     std::vector<Trouble> prepare_troubles_;
     std::vector<Trouble> publish_troubles_;

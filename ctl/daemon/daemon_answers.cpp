@@ -129,7 +129,7 @@ json Daemon::sources_json() const {
 json Daemon::addresses_json(json rows) const {
     for (json& row : rows) {
         const auto address = IpAddress::parse(row["address"].get<std::string>());
-        if (addresses_ && address) {
+        if (addresses_ && address && shares_addresses(options_)) {
             row.update(addresses_->facts_of(*address));
         }
     }
@@ -191,7 +191,7 @@ json Daemon::status_now() {
             {"workers", facts.workers},
             {"datapath", facts.datapath},
             {"addresses", addresses_json(std::move(facts.addresses))},
-            {"address_shares", addresses_ ? addresses_->facts() : json()},
+            {"address_shares", addresses_ && shares_addresses(options_) ? addresses_->facts() : json()},
             {"kernel", {{"release", kernel_release()}, {"rungs", rungs}}},
             {"sources", sources_json()},
             {"cluster", cluster_ ? cluster_->facts() : json()},

@@ -30,10 +30,16 @@ Status Daemon::open_cluster() {
     log::info("following {}", access.server);
     ClusterLink::Events events{.content = [this] { loop_.at("cluster", Loop::Clock::now(), [this] { sources_changed(); }); },
                                .trouble = [this] { tell(); }};
-    if (shares_addresses(options_)) {
-        AddressLink::Events shares{.share = [this](const AddressShare& share) { machine_.share(share); }, .trouble = [this] { tell(); }};
-        PST_TRY_ASSIGN(addresses_, AddressLink::open(loop_, access, node_name(options_), machine_.networks(), std::move(shares)));
-    }
+    const bool shares = shares_addresses(options_);
+    AddressLink::Events of_nodes{.share =
+                                     [this, shares](const AddressShare& share) {
+                                         if (shares) {
+                                             machine_.share(share);
+                                         }
+                                     },
+                                 .trouble = [this] { tell(); },
+                                 .live = [this](const std::set<std::string>& nodes) { cluster_->live(nodes); }};
+    PST_TRY_ASSIGN(addresses_, AddressLink::open(loop_, access, node_name(options_), shares ? std::optional(machine_.networks()) : std::nullopt, std::move(of_nodes)));
     PST_TRY_ASSIGN(cluster_, ClusterLink::open(loop_, std::move(access), compile_options_.controller_name, node_name(options_), std::move(events)));
     return success();
 }

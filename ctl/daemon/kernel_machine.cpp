@@ -370,6 +370,9 @@ void KernelMachine::tell_metrics(const DaemonFigures& figures) {
     stats->addresses_held.store(figures.addresses_held, std::memory_order_relaxed);
     stats->address_takeovers.store(figures.address_takeovers, std::memory_order_relaxed);
     stats->addresses_yielded.store(figures.addresses_yielded, std::memory_order_relaxed);
+    stats->nodes_reporting.store(figures.nodes_reporting, std::memory_order_relaxed);
+    stats->objects_not_everywhere.store(figures.objects_not_everywhere, std::memory_order_relaxed);
+    stats->node_reports_written.store(figures.node_reports_written, std::memory_order_relaxed);
     if (edge_->datapath() != nullptr) {
         const std::vector<apply::VerdictCount> verdicts = edge_->datapath()->verdicts();
         for (std::size_t i = 0; i < std::min<std::size_t>(verdicts.size(), kStatsVerdictsMax); ++i) {

@@ -57,6 +57,9 @@ struct DaemonFigures {
     std::uint64_t addresses_held = 0;  // of those that nodes share out
     std::uint64_t address_takeovers = 0;
     std::uint64_t addresses_yielded = 0;
+    std::uint64_t nodes_reporting = 0;  // of a cluster, this one among them
+    std::uint64_t objects_not_everywhere = 0;
+    std::uint64_t node_reports_written = 0;
 };
 
 // Facts for GET /v1/status, ready to be shown.

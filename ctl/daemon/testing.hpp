@@ -51,6 +51,7 @@ public:
         if (!silent) {
             loop_.post([this, taken] { events_.taken(taken); });
         }
+        unsaid_ = taken;
         return success();
     }
     std::vector<Trouble> finish(const compile::Compiled&) override { return {}; }
@@ -72,6 +73,11 @@ public:
     }
     [[nodiscard]] const StatsPage* stats() const override { return nullptr; }
 
+    // What the workers kept to themselves while they were silent.
+    void speak() {
+        silent = false;
+        events_.taken(unsaid_);
+    }
     void lose_keeper() { events_.lost("it was killed"); }
 
     int prepared = 0, published = 0;
@@ -85,6 +91,7 @@ private:
     Loop& loop_;
     MachineEvents events_;
     HeldRoot held_;
+    WorkerTaken unsaid_;
     std::shared_ptr<const std::string> last_;
 };
 

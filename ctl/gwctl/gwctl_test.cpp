@@ -219,9 +219,17 @@ TEST_CASE("gwctl status: processes, data path and why, generation, listeners, dr
     CHECK(line_with(follower.out, "HTTPRoute") == "HTTPRoute   gateway.networking.k8s.io/v1   followed");
     CHECK(line_with(follower.out, "TLSRoute") == "TLSRoute    -                              missing: its CRD is not installed");
     CHECK(line_with(follower.out, "Secret") == "Secret      v1                             not listed yet                      list: forbidden");
+    CHECK_FALSE(has(follower.out, "NOT EVERYWHERE"));
     clustered["cluster"]["is_writer"] = true;
+    clustered["cluster"]["nodes"] = json::parse(R"({"followed": true, "written": 3,
+      "nodes": [{"name": "node-1", "reports": true, "taken": 2, "refused": 0, "behind": 0}, {"name": "node-2", "reports": false, "taken": 0, "refused": 0, "behind": 2}],
+      "open": [{"object": "Gateway/shop/edge", "generation": 4, "nodes": 2, "behind": ["node-2"], "refused": []}]})");
     daemon.answer("/v1/status", clustered);
-    CHECK(has(daemon.run({"status"}).out, "writer      node-1, this daemon\n"));
+    const Ran writer = daemon.run({"status"});
+    CHECK(has(writer.out, "writer      node-1, this daemon\n"));
+    CHECK(line_with(writer.out, "node-1   yes") == "node-1   yes       2       0         0");
+    CHECK(line_with(writer.out, "node-2   no") == "node-2   no        0       0         2");
+    CHECK(line_with(writer.out, "Gateway/shop/edge") == "Gateway/shop/edge   4            2       node-2        -");
 
     json degraded = status;
     degraded["sources"][0]["state"] = "degraded";

@@ -126,6 +126,28 @@ void print_cluster(const json& cluster) {
     }
 }
 
+// Which node has taken what, and the objects with which somebody is behind.
+void print_nodes(const json& nodes) {
+    TextTable table({"NODE", "REPORTS", "TAKEN", "REFUSED", "BEHIND"});
+    for (const json& node : list_at(nodes, {"nodes"})) {
+        table.add({text_at(node, {"name"}), flag_at(node, {"reports"}, false) ? "yes" : "no", number(node, "taken"), number(node, "refused"), number(node, "behind")});
+    }
+    if (flag_at(nodes, {"followed"}, false) && !table.empty()) {
+        std::printf("\n%s", table.text().c_str());
+    }
+    TextTable open({"NOT EVERYWHERE", "GENERATION", "NODES", "WAITING FOR", "REFUSED BY"});
+    for (const json& object : list_at(nodes, {"open"})) {
+        std::string refused;
+        for (const json& one : list_at(object, {"refused"})) {
+            refused += (refused.empty() ? "" : "; ") + text_at(one, {"node"}) + ": " + text_at(one, {"message"});
+        }
+        open.add({text_at(object, {"object"}), number(object, "generation"), number(object, "nodes"), joined(list_at(object, {"behind"})), or_else(refused, "-")});
+    }
+    if (!open.empty()) {
+        std::printf("\n%s", open.text().c_str());
+    }
+}
+
 void print_errors(const json& errors) {
     for (const json& error : errors) {
         if (flag_at(error, {"solved"}, false)) {
@@ -168,6 +190,7 @@ Result<int> run_status(const Arguments& arguments) {
     print_counts("REFUSED BY THE WORKER", list_at(status, {"counters", "reasons"}));
     if (const json& cluster = at(status, {"cluster"}); cluster.is_object() && !cluster.empty()) {
         print_cluster(cluster);
+        print_nodes(at(cluster, {"nodes"}));
     }
     for (const json& source : list_at(status, {"sources"})) {
         std::printf("\nsource      %s: %s, %s objects\n", text_at(source, {"name"}).c_str(), text_at(source, {"state"}).c_str(), number(source, "objects").c_str());

@@ -82,8 +82,20 @@ bool Holdings::alive(const std::string& node, Time now) const {
 std::vector<std::string> Holdings::alive_nodes(Time now) const {
     std::vector<std::string> names;
     for (const auto& [name, node] : nodes_) {
-        if (alive(name, now)) {
+        if (node.seen.shares && alive(name, now)) {
             names.push_back(name);
+        }
+    }
+    return names;
+}
+
+std::set<std::string> Holdings::others_renewing(const std::set<std::string>& before, Time now) const {
+    const bool judges = in_contact(now) && contact_since_ && now - *contact_since_ > kSettle;
+    std::set<std::string> names;
+    for (const auto& [name, node] : nodes_) {
+        const bool renewing = now - node.changed <= kStale || (!judges && before.contains(name));
+        if (name != self_ && !node.seen.leaving && renewing) {
+            names.insert(name);
         }
     }
     return names;

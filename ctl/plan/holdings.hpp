@@ -30,6 +30,7 @@ struct Network {
 
 struct NodeSeen {
     std::vector<Network> networks;  // where it announces
+    bool shares = true;             // it takes part in sharing addresses out
     bool leaving = false;           // it gave its Lease up
     bool operator==(const NodeSeen&) const = default;
 };
@@ -90,6 +91,8 @@ public:
     [[nodiscard]] bool in_contact(Time now) const { return heard_ && now - *heard_ <= kContact; }
     [[nodiscard]] bool alive(const std::string& node, Time now) const;
     [[nodiscard]] std::vector<std::string> others_alive(Time now) const;
+    // The other nodes that renew their Leases, whether they share addresses or not; while nobody can be judged, also those of `before`.
+    [[nodiscard]] std::set<std::string> others_renewing(const std::set<std::string>& before, Time now) const;
     [[nodiscard]] const std::map<IpAddress, AddressLease>& leases() const { return leases_; }
 
 private:

@@ -76,7 +76,14 @@ bool Writer::send_one(const model::ObjectKey& key, Entry& entry, Time now) {
         }
         return false;
     }
-    const json next = entry.wanted != nullptr ? merged(target->status, json::parse(*entry.wanted, nullptr, false), controller_) : without_ours(target->status, controller_);
+    std::optional<json> said = entry.wanted != nullptr ? std::optional(json::parse(*entry.wanted, nullptr, false)) : std::nullopt;
+    if (said && say_ && (key.kind == Kind::gateway || key.kind == Kind::listener_set)) {
+        said = say_(key, *said, target->status);
+        if (!said) {
+            return false;
+        }
+    }
+    const json next = said ? merged(target->status, *said, controller_) : without_ours(target->status, controller_);
     const bool settled = entry.settled_version == target->version && entry.settled == std::hash<json>()(next);
     if (settled || next == target->status || (next.empty() && target->status.is_null())) {
         troubles_.erase(key);

@@ -42,8 +42,13 @@ public:
     // The server took it: its new version and status.
     using Wrote = std::function<void(const model::ObjectKey&, std::string version, nlohmann::json status)>;
 
-    Writer(std::string controller, Find find, Send send, Wrote wrote)
-        : controller_(std::move(controller)), find_(std::move(find)), send_(std::move(send)), wrote_(std::move(wrote)) {}
+    // What may be said of a Gateway or ListenerSet now, given what is published and what the server has. Nothing yet: seen() follows when there is
+    // something.
+    using Say = std::function<std::optional<nlohmann::json>(const model::ObjectKey&, const nlohmann::json& published, const nlohmann::json& server)>;
+
+    // Without `say` what is published is said.
+    Writer(std::string controller, Find find, Send send, Wrote wrote, Say say = {})
+        : controller_(std::move(controller)), find_(std::move(find)), send_(std::move(send)), wrote_(std::move(wrote)), say_(std::move(say)) {}
 
     // What is published of an object now; null: nothing, it is not ours (any more). The next pump() looks at it.
     void want(const model::ObjectKey& key, std::shared_ptr<const std::string> published);
@@ -86,6 +91,7 @@ private:
     Find find_;
     Send send_;
     Wrote wrote_;
+    Say say_;
     std::map<model::ObjectKey, Entry> entries_;
     std::set<model::ObjectKey> dirty_;
     std::map<model::ObjectKey, Error> troubles_;

@@ -98,7 +98,7 @@ public:
         const std::lock_guard lock(mutex_);
         owned_[path] = {{"reason", "FieldManagerConflict"}, {"message", "conflict with \"" + manager + "\" using v1"}, {"field", field}};
     }
-    // Gateway API kinds that are not there: "tlsroutes".
+    // Kinds whose CRD is not there: "tlsroutes".
     void hide(const std::string& plural, bool hidden) {
         const std::lock_guard lock(mutex_);
         hidden ? (void)hidden_.insert(plural) : (void)hidden_.erase(plural);
@@ -187,6 +187,10 @@ private:
         response.set_content(nlohmann::json{{"kind", "Status"}, {"code", code}, {"message", message}}.dump(), "application/json");
     }
 
+    [[nodiscard]] bool is_hidden(const std::string& path) const {
+        return std::any_of(hidden_.begin(), hidden_.end(), [&](const std::string& plural) { return (path + "/").find("/" + plural + "/") != std::string::npos; });
+    }
+
     httplib::Server::HandlerResponse before(const httplib::Request& request, httplib::Response& response) {
         std::unique_lock lock(mutex_);
         if (!held_.empty() && request.target.find(held_) != std::string::npos) {
@@ -194,6 +198,10 @@ private:
         }
         seen_.push_back(request.method + " " + request.target + " " + request.get_header_value("Authorization") +
                         (request.has_header("Impersonate-User") ? " as " + request.get_header_value("Impersonate-User") : ""));
+        if (is_hidden(request.path)) {
+            status(response, 404, "not found");
+            return httplib::Server::HandlerResponse::Handled;
+        }
         for (Fault& fault : faults_) {
             if (fault.left > 0 && (request.method + " " + request.target).find(fault.part) != std::string::npos) {
                 fault.left -= 1;

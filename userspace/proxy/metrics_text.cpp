@@ -296,7 +296,10 @@ void MetricsText::add_daemon() {
     add(Metric::errors, 1, [this](std::string& out, std::size_t) { write_row(out, Metric::errors, {}, page_.daemon.errors.load(std::memory_order_relaxed)); });
     for (const auto& [metric, counter] : {std::pair{Metric::addresses_held, &page_.daemon.addresses_held},
                                           {Metric::address_takeovers, &page_.daemon.address_takeovers},
-                                          {Metric::addresses_yielded, &page_.daemon.addresses_yielded}}) {
+                                          {Metric::addresses_yielded, &page_.daemon.addresses_yielded},
+                                          {Metric::nodes_reporting, &page_.daemon.nodes_reporting},
+                                          {Metric::objects_not_everywhere, &page_.daemon.objects_not_everywhere},
+                                          {Metric::node_reports_written, &page_.daemon.node_reports_written}}) {
         add(metric, 1, [metric = metric, counter = counter](std::string& out, std::size_t) { write_row(out, metric, {}, counter->load(std::memory_order_relaxed)); });
     }
 }

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+// Daemons of several nodes on one API server: the one that writes statuses knows what the others have taken.
+#include <algorithm>
+
+#include "ctl/daemon/testing.hpp"
+#include "tools/test/api_server.hpp"
+
+using namespace penstock;
+using namespace penstock::daemon;
+using namespace penstock::daemon::testing;
+
+namespace {
+
+constexpr const char* kGatewayPath = "/apis/gateway.networking.k8s.io/v1/namespaces/default/gateways/edge";
+constexpr const char* kNodes = "/apis/penstock.dev/v1alpha1/penstocknodes/";
+
+json gateway_class() {
+    return {{"apiVersion", "gateway.networking.k8s.io/v1"}, {"kind", "GatewayClass"}, {"metadata", {{"name", "penstock"}}}, {"spec", {{"controllerName", "penstock.dev/gateway-controller"}}}};
+}
+
+json gateway(int port) {
+    return {{"apiVersion", "gateway.networking.k8s.io/v1"},
+            {"kind", "Gateway"},
+            {"metadata", {{"name", "edge"}, {"namespace", "default"}}},
+            {"spec", {{"gatewayClassName", "penstock"}, {"listeners", json::array({{{"name", "http"}, {"port", port}, {"protocol", "HTTP"}}})}}}};
+}
+
+// What may take several patiences of the daemons.
+bool soon(const std::function<bool()>& what) {
+    return eventually(what) || eventually(what) || eventually(what) || eventually(what);
+}
+
+// A daemon of one node.
+class Node {
+public:
+    Node(test::ApiServer& server, const std::string& name, const std::function<void(FakeMachine&)>& prepare = [](FakeMachine&) {}) : loop_(std::move(Loop::open()).value()), machine(*loop_) {
+        folder_.write("kubeconfig", R"({"apiVersion": "v1", "kind": "Config", "current-context": "x", "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x", "namespace": "penstock"}}],
+            "clusters": [{"name": "x", "cluster": {"server": ")" + server.url() + R"("}}], "users": [{"name": "x", "user": {}}]})");
+        state_.emplace(std::move(StateDir::open(folder_.text())).value());
+        Options options;
+        options.kubernetes = true;
+        options.kubeconfig = (folder_.path() / "kubeconfig").string();
+        options.node = name;
+        options.metrics = Endpoint::parse("127.0.0.1:9650");
+        prepare(machine);
+        daemon_.emplace(*loop_, machine, *state_, options, [] { return 1'700'000'000; });
+        REQUIRE(daemon_->start().ok());
+        thread_ = std::thread([this] { loop_->run(); });
+    }
+    ~Node() {
+        loop_->stop();
+        thread_.join();
+    }
+    json cluster() {
+        auto now = daemon_->status();
+        REQUIRE(now.ok());
+        return now.value()["cluster"];
+    }
+    bool writes() { return cluster()["is_writer"] == true; }
+    bool knows(std::size_t nodes) { return cluster()["nodes"]["nodes"].size() == nodes; }
+    void on_loop(const std::function<void()>& what) {
+        std::atomic<bool> done = false;
+        loop_->post([&] {
+            what();
+            done = true;
+        });
+        CHECK(soon([&] { return done.load(); }));
+    }
+
+private:
+    test::TestFolder folder_;
+    std::unique_ptr<Loop> loop_;
+
+public:
+    FakeMachine machine;
+
+private:
+    std::optional<StateDir> state_;
+    std::optional<Daemon> daemon_;
+    std::thread thread_;
+};
+
+// "True Programmed of 2: ..."
+std::string programmed(test::ApiServer& server) {
+    const json status = server.get(kGatewayPath).value("status", json::object());
+    for (const json& one : status.value("conditions", json::array())) {
+        if (one["type"] == "Programmed") {
+            return one["status"].get<std::string>() + " " + one["reason"].get<std::string>() + " of " + std::to_string(one["observedGeneration"].get<int>()) + ": " + one["message"].get<std::string>();
+        }
+    }
+    return "";
+}
+
+bool says(test::ApiServer& server, const std::string& part) {
+    return soon([&] { return programmed(server).find(part) != std::string::npos; });
+}
+
+}  // namespace
+
+TEST_CASE("two nodes: one alone waits for nobody, and tells what it has taken, once and for the Node that it is") {
+    test::ApiServer server;
+    server.put({{"apiVersion", "v1"}, {"kind", "Node"}, {"metadata", {{"name", "node-a"}}}});
+    server.put(gateway_class());
+    server.put(gateway(80));
+    Node a(server, "node-a");
+    REQUIRE(says(server, "True Programmed of 1"));
+    REQUIRE(soon([&] { return server.get(std::string(kNodes) + "node-a")["status"]["objects"].size() == 1; }));
+    const json told = server.get(std::string(kNodes) + "node-a");
+    CHECK(told["status"]["objects"][0]["name"] == "edge");
+    CHECK(told["status"]["objects"][0]["generation"] == 1);
+    CHECK(told["status"]["objects"][0]["uid"] == server.get(kGatewayPath)["metadata"]["uid"]);
+    CHECK(told["metadata"]["ownerReferences"][0]["uid"] == server.get("/api/v1/nodes/node-a")["metadata"]["uid"]);
+    server.put(gateway(8080));
+    REQUIRE(says(server, "True Programmed of 2"));
+    REQUIRE(soon([&] { return server.get(std::string(kNodes) + "node-a")["status"]["objects"][0]["generation"] == 2; }));
+    CHECK(soon([&] { return a.cluster()["nodes"]["written"] == server.requests("PATCH " + std::string(kNodes)); }));
+    CHECK(server.requests("PATCH " + std::string(kNodes)) == 2);
+    const json nodes = a.cluster()["nodes"];
+    CHECK(nodes["nodes"][0]["taken"] == 1);
+    CHECK(nodes["open"].empty());
+
+    // Somebody deletes it, or writes into it.
+    server.remove(std::string(kNodes) + "node-a");
+    REQUIRE(soon([&] { return !server.get(std::string(kNodes) + "node-a").is_null(); }));
+    json spoiled = server.get(std::string(kNodes) + "node-a");
+    spoiled["status"]["objects"] = json::array();
+    server.put(spoiled);
+    CHECK(soon([&] { return server.get(std::string(kNodes) + "node-a")["status"]["objects"].size() == 1; }));
+}
+
+TEST_CASE("two nodes: a generation is programmed once both have taken it; a late one is counted, and may still come") {
+    test::ApiServer server;
+    server.put(gateway_class());
+    Node a(server, "node-a");
+    REQUIRE(soon([&] { return a.writes(); }));
+    Node b(server, "node-b");
+    REQUIRE(soon([&] { return a.knows(2); }));
+    server.put(gateway(80));
+    REQUIRE(says(server, "True Programmed of 1"));
+
+    b.on_loop([&] { b.machine.silent = true; });  // its workers do not answer
+    server.put(gateway(8080));
+    REQUIRE(soon([&] { return server.get(std::string(kNodes) + "node-a")["status"]["objects"][0]["generation"] == 2; }));
+    CHECK(soon([&] { return a.cluster()["nodes"]["open"] != json::array() && a.cluster()["nodes"]["open"][0]["behind"] == json::array({"node-b"}); }));
+    REQUIRE(says(server, "True Programmed of 2: programmed on 1 of 2 nodes; waiting for node-b"));
+    b.on_loop([&] { b.machine.speak(); });
+    REQUIRE(soon([&] { return programmed(server).find("waiting") == std::string::npos; }));
+    CHECK(programmed(server).starts_with("True Programmed of 2"));
+    CHECK(soon([&] { return a.cluster()["nodes"]["open"].empty(); }));
+}
+
+TEST_CASE("two nodes: what one refuses is told with its name, and it is not waited for when it is gone") {
+    test::ApiServer server;
+    server.put(gateway_class());
+    server.put(gateway(80));
+    Node a(server, "node-a");
+    REQUIRE(soon([&] { return a.writes(); }));
+    {
+        Node b(server, "node-b", [](FakeMachine& machine) { machine.broken_socket = "tcp/192.0.2.1:80"; });
+        REQUIRE(says(server, "node-b: "));
+        CHECK(programmed(server).starts_with("False"));
+        CHECK(server.get(std::string(kNodes) + "node-b")["status"]["refused"] == 1);
+    }
+    REQUIRE(says(server, "True Programmed of 1"));
+    server.put(gateway(8080));
+    CHECK(says(server, "True Programmed of 2"));
+    CHECK(programmed(server).find("node-b") == std::string::npos);
+}
+
+TEST_CASE("two nodes: without the CRD each speaks for itself, and it is found when it comes") {
+    test::ApiServer server;
+    server.hide("penstocknodes", true);
+    server.put(gateway_class());
+    server.put(gateway(80));
+    Node a(server, "node-a");
+    REQUIRE(soon([&] { return a.writes(); }));
+    Node b(server, "node-b", [](FakeMachine& machine) { machine.silent = true; });
+    REQUIRE(says(server, "True Programmed of 1"));
+    REQUIRE(soon([&] { return a.knows(2); }));
+    const json missing = {{"kind", "PenstockNode"}, {"version", ""}, {"synced", true}, {"missing", true}, {"trouble", ""}};
+    CHECK(soon([&] { return a.cluster()["kinds"].back() == missing; }));
+    server.put(gateway(8080));
+    REQUIRE(says(server, "True Programmed of 2"));
+    CHECK(programmed(server).find("node-b") == std::string::npos);
+    server.hide("penstocknodes", false);
+    CHECK(says(server, "programmed on 1 of 2 nodes; waiting for node-b"));
+    CHECK(soon([&] { return !server.get(std::string(kNodes) + "node-a").is_null(); }));
+}
