@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "ctl/kubeapi/collection_watch.hpp"
+#include "ctl/kubeapi/forgotten.hpp"
 #include "ctl/kubeapi/version.hpp"
 #include "ctl/model/value_text.hpp"
 #include "userspace/base/log.hpp"
@@ -313,6 +314,13 @@ void AddressLink::wrote(const LeaseWrite& write, const Result<kubeapi::Answer>& 
     decide();
     if (had_trouble || write_troubles_.contains(write.address)) {
         events_.trouble();
+    }
+}
+
+void AddressLink::sweep(milliseconds silent) {
+    for (const std::string& node : holdings_.others_silent(silent, Loop::Clock::now())) {
+        const kubeapi::Lease& lease = leases_.at(std::string(kNodePrefix) + node);
+        kubeapi::delete_forgotten(*client_, node, kubeapi::delete_lease(ns_, lease.name, lease.version, kAddressTerms));
     }
 }
 

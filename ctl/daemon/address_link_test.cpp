@@ -214,3 +214,33 @@ TEST_CASE("address link: who lives is told, of nodes that share no addresses as 
     CHECK(until([&] { return a.others().empty(); }));
     CHECK(a.held() == kAddresses);
 }
+
+TEST_CASE("address link: the Lease of a node that is gone for good is deleted, but not while the cluster has the node or anybody renews it") {
+    test::ApiServer server;
+    Node a(server, "a");
+    for (const char* name : {"gone", "off"}) {
+        server.put({{"apiVersion", "coordination.k8s.io/v1"}, {"kind", "Lease"}, {"metadata", {{"name", std::string("penstock-node-") + name}, {"namespace", "penstock"}, {"labels", {{"penstock.dev/lease", "node"}}}}},
+                    {"spec", {{"holderIdentity", name}}}});
+    }
+    server.put({{"apiVersion", "v1"}, {"kind", "Node"}, {"metadata", {{"name", "off"}}}});
+    REQUIRE(until([&] { return a.knows(3); }));
+    const auto sweep = [&](std::chrono::milliseconds silent) { a.on_loop([&] { a.link->sweep(silent); }); };
+    sweep(std::chrono::hours(1));
+    CHECK(server.requests("/api/v1/nodes/") == 0);
+    CHECK(until([&] {
+        sweep(std::chrono::milliseconds(0));  // nobody is judged while nothing is heard: again
+        return server.get(std::string(kLeases) + "penstock-node-gone").is_null();
+    }));
+    CHECK(until([&] { return a.knows(2); }));
+    CHECK(server.requests("/api/v1/nodes/a ") == 0);
+    CHECK_FALSE(server.get(std::string(kLeases) + "penstock-node-off").is_null());
+
+    server.fail("/api/v1/nodes/", 403, 1000000);  // that says nothing of the node
+    server.remove("/api/v1/nodes/off");
+    const unsigned before = server.requests("/api/v1/nodes/off");
+    CHECK(until([&] {
+        sweep(std::chrono::milliseconds(0));
+        return server.requests("/api/v1/nodes/off") > before + 1;
+    }));
+    CHECK_FALSE(server.get(std::string(kLeases) + "penstock-node-off").is_null());
+}

@@ -292,7 +292,7 @@ json ClusterLink::facts() const {
             {"conflicts", writer_.conflicts()},
             {"objects_applied", applied_},
             {"writer", election_.holder()},
-            {"is_writer", election_.leads(Loop::Clock::now())},
+            {"is_writer", writes()},
             {"nodes", nodes_.facts()},
             {"requests", counts.requests.load()},
             {"requests_failed", counts.failed.load()},

@@ -50,6 +50,8 @@ public:
     // For GET /v1/status.
     [[nodiscard]] nlohmann::json facts() const;
     [[nodiscard]] const NodeLink& nodes() const { return nodes_; }
+    // Whether this node writes statuses.
+    [[nodiscard]] bool writes() const { return election_.leads(Loop::Clock::now()); }
 
 private:
     ClusterLink(Loop& loop, const kubeapi::Access& access, std::string controller, const std::string& node, Events events);

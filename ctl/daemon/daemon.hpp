@@ -88,6 +88,7 @@ private:
     void resync_later(Resync::Duration wait);
     [[nodiscard]] bool differs(const compile::Compiled& next) const;
     void want_addresses();
+    void sweep_leases();
     void want_statuses(const compile::Statuses& before);
     void advance();
     void one_step();

@@ -14,6 +14,8 @@ namespace penstock::daemon {
 
 namespace {
 
+constexpr auto kForgotten = std::chrono::hours(1);  // a node whose Lease did not change for so long
+constexpr auto kSweep = std::chrono::minutes(10);
 constexpr auto kLookAgain = std::chrono::milliseconds(2000);  // at a folder that cannot be watched
 
 // As Kubernetes knows this machine, as far as we are told.
@@ -41,7 +43,16 @@ Status Daemon::open_cluster() {
                                  .live = [this](const std::set<std::string>& nodes) { cluster_->live(nodes); }};
     PST_TRY_ASSIGN(addresses_, AddressLink::open(loop_, access, node_name(options_), shares ? std::optional(machine_.networks()) : std::nullopt, std::move(of_nodes)));
     PST_TRY_ASSIGN(cluster_, ClusterLink::open(loop_, std::move(access), compile_options_.controller_name, node_name(options_), std::move(events)));
+    sweep_leases();
     return success();
+}
+
+// One node is enough for that: the writer.
+void Daemon::sweep_leases() {
+    if (cluster_->writes()) {
+        addresses_->sweep(kForgotten);
+    }
+    loop_.at("sweep", Loop::Clock::now() + kSweep, [this] { sweep_leases(); });
 }
 
 void Daemon::folder_event() {

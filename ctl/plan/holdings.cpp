@@ -107,6 +107,16 @@ std::vector<std::string> Holdings::others_alive(Time now) const {
     return names;
 }
 
+std::vector<std::string> Holdings::others_silent(milliseconds since, Time now) const {
+    std::vector<std::string> names;
+    for (const auto& [name, node] : nodes_) {
+        if (name != self_ && in_contact(now) && now - node.changed >= since) {
+            names.push_back(name);
+        }
+    }
+    return names;
+}
+
 int Holdings::fitness(const std::string& node, const IpAddress& address) const {
     const auto found = nodes_.find(node);
     int best = 0;

@@ -93,6 +93,8 @@ public:
     [[nodiscard]] std::vector<std::string> others_alive(Time now) const;
     // The other nodes that renew their Leases, whether they share addresses or not; while nobody can be judged, also those of `before`.
     [[nodiscard]] std::set<std::string> others_renewing(const std::set<std::string>& before, Time now) const;
+    // The other nodes whose Leases did not change for so long, as far as we have heard; nobody while we hear nothing.
+    [[nodiscard]] std::vector<std::string> others_silent(milliseconds since, Time now) const;
     [[nodiscard]] const std::map<IpAddress, AddressLease>& leases() const { return leases_; }
 
 private:

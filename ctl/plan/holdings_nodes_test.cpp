@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which nodes live, as far as statuses are concerned.
+// Which nodes live, as far as statuses and what nodes leave behind are concerned.
 #include "ctl/plan/holdings.hpp"
 #include "tools/test/catch.hpp"
 
@@ -62,4 +62,13 @@ TEST_CASE("holdings: while the API server is away, and until the others had time
     CHECK(heard.a.others_renewing({"b"}, heard.now).empty());
     heard.a.lost_node("b");
     CHECK(heard.a.others_renewing({"b"}, heard.now).empty());
+}
+
+TEST_CASE("holdings: who was silent for long is told only while anybody can be heard") {
+    Heard heard;
+    heard.beat({"a", "b", "gone"});
+    heard.beats({"a", "b"}, 60);
+    CHECK(heard.a.others_silent(milliseconds(60'000), heard.now) == std::vector<std::string>{"gone"});
+    CHECK(heard.a.others_silent(milliseconds(61'000), heard.now).empty());
+    CHECK(heard.a.others_silent(milliseconds(60'000), heard.now + milliseconds(60'000)).empty());
 }
