@@ -99,8 +99,7 @@ int CertificateSet::select_alpn(SSL* ssl, const unsigned char** out, unsigned ch
             }
         }
     }
-    // A client that offers none of ours still gets HTTP/1.1: refusing (RFC 7301) breaks old clients that offer oddities.
-    return SSL_TLSEXT_ERR_NOACK;
+    return SSL_TLSEXT_ERR_ALERT_FATAL;  // RFC 7301 3.2; a client that offers nothing does not come here
 }
 
 CertificateSet::~CertificateSet() {

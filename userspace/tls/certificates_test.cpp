@@ -169,8 +169,12 @@ TEST_CASE("options: the server's order of protocols; HTTP/2 only over what RFC 9
     for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
         CHECK(protocol_of({"h2", "http/1.1"}, version) == "h2");
         CHECK(protocol_of({"http/1.1", "h2"}, version) == "http/1.1");
-        CHECK(protocol_of({"acme"}, version).empty());
         CHECK(protocol_of({}, version).empty());
+        Client stranger("one", version);  // RFC 7301 3.2: nothing in common ends the handshake
+        CHECK(serve(stranger, *one({.alpn = {"acme"}})) == Fault::suite);
+        Client silent("one", version);
+        REQUIRE(SSL_set_alpn_protos(silent.ssl(), nullptr, 0) == 0);
+        CHECK(serve(silent, *one({.alpn = {"acme"}})) == Fault::none);
     }
     CHECK(protocol_of({"h2", "http/1.1"}, TLS1_2_VERSION, {.ciphers = {"ECDHE-ECDSA-AES128-SHA256"}}) == "http/1.1");
     const Pair pair = make_certificate("one");
