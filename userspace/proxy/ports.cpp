@@ -23,6 +23,8 @@ Reason reason_of(tls::Fault fault) {
         case tls::Fault::version: return Reason::tls_version;
         case tls::Fault::suite: return Reason::tls_suite;
         case tls::Fault::alert: return Reason::tls_client_alert;
+        case tls::Fault::name:
+        case tls::Fault::no_name: return Reason::tls_no_name;
         default: return Reason::tls_handshake;
     }
 }
@@ -182,7 +184,7 @@ private:
         const Listener* const* found = port_->listeners.find(hello.server_name);
         if (found == nullptr) {
             count_connection(0, false);
-            co_return co_await refuse(Reason::tls_no_name);
+            co_return co_await refuse_hello(hello.server_name.empty() ? tls::Fault::no_name : tls::Fault::name);
         }
         const Listener& listener = **found;
         count_connection(listener.id, true);
@@ -233,6 +235,9 @@ private:
     // `first`: bytes that were received to choose the listener, and go to the backend before all others.
     ring::Task<> serve_raw(const Listener& listener, const std::string& name, std::string first) {
         const std::shared_ptr<const Host>* host = listener.hosts.find(name);
+        if (host == nullptr && listener.mode == fb::ListenerMode::TlsPassthrough && !name.empty()) {
+            co_return co_await refuse_hello(tls::Fault::name);
+        }
         if (host == nullptr || (*host)->rules.empty()) {
             co_return co_await refuse(name.empty() ? Reason::no_route : Reason::tls_no_name);
         }

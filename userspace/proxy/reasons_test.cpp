@@ -213,7 +213,11 @@ Scene refused_handshake(Reason reason) {
                         CHECK(client.ended());
                     }};
         case Reason::tls_no_name:
-            return {tls_snapshot(fb::ListenerMode::TlsPassthrough), [](Edge& edge) { CHECK_FALSE(TlsClient(edge.at(), "c.example").connected); }};
+            return {tls_snapshot(fb::ListenerMode::TlsPassthrough), [](Edge& edge) {
+                        Peer client = edge.client();
+                        client.send(tls::testing::first_hello("c.example"));
+                        CHECK(client.rest() == std::string("\x15\x03\x03\x00\x02\x02\x70", 7));  // unrecognized_name
+                    }};
         default:
             return {tls_snapshot(fb::ListenerMode::Https, {}, false), [](Edge& edge) { CHECK_FALSE(TlsClient(edge.at(), "a.example").connected); }};
     }

@@ -57,6 +57,8 @@ std::uint8_t description_of(Fault fault) {
         case Fault::malformed: return SSL_AD_DECODE_ERROR;
         case Fault::record: return SSL_AD_RECORD_OVERFLOW;
         case Fault::certificate: return SSL_AD_CERTIFICATE_REQUIRED;
+        case Fault::name: return SSL_AD_UNRECOGNIZED_NAME;    // RFC 6066 3
+        case Fault::no_name: return SSL_AD_MISSING_EXTENSION;  // RFC 8446 9.2
         default: return SSL_AD_INTERNAL_ERROR;
     }
 }

@@ -17,6 +17,8 @@ enum class Fault : std::uint8_t {
     certificate,  // the peer's certificate is missing or was not accepted
     alert,        // the peer broke off with an alert
     record,       // a record is too large, out of place, or does not authenticate
+    name,         // nobody is here by the server name that the hello has
+    no_name,      // it has none, and one is needed
     other
 };
 
