@@ -98,6 +98,9 @@ ring::Task<> Exchange::run(const http::RequestHead& head) {
     if (const auto fault = fault_of(head, detail)) {
         co_return co_await refuse(*fault, detail);
     }
+    if (extended_connect() && head.headers.find("upgrade") != "websocket") {  // RFC 9220 3
+        co_return co_await refuse(Reason::bad_request, "no protocol but websocket is served by an extended CONNECT", 501);
+    }
     route_ = find_route(*tables_, client_.facts(), head, path_);
     record_.listener = route_.listener;
     record_.rule = route_.rule;
@@ -151,10 +154,10 @@ ring::Task<> Exchange::answer(const Answer& answer, ring::Time deadline) {
 }
 
 // Only what has a status; the reasons without one end the connection where they arise.
-ring::Task<> Exchange::refuse(Reason reason, std::string_view detail) {
+ring::Task<> Exchange::refuse(Reason reason, std::string_view detail, int status) {
     failed(reason);
     Answer said;
-    make_refusal(said, {.reason = reason, .status = info(reason).status, .detail = detail, .request_id = facts_.id, .language = facts_.language, .to_head = facts_.method == "HEAD"});
+    make_refusal(said, {.reason = reason, .status = status != 0 ? status : info(reason).status, .detail = detail, .request_id = facts_.id, .language = facts_.language, .to_head = facts_.method == "HEAD"});
     if (treatment_.cors != nullptr) {
         cors_.cors->edit_response(said.head.headers, cors_.origin, cors_.exposed);
     }
@@ -325,6 +328,12 @@ ring::Task<Exchange::Attempt> Exchange::attempt(const Outgoing& request, const s
     const int status = backend_->head().status;
     record_.answered(status, context_.loop.now());
     note_answer(status);
+    if (const std::string_view fault = upgrade_fault(request); !fault.empty()) {
+        co_await stop_pump();
+        backend_->close();
+        co_await refuse(Reason::backend_invalid, fault);
+        co_return Attempt::over;
+    }
     if (status == 101) {
         co_await switch_protocols();
         co_return Attempt::over;

@@ -50,7 +50,8 @@ private:
 
     void note(const http::RequestHead& head);
     [[nodiscard]] std::optional<Reason> fault_of(const http::RequestHead& head, std::string_view& detail);
-    ring::Task<> refuse(Reason reason, std::string_view detail = {});
+    // `status`: instead of the reason's own.
+    ring::Task<> refuse(Reason reason, std::string_view detail = {}, int status = 0);
     ring::Task<> redirect(const http::RequestHead& head, const fb::RedirectT& to);
     ring::Task<> answer_preflight(const http::RequestHead& head);
     ring::Task<> answer(const Answer& answer, ring::Time deadline);
@@ -69,6 +70,7 @@ private:
     ring::Task<std::optional<Reason>> read_response_head();
     ring::Task<std::optional<Reason>> wait_for_response();
     ring::Task<bool> pass_interim();
+    [[nodiscard]] std::string_view upgrade_fault(const Outgoing& request) const;
     ring::Task<> switch_protocols();
     ring::Task<bool> relay();
     ring::Task<bool> send_to_client();
@@ -81,6 +83,8 @@ private:
     void moved_in(std::uint64_t bytes);
     void moved_out(std::uint64_t bytes);
 
+    // A client's extended CONNECT, which we ask a backend for as an upgrade (h2_client.hpp).
+    [[nodiscard]] bool extended_connect() const { return facts_.upgrade && client_.version() == HttpVersion::http2; }
     [[nodiscard]] ring::Time stall_deadline() const;
     [[nodiscard]] Patience patience() const { return {std::chrono::milliseconds(limits().body_stall_ms), deadline_}; }
     [[nodiscard]] const fb::LimitsT& limits() const { return route_.listener != nullptr ? route_.listener->limits : tables_->limits; }

@@ -4,8 +4,26 @@
 
 #include "userspace/proxy/exchange.hpp"
 #include "userspace/proxy/tunnel.hpp"
+#include "userspace/proxy/websocket.hpp"
 
 namespace penstock::proxy {
+
+namespace {
+
+// RFC 9110 7.8: a server must not switch to what the client did not name.
+bool names_only(const http::Headers& answer, std::string_view asked) {
+    bool some = false;
+    bool all = true;
+    http::for_each_token(answer.find("upgrade").value_or(""), [&](std::string_view named) {
+        some = true;
+        bool found = false;
+        http::for_each_token(asked, [&](std::string_view protocol) { found |= http::equals_ignoring_case(named, protocol); });
+        all &= found;
+    });
+    return some && all;
+}
+
+}  // namespace
 
 // ---- the request ------------------------------------------------------------------------------------------------------------
 // The head and what is here of the body leave in one send; the rest follows beside the response. False: it could not be sent.
@@ -167,13 +185,30 @@ ring::Task<bool> Exchange::pass_interim() {
     co_return sent == 0;
 }
 
-ring::Task<> Exchange::switch_protocols() {
-    const bool asked = facts_.upgrade && body_.complete();
-    co_await stop_pump();
-    if (!asked) {
-        backend_->close();
-        co_return co_await refuse(Reason::backend_invalid, "the backend switches protocols, which was not asked for");
+// What of the final head is no answer to what was asked about an upgrade; empty: nothing.
+std::string_view Exchange::upgrade_fault(const Outgoing& request) const {
+    const http::ResponseHead& head = backend_->head();
+    if (head.status != 101) {
+        const bool success = head.status >= 200 && head.status < 300;
+        return extended_connect() && success ? "the backend does not switch protocols, and its answer would be taken for a tunnel" : "";
     }
+    if (!facts_.upgrade || !body_.complete()) {
+        return "the backend switches protocols, which was not asked for";
+    }
+    if (!names_only(head.headers, request.upgrade)) {
+        return "the backend switches to another protocol than was asked for";
+    }
+    if (extended_connect()) {  // nobody behind us looks at it (RFC 6455 4.1)
+        const std::string_view key = request.headers.find("sec-websocket-key").value_or("");
+        if (!head.headers.has_token("connection", "upgrade") || head.headers.find("sec-websocket-accept") != websocket_accept_of(key)) {
+            return "the backend's answer belongs to another WebSocket handshake";
+        }
+    }
+    return {};
+}
+
+ring::Task<> Exchange::switch_protocols() {
+    co_await stop_pump();
     prepare_response(backend_->head(), treatment_);
     session_.tell(backend_->head().headers, claim_.endpoint(), 101);
     client_.start_tunnel(backend_->head());

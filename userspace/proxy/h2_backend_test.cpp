@@ -267,7 +267,7 @@ TEST_CASE("h2_backend: connections that are one client's own end with the client
 }
 
 TEST_CASE("h2_backend: a tunnel through both") {
-    // A client's extended CONNECT to a backend that knows no upgrade: an ordinary answer.
+    // A client's extended CONNECT to a backend that knows no upgrade: its answer is no tunnel.
     Backend backend(echo_http2);
     Edge edge(ring_kind(), http2_snapshot(backend.at()));
     Http2Peer client(edge.client());
@@ -275,6 +275,7 @@ TEST_CASE("h2_backend: a tunnel through both") {
     h2::Listener& stream = client.open({"CONNECT", "http", "a", "/chat", "websocket"}, {}, false);
     stream.stream->end();
     REQUIRE(client.done(stream));
-    CHECK(status_of(stream) == 200);
-    CHECK(stream.body.starts_with("GET /chat\n"));
+    CHECK(status_of(stream) == 502);
+    CHECK(field_of(stream, "x-penstock-reason") == "backend_invalid");
+    CHECK(stream.body.find("GET /chat") == std::string::npos);
 }

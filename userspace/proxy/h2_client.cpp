@@ -37,10 +37,8 @@ void H2Client::ask_for_tunnel() {
     head.framing = http::Framing::none;
     head.upgrade = true;
     head.headers.add("upgrade", request_.protocol);
-    if (request_.protocol == "websocket") {
-        websocket_key_ = make_websocket_key();
-        head.headers.add("sec-websocket-key", websocket_key_);
-    }
+    websocket_key_ = make_websocket_key();
+    head.headers.set("sec-websocket-key", websocket_key_);
     source_.held = true;
 }
 

@@ -2,6 +2,7 @@
 // HTTP/2 clients through real sockets; every case runs on both rings.
 #include "userspace/proxy/test_http2.hpp"
 #include "userspace/proxy/test_tls.hpp"
+#include "userspace/proxy/websocket.hpp"
 
 using namespace penstock;
 using namespace penstock::proxy;
@@ -241,7 +242,8 @@ TEST_CASE("h2_proxy: a WebSocket by extended CONNECT is an upgrade to the backen
         CHECK(request.field("Connection") == "upgrade");
         CHECK(request.field("Sec-WebSocket-Key").size() == 24);
         CHECK(request.field("Sec-WebSocket-Version") == "13");
-        peer.send("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: x\r\nSec-WebSocket-Protocol: chat\r\n\r\n");
+        peer.send("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: " +
+                  websocket_accept_of(request.field("Sec-WebSocket-Key")) + "\r\nSec-WebSocket-Protocol: chat\r\n\r\n");
         for (std::string line = peer.take_until("\n"); !line.empty(); line = peer.take_until("\n")) {
             peer.send("<" + line);
         }
@@ -262,6 +264,49 @@ TEST_CASE("h2_proxy: a WebSocket by extended CONNECT is an upgrade to the backen
     stream.stream->end();
     REQUIRE(client.done(stream));
     CHECK(stream.body == "<one\nbye");
+}
+
+TEST_CASE("h2_proxy: a backend that does not take the WebSocket gives no tunnel") {
+    const std::string switching = "HTTP/1.1 101 Switching Protocols\r\n";
+    struct Row {
+        std::string answer;  // KEY: what belongs to the request's
+        int status;
+    };
+    const Row rows[] = {
+        {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", 502},
+        {"HTTP/1.1 204 No Content\r\n\r\n", 502},
+        {"HTTP/1.1 206 Partial\r\n\r\nhello", 502},
+        {"HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nnone", 404},
+        {"HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n", 302},
+        {switching + "Connection: upgrade\r\nUpgrade: websocket\r\n\r\nhello", 502},
+        {switching + "Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: AAAA\r\n\r\nhello", 502},
+        {switching + "Connection: upgrade\r\nUpgrade: foo\r\nSec-WebSocket-Accept: KEY\r\n\r\nhello", 502},
+        {switching + "Connection: upgrade\r\nSec-WebSocket-Accept: KEY\r\n\r\nhello", 502},
+        {switching + "Upgrade: websocket\r\nSec-WebSocket-Accept: KEY\r\n\r\nhello", 502},
+        {switching + "Connection: Upgrade\r\nUpgrade: WebSocket\r\nSec-WebSocket-Accept: KEY\r\n\r\nhello", 200},
+    };
+    const ring::Kind kind = ring_kind();
+    for (const Row& row : rows) {
+        INFO(row.answer);
+        Backend backend([&](Peer& peer) {
+            const Message request = peer.message();
+            std::string answer = row.answer;
+            if (const std::size_t at = answer.find("KEY"); at != std::string::npos) {
+                answer.replace(at, 3, websocket_accept_of(request.field("Sec-WebSocket-Key")));
+            }
+            peer.send(answer);
+        });
+        Edge edge(kind, http_snapshot({backend.at()}));
+        Http2Peer client(edge.client());
+        http::Headers headers;
+        headers.add("sec-websocket-key", "of the client, which has none to give");
+        h2::Listener& stream = client.open({"CONNECT", "http", "a", "/chat", "websocket"}, headers, false);
+        stream.stream->end();
+        REQUIRE(client.done(stream));
+        CHECK(status_of(stream) == row.status);
+        CHECK((stream.body.find("hello") != std::string::npos) == (row.status == 200));
+        CHECK(field_of(stream, "x-penstock-reason") == (row.status == 502 ? "backend_invalid" : "-"));
+    }
 }
 
 TEST_CASE("h2_proxy: heads and streams without end are bounded in time") {
@@ -321,6 +366,8 @@ TEST_CASE("h2_proxy: what became of HTTP/1's h2c is not asked of a backend") {
         CHECK(asked.find("HTTP2-Settings") == std::string::npos);
     }
     Http2Peer client(edge.client());
-    h2::Listener& tunnel = client.open({.method = "CONNECT", .scheme = "http", .authority = "a", .path = "/", .protocol = "h2c"}, {}, false);
-    CHECK_FALSE(client.until([&] { return status_of(tunnel) == 200; }));
+    h2::Listener& tunnel = client.open({.method = "CONNECT", .scheme = "http", .authority = "a", .path = "/", .protocol = "connect-udp"}, {}, false);
+    REQUIRE(client.until([&] { return !tunnel.responses.empty(); }));
+    CHECK(status_of(tunnel) == 501);
+    CHECK(field_of(tunnel, "x-penstock-reason") == "bad_request");
 }

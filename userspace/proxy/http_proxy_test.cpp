@@ -334,7 +334,10 @@ TEST_CASE("http_proxy: a switch of protocols that nobody asked for is refused") 
     CHECK(edge.client().ask("GET / HTTP/1.1\r\nHost: a\r\n\r\n").status() == 502);
     Peer client = edge.client();  // a body that has not come whole leaves no place for another protocol
     CHECK(client.ask("POST / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: chat\r\nContent-Length: 5\r\n\r\nab").status() == 502);
-    CHECK(edge.counted(Reason::backend_invalid, 2));
+    // Nor may it be another protocol than was asked for, or none (RFC 9110 7.8).
+    CHECK(edge.client().ask("GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket, talk/2\r\n\r\n").status() == 502);
+    CHECK(edge.counted(Reason::backend_invalid, 3));
+    CHECK(edge.client().ask("GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: talk/2, Chat\r\n\r\n").status() == 101);
 }
 
 TEST_CASE("http_proxy: snapshots change under load and nothing fails") {

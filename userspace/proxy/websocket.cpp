@@ -3,23 +3,42 @@
 
 #include <sys/random.h>
 
+#include <algorithm>
 #include <array>
+#include <cstdint>
+#include <span>
+
+#include "userspace/tls/digest.hpp"
 
 namespace penstock::proxy {
 
-std::string make_websocket_key() {
+namespace {
+
+std::string base64_of(std::span<const std::uint8_t> bytes) {
     static constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    std::array<unsigned char, 18> bytes = {};  // the last two stay 0: padding
-    static_cast<void>(::getrandom(bytes.data(), 16, 0));
     std::string text;
-    for (std::size_t i = 0; i < bytes.size(); i += 3) {
-        const unsigned three = static_cast<unsigned>(bytes[i]) << 16 | static_cast<unsigned>(bytes[i + 1]) << 8 | bytes[i + 2];
-        for (const int shift : {18, 12, 6, 0}) {
-            text += kDigits[three >> shift & 63];
+    for (; !bytes.empty(); bytes = bytes.subspan(std::min<std::size_t>(3, bytes.size()))) {
+        unsigned three = 0;
+        for (std::size_t i = 0; i < 3; ++i) {
+            three = three << 8 | (i < bytes.size() ? bytes[i] : 0U);
+        }
+        for (std::size_t i = 0; i < 4; ++i) {
+            text += i <= bytes.size() ? kDigits[three >> (18 - 6 * i) & 63] : '=';
         }
     }
-    text.replace(22, 2, "==");
     return text;
+}
+
+}  // namespace
+
+std::string make_websocket_key() {
+    std::array<std::uint8_t, 16> bytes = {};
+    static_cast<void>(::getrandom(bytes.data(), bytes.size(), 0));
+    return base64_of(bytes);
+}
+
+std::string websocket_accept_of(std::string_view key) {
+    return base64_of(tls::sha1(std::string(key) + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"));
 }
 
 }  // namespace penstock::proxy

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 namespace penstock::proxy {
 
-std::string make_websocket_key();  // 16 random bytes in base64
+std::string make_websocket_key();                       // 16 random bytes in base64
+std::string websocket_accept_of(std::string_view key);  // what a server that has read the key answers
 
 }  // namespace penstock::proxy
