@@ -61,7 +61,9 @@ TEST_CASE("access_log: each request has a line, with its reason where it was ref
     Peer client = logged.edge->client();
     CHECK(client.ask("POST /a?x=1 HTTP/1.1\r\nHost: shop\r\nUser-Agent: me\r\nX-Request-ID: id-7\r\nContent-Length: 3\r\n\r\nabc").status() == 200);
     CHECK(client.ask("GET /none HTTP/1.1\r\nHost: shop\r\n\r\n").status() == 404);
-    CHECK(client.ask("GET / HTTP/1.1\r\n\r\n").status() == 400);
+    const std::string bad = "GET / HTTP/1.1\r\n\r\n";
+    const Message refused = client.ask(bad);
+    CHECK(refused.status() == 400);
     const auto lines = logged.lines();
     REQUIRE(lines.size() == 3);
     const json served = json::parse(lines[0]);
@@ -83,7 +85,14 @@ TEST_CASE("access_log: each request has a line, with its reason where it was ref
     CHECK(unknown["reason"] == "no_route");
     CHECK(unknown["request_id"].get<std::string>().size() == 24);
     CHECK_FALSE(unknown.contains("route"));
-    CHECK(json::parse(lines[2])["reason"] == "bad_request");
+    const json unread = json::parse(lines[2]);
+    CHECK(unread["reason"] == "bad_request");
+    CHECK(unread["listener"] == served["listener"]);
+    CHECK(unread["bytes_in"] == bad.size());
+    CHECK(unread["bytes_out"] == refused.head.size() + refused.body.size());
+    CHECK(unread["request_id"] == refused.field("X-Request-Id"));
+    CHECK(refused.field("X-Request-Id").size() == 24);
+    CHECK(refused.body.find(refused.field("X-Request-Id")) != std::string::npos);
 }
 
 TEST_CASE("access_log: what TLS came to is on the line") {

@@ -67,9 +67,11 @@ private:
         const Reason reason = reason_of(why);
         context_.count_reason(reason);
         context_.count_status(http::status_of(why));
+        std::string id;
+        context_.next_request_id(id);
         Answer said;
-        make_refusal(said, {.reason = reason, .status = http::status_of(why), .detail = http::sentence_of(why)});
-        tell_unread(context_, facts_, HttpVersion::http2, reason, http::status_of(why));
+        make_refusal(said, {.reason = reason, .status = http::status_of(why), .detail = http::sentence_of(why), .request_id = id});
+        tell_unread(context_, facts_, {.version = HttpVersion::http2, .reason = reason, .status = http::status_of(why), .request_id = id, .bytes_out = said.body.size()});
         stream.respond(said.head.status, said.head.headers, false);
         stream.send_own(std::move(said.body), link_.now_ms());
         stream.end();

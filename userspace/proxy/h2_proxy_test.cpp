@@ -151,6 +151,8 @@ TEST_CASE("h2_proxy: what we refuse is answered on its stream, and the connectio
     h2::Listener& refused = client.get("/only", bad);
     REQUIRE(client.done(refused));
     CHECK(status_of(refused) == 400);
+    CHECK(field_of(refused, "x-request-id").size() == 24);
+    CHECK(refused.body.find(field_of(refused, "x-request-id")) != std::string::npos);
     http::Headers json;
     json.add("accept", "application/json");
     h2::Listener& head = client.open({"HEAD", "http", "a", "/else"}, json, true);

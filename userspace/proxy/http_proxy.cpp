@@ -72,7 +72,7 @@ private:
     // False: there is no next request; an answer was given where one was due.
     ring::Task<bool> read_head(http::RequestParser& parser, bool first) {
         head_ = std::exchange(early_, {});
-        before_ = head_.size();
+        received_ = before_ = head_.size();
         ring::Time deadline = first ? first_deadline_ : context_.in_ms(client_.limits.idle_ms);
         bool started = !head_.empty();
         for (;;) {
@@ -92,6 +92,7 @@ private:
                 deadline = context_.in_ms(client_.limits.request_header_ms);
             }
             const std::string_view fresh = client_.stream.data();
+            received_ = head_.size() + fresh.size();
             before_ = head_.size();
             if (before_ != 0) {
                 head_ += fresh;
@@ -132,13 +133,15 @@ private:
     ring::Task<> refuse(Reason reason, int status, std::string_view detail) {
         context_.count_reason(reason);
         context_.count_status(status);
+        std::string id;
+        context_.next_request_id(id);
         Answer said;
-        make_refusal(said, {.reason = reason, .status = status, .detail = detail});
-        tell_unread(context_, client_.facts, HttpVersion::http11, reason, status);
+        make_refusal(said, {.reason = reason, .status = status, .detail = detail, .request_id = id});
         H1Client side(client_.stream, client_.facts);
         side.start(said.head, true);
         side.add(said.body);
         co_await side.flush(context_.in_ms(1000));
+        tell_unread(context_, client_.facts, {.reason = reason, .status = status, .request_id = id, .bytes_in = received_, .bytes_out = side.bytes_sent()});
     }
 
     // Closes so that the client can read the last answer: with unread bytes the kernel would reset the connection.
@@ -166,6 +169,7 @@ private:
     std::string early_;       // what came before it was clear that this is no HTTP/2
     std::string head_;        // a head that came in pieces
     std::size_t before_ = 0;  // of it, bytes that are no longer in the stream
+    std::size_t received_ = 0;  // of the head, and what came with it
 };
 
 }  // namespace

@@ -9,6 +9,13 @@ namespace {
 
 constexpr std::size_t kTextMax = 8192;  // of one part; a log line is no place for more
 
+// Of the connection; null: its host would have to say.
+const Listener* listener_of(const Tables& tables, const ClientFacts& client) {
+    const auto port = tables.ports.find(client.socket);
+    const Listener* const* found = port == tables.ports.end() ? nullptr : port->second.listeners.find(client.tls ? client.server_name : std::string());
+    return found == nullptr ? nullptr : *found;
+}
+
 // A tunnel lasts as long as its ends like: that is no latency.
 bool has_duration(const Record& record) { return record.status != 0 && record.status != 101; }
 
@@ -40,14 +47,18 @@ void begin(Context& context, Record& record, const Tables& tables, const ClientS
     }
 }
 
-void tell_unread(Context& context, const ClientFacts& client, HttpVersion version, Reason reason, int status) {
+void tell_unread(Context& context, const ClientFacts& client, const Unread& unread) {
     if (context.tables->access_log) {
         Record record;
         record.client = &client;
-        record.version = version;
+        record.version = unread.version;
+        record.listener = listener_of(*context.tables, client);
         record.began = record.done = context.loop.now();
-        record.status = status;
-        record.fail(reason);
+        record.status = unread.status;
+        record.request_id = unread.request_id;
+        record.bytes_in = unread.bytes_in;
+        record.bytes_out = unread.bytes_out;
+        record.fail(unread.reason);
         context.access_log.write(record, *context.tables->access_log, context.next_random());
     }
 }

@@ -101,8 +101,16 @@ inline std::uint64_t microseconds_between(ring::Time from, ring::Time to) {
 
 // A request begins. `tables` say what is wanted of it.
 void begin(Context& context, Record& record, const Tables& tables, const ClientSide& client, const http::RequestHead& head, std::string_view request_id);
-// A request that could not be read: only the log hears of it.
-void tell_unread(Context& context, const ClientFacts& client, HttpVersion version, Reason reason, int status);
+// A request that could not be read.
+struct Unread {
+    HttpVersion version = HttpVersion::http11;
+    Reason reason = Reason::bad_request;
+    int status = 400;
+    std::string_view request_id;
+    std::uint64_t bytes_in = 0, bytes_out = 0;
+};
+// Only the log hears of it. Its listener is that of the server name, or of every host; its own host is not known.
+void tell_unread(Context& context, const ClientFacts& client, const Unread& unread);
 // An attempt is over, another may follow.
 void count_attempt(Context& context, const Record& record);
 // The request is over: counts it and hands it to whoever writes it down.
