@@ -8,6 +8,9 @@
 
 namespace penstock::proxy {
 
+// Interim answers to one request; a backend that sends more keeps it open without end.
+inline constexpr std::size_t kInterimMax = 100;
+
 class BackendSide : public BodySink {
 public:
     // Queues the request's head.

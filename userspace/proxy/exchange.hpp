@@ -112,6 +112,7 @@ private:
     BackendSlot slot_;
     BackendSide* backend_ = nullptr;              // of the attempt that runs
     const BackendSet* set_ = nullptr;
+    std::uint32_t interims_ = 0;                  // interim answers, of all attempts
     std::uint32_t tries_ = 0;                     // attempts before this one
     std::uint32_t retries_ = 0;                   // by the rule's policy
     BodyPace pace_;

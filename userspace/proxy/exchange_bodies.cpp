@@ -169,6 +169,9 @@ ring::Task<std::optional<Reason>> Exchange::read_response_head() {
         if (!backend_->head().interim()) {
             co_return std::nullopt;
         }
+        if (++interims_ > kInterimMax) {
+            co_return Reason::backend_invalid;
+        }
         if (!co_await pass_interim()) {
             co_return Reason::client_closed;
         }

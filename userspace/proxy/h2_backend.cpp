@@ -45,7 +45,9 @@ void H2Backend::on_response(http::H2Response response) {
     if (response.ended) {
         source_.ended();
     }
-    responses_.push_back(std::move(response));
+    if (responses_.size() <= kInterimMax) {  // more is refused by whoever reads so many
+        responses_.push_back(std::move(response));
+    }
     source_.stir();
 }
 

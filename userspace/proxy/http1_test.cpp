@@ -83,6 +83,20 @@ TEST_CASE("http1: interim answers reach clients of HTTP/1.1 only, in their order
     CHECK(edge.client().ask("GET / HTTP/1.0\r\n\r\n").status() == 200);
 }
 
+TEST_CASE("http1: interim answers without end are cut off") {
+    Backend backend([](Peer& peer) {
+        const Message request = peer.message();
+        for (int i = 0; i < (request.head.starts_with("GET /some") ? 100 : 101); ++i) {
+            peer.send("HTTP/1.1 102 Processing\r\n\r\n");
+        }
+        peer.send(kOk);
+    });
+    Edge edge(ring_kind(), http_snapshot({backend.at()}));
+    CHECK(edge.client().ask("GET /some HTTP/1.0\r\n\r\n").status() == 200);
+    CHECK(edge.client().ask("GET /many HTTP/1.0\r\n\r\n").status() == 502);
+    CHECK(edge.counted(Reason::backend_invalid));
+}
+
 TEST_CASE("http1: an interim answer that claims a body is refused") {
     Backend backend(always("HTTP/1.1 103 Early Hints\r\nContent-Length: 19\r\n\r\n" + kOk));
     Edge edge(ring_kind(), http_snapshot({backend.at()}));
