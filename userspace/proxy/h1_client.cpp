@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "userspace/proxy/h1_client.hpp"
 
+#include "userspace/proxy/date.hpp"
+
 namespace penstock::proxy {
 
 void H1Client::begin(const http::RequestHead& head, std::size_t head_bytes, const http::Limits& limits, bool last) {
@@ -20,6 +22,9 @@ void H1Client::start(const http::ResponseHead& head, bool last) {
     sink_.start(framing == http::Framing::chunked);
     http::HeadWriter writer(sink_.text());
     writer.status(head.status, head.reason).headers(head.headers).framing(framing, head.content_length);
+    if (!head.headers.has("date")) {
+        writer.header("Date", date_now());
+    }
     if (!keeps_) {
         writer.header("Connection", "close");
     } else if (minor_ == 0) {

@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 
+#include "userspace/proxy/date.hpp"
 #include "userspace/proxy/websocket.hpp"
 
 namespace penstock::proxy {
@@ -57,6 +58,7 @@ void H2Client::start(const http::ResponseHead& head, bool /*last*/) {
         const char* const end = std::to_chars(length.data(), length.data() + length.size(), head.content_length).ptr;
         headers.add("content-length", {length.data(), static_cast<std::size_t>(end - length.data())});
     }
+    add_date(headers);
     ended_ = head.framing == http::Framing::none;
     stream_->respond(head.status, headers, ended_);
 }
@@ -67,6 +69,7 @@ void H2Client::start_tunnel(const http::ResponseHead& head) {
     http::Headers headers = head.headers;
     headers.remove("upgrade");
     headers.remove("sec-websocket-accept");
+    add_date(headers);
     stream_->respond(200, headers, false);
     source_.held = false;
     if (request_.ended) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A client's connection that speaks HTTP/2: each of its streams is an exchange of its own.
+#include "userspace/proxy/date.hpp"
 #include "userspace/proxy/event.hpp"
 #include "userspace/proxy/exchange.hpp"
 #include "userspace/proxy/h2_client.hpp"
@@ -72,6 +73,7 @@ private:
         Answer said;
         make_refusal(said, {.reason = reason, .status = http::status_of(why), .detail = http::sentence_of(why), .request_id = id});
         tell_unread(context_, facts_, {.version = HttpVersion::http2, .reason = reason, .status = http::status_of(why), .request_id = id, .bytes_out = said.body.size()});
+        add_date(said.head.headers);
         stream.respond(said.head.status, said.head.headers, false);
         stream.send_own(std::move(said.body), link_.now_ms());
         stream.end();
