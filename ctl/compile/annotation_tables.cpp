@@ -239,7 +239,7 @@ const std::vector<Annotation<TlsSettings>>& tls_options() {
         {"tls-groups", "names between commas", "Key exchange groups in order of preference: X25519, P-256, X25519MLKEM768 where OpenSSL has it.", tls_groups},
         {"tls-tickets", "on, off; on", "Whether sessions can be resumed by tickets.",
          [](const std::string& value, TlsSettings& out) { return word<bool>(value, {{"on", true}, {"off", false}}, out.tls.tickets); }},
-        {"tls-alpn", "h2, http/1.1 between commas", "The protocols of an HTTPS listener in order of preference.", tls_alpn},
+        {"tls-alpn", "h2, http/1.1 between commas", "The protocols of an HTTPS listener in order of preference. A client that offers only others is refused.", tls_alpn},
     };
     return table;
 }
