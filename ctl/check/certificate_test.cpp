@@ -10,61 +10,29 @@
 #include <memory>
 
 #include "tools/test/catch.hpp"
+#include "tools/test/certificate.hpp"
 
 namespace penstock::check {
 namespace {
 
-struct Pair {
-    std::string cert;
-    std::string key;
-};
+using test::Pair;
+using test::text_of;
 
-std::string text_of(BIO* bio) {
-    char* data = nullptr;
-    const long size = BIO_get_mem_data(bio, &data);
-    std::string text(data, static_cast<std::size_t>(size));
-    BIO_free_all(bio);
-    return text;
-}
-
-// A self-signed certificate; `sans` in OpenSSL's form ("DNS:a,DNS:b") or empty.
-Pair make(const char* common_name, const std::string& sans, long serial = 1) {
-    EVP_PKEY* key = EVP_EC_gen("P-256");
-    X509* cert = X509_new();
-    ASN1_INTEGER_set(X509_get_serialNumber(cert), serial);
-    X509_gmtime_adj(X509_getm_notBefore(cert), 0);
-    X509_gmtime_adj(X509_getm_notAfter(cert), 3600);
-    X509_set_pubkey(cert, key);
-    X509_NAME_add_entry_by_txt(X509_get_subject_name(cert), "CN", MBSTRING_ASC,
-                               reinterpret_cast<const unsigned char*>(common_name), -1, -1, 0);
-    X509_set_issuer_name(cert, X509_get_subject_name(cert));
-    if (!sans.empty()) {
-        X509_EXTENSION* extension = X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, sans.c_str());
-        X509_add_ext(cert, extension, -1);
-        X509_EXTENSION_free(extension);
-    }
-    X509_sign(cert, key, EVP_sha256());
-    BIO* cert_bio = BIO_new(BIO_s_mem());
-    PEM_write_bio_X509(cert_bio, cert);
-    BIO* key_bio = BIO_new(BIO_s_mem());
-    PEM_write_bio_PrivateKey(key_bio, key, nullptr, nullptr, 0, nullptr, nullptr);
-    X509_free(cert);
-    EVP_PKEY_free(key);
-    return {text_of(cert_bio), text_of(key_bio)};
-}
+// Holds from an hour ago for two; `names` in OpenSSL's form ("DNS:a,DNS:b") or empty.
+Pair make(const char* common_name, const std::string& names) { return test::issue({.name = common_name, .names = names, .valid_seconds = 3600}); }
 
 TEST_CASE("check: a certificate gives its chain, its names in lower case and the key's type") {
     const Pair pair = make("ignored.example.com", "DNS:Shop.Example.com,DNS:*.example.com,IP:10.0.0.1");
-    const auto result = check_certificate(pair.cert, pair.key);
+    const auto result = check_certificate(pair.chain, pair.key);
     REQUIRE(result.ok());
     CHECK(result->names == std::vector<std::string>{"*.example.com", "shop.example.com"});
     CHECK(result->key_type == "EC");
-    CHECK(result->chain_pem == pair.cert);
+    CHECK(result->chain_pem == pair.chain);
 }
 
 TEST_CASE("check: the common name serves where there is no alternative name, also a bare star") {
     const Pair pair = make("*", "");
-    const auto result = check_certificate(pair.cert, pair.key);
+    const auto result = check_certificate(pair.chain, pair.key);
     REQUIRE(result.ok());
     CHECK(result->names == std::vector<std::string>{"*"});
 }
@@ -72,15 +40,15 @@ TEST_CASE("check: the common name serves where there is no alternative name, als
 TEST_CASE("check: a chain is kept whole and text between its blocks is dropped") {
     const Pair leaf = make("a.example.com", "");
     const Pair issuer = make("ca", "");
-    const auto result = check_certificate("# leaf\n" + leaf.cert + "issuer follows\n" + issuer.cert, leaf.key);
+    const auto result = check_certificate("# leaf\n" + leaf.chain + "issuer follows\n" + issuer.chain, leaf.key);
     REQUIRE(result.ok());
-    CHECK(result->chain_pem == leaf.cert + issuer.cert);
+    CHECK(result->chain_pem == leaf.chain + issuer.chain);
 }
 
 TEST_CASE("check: what cannot serve is refused with a sentence and without the key") {
     const Pair one = make("a.example.com", "");
     const Pair other = make("b.example.com", "");
-    std::string damaged = one.cert;
+    std::string damaged = one.chain;
     damaged.replace(damaged.size() / 2, 8, "!!!!!!!!");
     struct Row {
         std::string cert;
@@ -92,10 +60,10 @@ TEST_CASE("check: what cannot serve is refused with a sentence and without the k
         {"Hello world\n", one.key, "no PEM block"},
         {one.key, one.key, "no PEM block"},
         {damaged, one.key, "not valid PEM"},
-        {one.cert + damaged, one.key, "not valid PEM: block 2"},
-        {one.cert, "", "private key is not valid PEM"},
-        {one.cert, one.cert, "private key is not valid PEM"},
-        {one.cert, other.key, "does not belong"},
+        {one.chain + damaged, one.key, "not valid PEM: block 2"},
+        {one.chain, "", "private key is not valid PEM"},
+        {one.chain, one.chain, "private key is not valid PEM"},
+        {one.chain, other.key, "does not belong"},
         {std::string(2U << 20, 'x'), one.key, "larger than 1 MiB"},
     };
     for (const Row& row : rows) {
@@ -110,17 +78,17 @@ TEST_CASE("check: what cannot serve is refused with a sentence and without the k
 TEST_CASE("check: a bundle of authorities is whole or refused") {
     const Pair one = make("one", "");
     const Pair two = make("two", "");
-    const auto bundle = check_authorities("# comment\n" + one.cert + two.cert);
+    const auto bundle = check_authorities("# comment\n" + one.chain + two.chain);
     REQUIRE(bundle.ok());
-    CHECK(*bundle == one.cert + two.cert);
+    CHECK(*bundle == one.chain + two.chain);
     CHECK_FALSE(check_authorities("").ok());
-    CHECK_FALSE(check_authorities(one.cert + "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").ok());
+    CHECK_FALSE(check_authorities(one.chain + "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").ok());
     CHECK(check_authorities(std::string(2U << 20, 'x')).error().what == "the bundle is larger than 1 MiB");
 }
 
 // A response that says "good" of a certificate, signed by its own key.
 std::string staple_of(const Pair& pair) {
-    BIO* cert_bio = BIO_new_mem_buf(pair.cert.data(), static_cast<int>(pair.cert.size()));
+    BIO* cert_bio = BIO_new_mem_buf(pair.chain.data(), static_cast<int>(pair.chain.size()));
     BIO* key_bio = BIO_new_mem_buf(pair.key.data(), static_cast<int>(pair.key.size()));
     X509* cert = PEM_read_bio_X509(cert_bio, nullptr, nullptr, nullptr);
     EVP_PKEY* key = PEM_read_bio_PrivateKey(key_bio, nullptr, nullptr, nullptr);
@@ -146,23 +114,23 @@ std::string staple_of(const Pair& pair) {
 }
 
 TEST_CASE("check: a staple is an OCSP response about the certificate") {
-    const Pair pair = make("one", "", 1);
-    const Pair other = make("two", "", 2);
+    const Pair pair = make("one", "");
+    const Pair other = make("two", "");
     const std::string der = staple_of(pair);
-    CHECK(check_staple(pair.cert, der).ok());
-    CHECK(check_staple(other.cert, der).error().what == "the OCSP response tells nothing of this certificate");
-    CHECK(check_staple(pair.cert, der + "x").error().what == "it is no OCSP response in DER");
-    CHECK_FALSE(check_staple(pair.cert, "").ok());
-    CHECK_FALSE(check_staple(pair.cert, der.substr(0, der.size() / 2)).ok());
-    CHECK_FALSE(check_staple(pair.cert, std::string("\x30\x03\x0a\x01\x06", 5)).ok());  // "unauthorized"
+    CHECK(check_staple(pair.chain, der).ok());
+    CHECK(check_staple(other.chain, der).error().what == "the OCSP response tells nothing of this certificate");
+    CHECK(check_staple(pair.chain, der + "x").error().what == "it is no OCSP response in DER");
+    CHECK_FALSE(check_staple(pair.chain, "").ok());
+    CHECK_FALSE(check_staple(pair.chain, der.substr(0, der.size() / 2)).ok());
+    CHECK_FALSE(check_staple(pair.chain, std::string("\x30\x03\x0a\x01\x06", 5)).ok());  // "unauthorized"
 }
 
 TEST_CASE("check: how long a chain holds is until its first certificate expires, and its key is not needed") {
     const Pair pair = make("a.example", "DNS:b.example");
-    const auto validity = validity_of(pair.cert + make("c", "").cert);
+    const auto validity = validity_of(pair.chain + make("c", "").chain);
     REQUIRE(validity.ok());
-    CHECK(validity->until_s - validity->from_s >= 3599);
-    CHECK(validity->until_s - validity->from_s <= 3601);
+    CHECK(validity->until_s - validity->from_s >= 7200);
+    CHECK(validity->until_s - validity->from_s <= 7201);  // a second may begin between the two
     CHECK(validity->names == std::vector<std::string>{"b.example"});
     CHECK_FALSE(validity_of("").ok());
     CHECK_FALSE(validity_of(std::string((1U << 20) + 1, 'x')).ok());

@@ -2,10 +2,6 @@
 // For tests of analysis: objects that are well, to be broken, and what is found in them as lines.
 #pragma once
 
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
-
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -15,6 +11,7 @@
 #include "ctl/gwctl/analysis.hpp"
 #include "ctl/model/decode.hpp"
 #include "tools/test/catch.hpp"
+#include "tools/test/certificate.hpp"
 
 namespace penstock::gwctl::testing {
 
@@ -89,34 +86,11 @@ inline std::string lines(const std::vector<Finding>& findings) {
     return out;
 }
 
-inline std::string text_of(BIO* bio) {
-    char* data = nullptr;
-    const long size = BIO_get_mem_data(bio, &data);
-    std::string text(data, static_cast<std::size_t>(size));
-    BIO_free_all(bio);
-    return text;
-}
-
 // A Secret with a certificate for shop.example that holds for 60 days from now on.
 inline std::string tls_secret() {
-    EVP_PKEY* key = EVP_EC_gen("P-256");
-    X509* cert = X509_new();
-    ASN1_INTEGER_set(X509_get_serialNumber(cert), 1);
-    X509_gmtime_adj(X509_getm_notBefore(cert), 0);
-    X509_gmtime_adj(X509_getm_notAfter(cert), 60L * 86400);
-    X509_set_pubkey(cert, key);
-    X509_EXTENSION* names = X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, "DNS:shop.example");
-    X509_add_ext(cert, names, -1);
-    X509_EXTENSION_free(names);
-    X509_sign(cert, key, EVP_sha256());
-    BIO* cert_bio = BIO_new(BIO_s_mem());
-    PEM_write_bio_X509(cert_bio, cert);
-    BIO* key_bio = BIO_new(BIO_s_mem());
-    PEM_write_bio_PrivateKey(key_bio, key, nullptr, nullptr, 0, nullptr, nullptr);
-    X509_free(cert);
-    EVP_PKEY_free(key);
+    const test::Pair pair = test::issue({.name = "", .names = "DNS:shop.example", .valid_seconds = 60L * 86400});
     const nlohmann::json secret = {{"apiVersion", "v1"}, {"kind", "Secret"}, {"metadata", {{"name", "tls"}, {"namespace", "shop"}}}, {"type", "kubernetes.io/tls"},
-                         {"stringData", {{"tls.crt", text_of(cert_bio)}, {"tls.key", text_of(key_bio)}}}};
+                         {"stringData", {{"tls.crt", pair.chain}, {"tls.key", pair.key}}}};
     return "---\n" + secret.dump() + "\n";
 }
 

@@ -160,24 +160,24 @@ TEST_CASE("worker: refusals say why, keep the connection where they can, and cou
         Harness harness(kind);
         const std::uint16_t port = harness.open("tcp/http");
         Snapshot snapshot;
-        snapshot.limits().body_stall_ms = 300;
-        snapshot.limits().request_header_ms = 300;
-        snapshot.limits().header_bytes_max = 2000;
-        snapshot.limits().body_bytes_max = 10;
+        snapshot.root.limits->body_stall_ms = 300;
+        snapshot.root.limits->request_header_ms = 300;
+        snapshot.root.limits->header_bytes_max = 2000;
+        snapshot.root.limits->body_bytes_max = 10;
         snapshot.backends("empty", {});
-        snapshot.backends("dead", {dead});
-        snapshot.backends("silent", {silent.port});
-        snapshot.backends("closing", {closing.port});
-        snapshot.backends("nonsense", {nonsense.port});
-        std::vector<Snapshot::PathRule> rules;
+        snapshot.backends("dead", {at(dead)});
+        snapshot.backends("silent", {at(silent.port)});
+        snapshot.backends("closing", {at(closing.port)});
+        snapshot.backends("nonsense", {at(nonsense.port)});
+        std::vector<RuleSpec> rules;
         for (const char* name : {"empty", "dead", "silent", "closing", "nonsense"}) {
-            rules.push_back({std::string("/") + name, Snapshot::rule({{name, 1}})});
+            rules.push_back({.path = std::string("/") + name, .backends = {{name, 1}}});
         }
-        rules.push_back({"/unresolved", Snapshot::rule({{"", 1}})});
-        rules.push_back({"/late", Snapshot::rule({{"silent", 1}})});
-        rules.back().rule->request_ms = 100;
-        snapshot.host("h", "a.test", std::move(rules));
-        snapshot.port(fb::PortMode::Http, "tcp/http", port, {snapshot.listener(fb::ListenerMode::Http, "*.test", {{"a.test", "h"}})});
+        rules.push_back({.path = "/unresolved", .backends = {{"", 1}}});
+        rules.push_back({.path = "/late", .backends = {{"silent", 1}}});
+        rules.back().rule.request_ms = 100;
+        snapshot.host("h", rules);
+        snapshot.port(fb::PortMode::Http, {snapshot.listener(fb::ListenerMode::Http, "*.test", {{"a.test", "h"}})}, "tcp/http", port);
         harness.activate();
         REQUIRE(harness.publish(snapshot).refused.empty());
 
@@ -272,15 +272,13 @@ TEST_CASE("worker: TCP and UDP are carried, with half-close, to the end") {
         const std::uint16_t tcp_listen = harness.open("tcp/raw");
         const std::uint16_t udp_listen = harness.open("udp/raw", SOCK_DGRAM);
         Snapshot snapshot;
-        snapshot.backends("t", {backend.port}, fb::BackendProtocol::Raw);
-        snapshot.backends("u", {udp_port}, fb::BackendProtocol::Raw);
+        snapshot.backends("t", {at(backend.port)}, fb::BackendProtocol::Raw);
+        snapshot.backends("u", {at(udp_port)}, fb::BackendProtocol::Raw);
         for (const char* name : {"t", "u"}) {
-            std::vector<Snapshot::PathRule> rules;
-            rules.push_back({"", Snapshot::rule({{name, 1}})});
-            snapshot.host(std::string("host-") + name, "", std::move(rules));
+            snapshot.host(std::string("host-") + name, {RuleSpec{.backends = {{name, 1}}}});
         }
-        snapshot.port(fb::PortMode::Tcp, "tcp/raw", tcp_listen, {snapshot.listener(fb::ListenerMode::Tcp, "", {{"", "host-t"}})});
-        snapshot.port(fb::PortMode::Udp, "udp/raw", udp_listen, {snapshot.listener(fb::ListenerMode::Udp, "", {{"", "host-u"}})});
+        snapshot.port(fb::PortMode::Tcp, {snapshot.listener(fb::ListenerMode::Tcp, "", {{"", "host-t"}})}, "tcp/raw", tcp_listen);
+        snapshot.port(fb::PortMode::Udp, {snapshot.listener(fb::ListenerMode::Udp, "", {{"", "host-u"}})}, "udp/raw", udp_listen);
         harness.activate();
         REQUIRE(harness.publish(snapshot).refused.empty());
 

@@ -56,7 +56,7 @@ TEST_CASE("worker: a corrupt root changes nothing, a corrupt part keeps its last
         const auto taken = harness.publish(edge.snapshot);
         CHECK(taken.refused.empty());
         REQUIRE(taken.failed.size() == 1);
-        CHECK(taken.failed[0]->part.starts_with("host/Gateway/default/g/1/"));
+        CHECK(taken.failed[0]->part.starts_with("host/Gateway/default/edge/0/"));
         CHECK(taken.failed[0]->part.ends_with("/bad"));
         client.send(kGet);
         CHECK(client.answer().status == 200);
@@ -69,11 +69,9 @@ TEST_CASE("worker: a standby serves nothing until it is activated; what waited i
         Harness harness(kind);
         const std::uint16_t port = harness.open("tcp/http");
         Snapshot snapshot;
-        snapshot.backends("b", {backend.port});
-        std::vector<Snapshot::PathRule> rules;
-        rules.push_back({"/", Snapshot::rule({{"b", 1}})});
-        snapshot.host("h", "a.test", std::move(rules));
-        snapshot.port(fb::PortMode::Http, "tcp/http", port, {snapshot.listener(fb::ListenerMode::Http, "", {{"a.test", "h"}})});
+        snapshot.backends("b", {at(backend.port)});
+        snapshot.host("h", {RuleSpec{.backends = {{"b", 1}}}});
+        snapshot.port(fb::PortMode::Http, {snapshot.listener(fb::ListenerMode::Http, "", {{"a.test", "h"}})}, "tcp/http", port);
         CHECK(harness.publish(snapshot).standby);
         Client client(port);
         client.send(kGet);
@@ -89,11 +87,9 @@ TEST_CASE("worker: a socket that comes after its port was published is served") 
         Backend backend(echo_http("one"));
         Harness harness(kind);
         Snapshot snapshot;
-        snapshot.backends("b", {backend.port});
-        std::vector<Snapshot::PathRule> rules;
-        rules.push_back({"/", Snapshot::rule({{"b", 1}})});
-        snapshot.host("h", "a.test", std::move(rules));
-        snapshot.port(fb::PortMode::Http, "tcp/http", 80, {snapshot.listener(fb::ListenerMode::Http, "", {{"a.test", "h"}})});
+        snapshot.backends("b", {at(backend.port)});
+        snapshot.host("h", {RuleSpec{.backends = {{"b", 1}}}});
+        snapshot.port(fb::PortMode::Http, {snapshot.listener(fb::ListenerMode::Http, "", {{"a.test", "h"}})}, "tcp/http", 80);
         harness.activate();
         REQUIRE(harness.publish(snapshot).refused.empty());
         const std::uint16_t port = harness.open("tcp/http");
