@@ -6,16 +6,11 @@
 #include <cstdint>
 #include <string>
 
+#include "ctl/apply/programs.hpp"
 #include "userspace/base/fd.hpp"
 #include "userspace/base/result.hpp"
 
 namespace penstock::apply {
-
-// A loaded program and the number by which the kernel knows it.
-struct Program {
-    Fd fd;
-    std::uint32_t id = 0;
-};
 
 struct XdpAttachment {
     Fd link;

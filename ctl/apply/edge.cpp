@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "ctl/apply/namespace_hold.hpp"
+#include "ctl/apply/nat_ports.hpp"
 #include "ctl/apply/pins.hpp"
 #include "userspace/base/log.hpp"
 

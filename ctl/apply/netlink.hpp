@@ -143,13 +143,4 @@ private:
     std::map<std::pair<std::uint32_t, IpAddress>, Mac> known_;  // neighbours seen, with zeros where there was no MAC
 };
 
-// ip_local_port_range of this namespace, both included.
-struct PortSpan {
-    std::uint16_t first = 0;
-    std::uint16_t last = 0;
-};
-Result<PortSpan> local_port_range();
-// Errc::invalid with a hint if the kernel may choose source ports that are NAT's.
-Status check_nat_ports(PortSpan nat, PortSpan local);
-
 }  // namespace penstock::apply

@@ -71,12 +71,15 @@ void Holdings::claimed(const IpAddress& address, Time now) {
 }
 
 // ---- who is there -------------------------------------------------------------------------------------------------------
+// Whether we have heard others for long enough to say who is silent.
+bool Holdings::judges(Time now) const { return in_contact(now) && contact_since_ && now - *contact_since_ > kSettle; }
+
 bool Holdings::alive(const std::string& node, Time now) const {
     const auto found = nodes_.find(node);
     if (found == nodes_.end() || found->second.seen.leaving) {
         return false;
     }
-    return now - found->second.changed <= kStale || !contact_since_ || now - *contact_since_ <= kSettle || !in_contact(now);
+    return now - found->second.changed <= kStale || !judges(now);
 }
 
 std::vector<std::string> Holdings::alive_nodes(Time now) const {
@@ -90,10 +93,9 @@ std::vector<std::string> Holdings::alive_nodes(Time now) const {
 }
 
 std::set<std::string> Holdings::others_renewing(const std::set<std::string>& before, Time now) const {
-    const bool judges = in_contact(now) && contact_since_ && now - *contact_since_ > kSettle;
     std::set<std::string> names;
     for (const auto& [name, node] : nodes_) {
-        const bool renewing = now - node.changed <= kStale || (!judges && before.contains(name));
+        const bool renewing = now - node.changed <= kStale || (!judges(now) && before.contains(name));
         if (name != self_ && !node.seen.leaving && renewing) {
             names.insert(name);
         }
@@ -110,7 +112,7 @@ std::vector<std::string> Holdings::others_alive(Time now) const {
 std::vector<std::string> Holdings::others_silent(milliseconds since, Time now) const {
     std::vector<std::string> names;
     for (const auto& [name, node] : nodes_) {
-        if (name != self_ && in_contact(now) && now - node.changed >= since) {
+        if (name != self_ && judges(now) && now - node.changed >= since) {
             names.push_back(name);
         }
     }

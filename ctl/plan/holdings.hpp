@@ -116,6 +116,7 @@ private:
         std::map<std::string, std::size_t> counts;  // wanted addresses of each holder
     };
 
+    [[nodiscard]] bool judges(Time now) const;
     [[nodiscard]] Moment moment(Time now) const;
     [[nodiscard]] bool yields(const IpAddress& address, Time now, Decision& decision);
     [[nodiscard]] std::optional<LeaseWrite> step(const IpAddress& address, const AddressLease* lease, Moment& at, Decision& decision);

@@ -71,4 +71,6 @@ TEST_CASE("holdings: who was silent for long is told only while anybody can be h
     CHECK(heard.a.others_silent(milliseconds(60'000), heard.now) == std::vector<std::string>{"gone"});
     CHECK(heard.a.others_silent(milliseconds(61'000), heard.now).empty());
     CHECK(heard.a.others_silent(milliseconds(60'000), heard.now + milliseconds(60'000)).empty());
+    heard.beat({"a"}, milliseconds(60'000));  // after a silence of the API server's everybody is heard anew first
+    CHECK(heard.a.others_silent(milliseconds(60'000), heard.now).empty());
 }

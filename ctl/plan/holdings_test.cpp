@@ -1,178 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Nodes on one link with one API server, in steps of 50 ms of a clock that the tests turn.
 #include "ctl/plan/holdings.hpp"
 
-#include <functional>
-#include <memory>
-
+#include "ctl/plan/test_holders.hpp"
 #include "tools/test/catch.hpp"
 
 using namespace penstock;
 using namespace penstock::plan;
-using std::chrono::milliseconds;
-using Time = Holdings::Time;
-using What = LeaseWrite::What;
-
-namespace {
-
-IpAddress ip(const char* text) { return *IpAddress::parse(text); }
-
-std::set<IpAddress> addresses(int count) {
-    std::set<IpAddress> made;
-    for (int i = 1; i <= count; ++i) {
-        made.insert(ip(("192.0.2." + std::to_string(i)).c_str()));
-    }
-    return made;
-}
-
-constexpr auto kStep = milliseconds(50);
-
-struct Node {
-    std::string name;
-    NodeSeen facts;
-    std::set<IpAddress> wanted;
-    std::unique_ptr<Holdings> holdings;
-    bool up = true;
-    bool cut_off = false;  // from the API server
-    Time renew{};
-    std::set<IpAddress> held;
-    std::vector<IpAddress> yielded;
-    int defended = 0;
-};
-
-// What takes a write only if it was made from the newest version, and tells everybody who is not cut off.
-struct World {
-    std::map<std::string, Node> nodes;
-    std::map<IpAddress, AddressLease> leases;
-    int version = 0;
-    int writes = 0;
-    int moves = 0;  // an address at another node than before
-    Time now{std::chrono::hours(1)};
-    std::map<IpAddress, std::string> last;
-
-    Node& add(const std::string& name, std::set<IpAddress> wanted, NodeSeen facts = {}) {
-        Node& node = nodes[name];
-        node = Node{.name = name, .facts = std::move(facts), .wanted = std::move(wanted), .holdings = nullptr, .renew = {}, .held = {}, .yielded = {}};
-        start(node);
-        return node;
-    }
-    void start(Node& node) {
-        node.up = true;
-        node.held.clear();
-        node.renew = now;
-        node.holdings = std::make_unique<Holdings>(node.name);
-        node.holdings->want(node.wanted);
-        for (const auto& [address, lease] : leases) {
-            node.holdings->saw_lease(address, lease);
-        }
-        for (const auto& [name, other] : nodes) {
-            if (other.holdings != nullptr && name != node.name) {
-                node.holdings->saw_node(name, other.facts, now);  // as listed, stale or not
-            }
-        }
-    }
-    void everyone(const std::function<void(Holdings&)>& hears) {
-        for (auto& [name, node] : nodes) {
-            if (node.up && !node.cut_off) {
-                hears(*node.holdings);
-            }
-        }
-    }
-    void relist(Node& node) {
-        node.cut_off = false;
-        for (const auto& [address, lease] : leases) {
-            node.holdings->saw_lease(address, lease);
-        }
-        for (const auto& [address, lease] : node.holdings->leases()) {
-            if (!leases.contains(address)) {
-                node.holdings->lost_lease(IpAddress(address));
-                break;
-            }
-        }
-    }
-    bool write(const LeaseWrite& write) {
-        const auto found = leases.find(write.address);
-        if ((found == leases.end()) != (write.what == What::create) || (found != leases.end() && found->second.version != write.version)) {
-            return false;
-        }
-        ++writes;
-        if (write.what == What::remove) {
-            leases.erase(write.address);
-            everyone([&](Holdings& one) { one.lost_lease(write.address); });
-            return true;
-        }
-        leases[write.address] = {write.holder, std::to_string(++version)};
-        everyone([&](Holdings& one) { one.saw_lease(write.address, leases[write.address]); });
-        return true;
-    }
-    void announce(const std::string& from, const IpAddress& address) {
-        for (auto& [name, node] : nodes) {
-            if (node.up && name != from && node.held.contains(address)) {
-                node.holdings->claimed(address, now);
-            }
-        }
-    }
-    void act(Node& node) {
-        const Holdings::Decision decision = node.holdings->decide(now);
-        for (const IpAddress& address : decision.held) {
-            if (!node.held.contains(address)) {
-                moves += last[address] != node.name ? 1 : 0;
-                last[address] = node.name;
-                announce(node.name, address);
-            }
-        }
-        node.held = decision.held;
-        node.defended += static_cast<int>(decision.defend.size());
-        node.yielded.insert(node.yielded.end(), decision.yielded.begin(), decision.yielded.end());
-        for (const IpAddress& address : decision.defend) {
-            announce(node.name, address);
-        }
-        for (const LeaseWrite& one : decision.writes) {
-            node.holdings->wrote(one.address, !node.cut_off && write(one), now);
-        }
-    }
-    void run(milliseconds time, const std::function<void()>& check = [] {}) {
-        for (milliseconds gone{0}; gone < time; gone += kStep) {
-            now += kStep;
-            for (auto& [name, node] : nodes) {
-                if (node.up && !node.cut_off && now >= node.renew) {
-                    node.renew = now + Holdings::kRenew;
-                    everyone([&, from = name](Holdings& one) { one.saw_node(from, nodes[from].facts, now); });
-                }
-            }
-            for (auto& [name, node] : nodes) {
-                if (node.up) {
-                    act(node);
-                }
-            }
-            check();
-        }
-    }
-    // By how many nodes.
-    [[nodiscard]] int holders(const IpAddress& address) const {
-        int count = 0;
-        for (const auto& [name, node] : nodes) {
-            count += node.up && node.held.contains(address) ? 1 : 0;
-        }
-        return count;
-    }
-    [[nodiscard]] bool all_held_once(const std::set<IpAddress>& list) const {
-        return std::all_of(list.begin(), list.end(), [&](const IpAddress& address) { return holders(address) == 1; });
-    }
-    // Until each of `list` is held by one node.
-    milliseconds time_to(const std::set<IpAddress>& list, milliseconds most = milliseconds(20'000)) {
-        const Time begin = now;
-        while (now - begin < most && !all_held_once(list)) {
-            run(kStep);
-        }
-        return std::chrono::duration_cast<milliseconds>(now - begin);
-    }
-};
-
-}  // namespace
+using namespace penstock::plan::testing;
 
 TEST_CASE("holdings: a node alone takes what is wanted at once, by one write each, and renews nothing of it") {
-    World world;
+    Cluster world;
     const auto list = addresses(100);
     world.add("a", list);
     CHECK(world.time_to(list) <= 2 * kStep);
@@ -182,7 +19,7 @@ TEST_CASE("holdings: a node alone takes what is wanted at once, by one write eac
 }
 
 TEST_CASE("holdings: nodes that know each other share addresses out, and each is held by one") {
-    World world;
+    Cluster world;
     const auto list = addresses(60);
     for (const char* name : {"a", "b", "c"}) {
         world.add(name, {});
@@ -205,7 +42,7 @@ TEST_CASE("holdings: nodes that know each other share addresses out, and each is
 
 TEST_CASE("holdings: what a dead node had is with others within 3 s, and nothing else moves") {
     for (int offset = 0; offset < 20; ++offset) {
-        World world;
+        Cluster world;
         const auto list = addresses(30);
         for (const char* name : {"a", "b", "c"}) {
             world.add(name, {});
@@ -226,7 +63,7 @@ TEST_CASE("holdings: what a dead node had is with others within 3 s, and nothing
 }
 
 TEST_CASE("holdings: a node that leaves in order is followed at once") {
-    World world;
+    Cluster world;
     const auto list = addresses(4);
     world.add("a", list);
     world.run(milliseconds(1'000));
@@ -241,7 +78,7 @@ TEST_CASE("holdings: a node that leaves in order is followed at once") {
 }
 
 TEST_CASE("holdings: a node that comes back gets its addresses only for the balance, late and one by one") {
-    World world;
+    Cluster world;
     const auto list = addresses(10);
     world.add("a", list);
     world.run(milliseconds(1'000));
@@ -266,7 +103,7 @@ TEST_CASE("holdings: a node that comes back gets its addresses only for the bala
 }
 
 TEST_CASE("holdings: with one address and two nodes nothing ever moves back") {
-    World world;
+    Cluster world;
     const auto list = addresses(1);
     world.add("a", list);
     world.run(milliseconds(1'000));
@@ -276,7 +113,7 @@ TEST_CASE("holdings: with one address and two nodes nothing ever moves back") {
 }
 
 TEST_CASE("holdings: without the API server everybody keeps what he has, and nobody is judged when it comes back") {
-    World world;
+    Cluster world;
     const auto list = addresses(20);
     world.add("a", {});
     world.add("b", {});
@@ -299,7 +136,7 @@ TEST_CASE("holdings: without the API server everybody keeps what he has, and nob
 }
 
 TEST_CASE("holdings: a holder cut off from the API server steps back when its follower claims the address") {
-    World world;
+    Cluster world;
     const auto list = addresses(1);
     world.add("a", list);
     world.run(milliseconds(1'000));
@@ -319,7 +156,7 @@ TEST_CASE("holdings: a holder cut off from the API server steps back when its fo
 }
 
 TEST_CASE("holdings: an address left to a claim while nobody could ask comes back when the claimer is silent") {
-    World world;
+    Cluster world;
     const auto list = addresses(1);
     const IpAddress address = *list.begin();
     Node& a = world.add("a", list);
@@ -338,7 +175,7 @@ TEST_CASE("holdings: an address left to a claim while nobody could ask comes bac
 }
 
 TEST_CASE("holdings: a stranger's claim is answered, not obeyed, while the Lease is ours, and not more often than once a second") {
-    World world;
+    Cluster world;
     const auto list = addresses(1);
     const IpAddress address = *list.begin();
     Node& a = world.add("a", list);
@@ -354,7 +191,7 @@ TEST_CASE("holdings: a stranger's claim is answered, not obeyed, while the Lease
 }
 
 TEST_CASE("holdings: a claim that comes before the news of the Lease costs the address no second holder for long") {
-    World world;
+    Cluster world;
     const auto list = addresses(1);
     const IpAddress address = *list.begin();
     Node& a = world.add("a", list);
@@ -369,7 +206,7 @@ TEST_CASE("holdings: a claim that comes before the news of the Lease costs the a
 }
 
 TEST_CASE("holdings: an address goes to the node whose own it is, else to one in its network") {
-    World world;
+    Cluster world;
     const auto list = std::set{ip("192.0.2.9"), ip("198.51.100.9"), ip("2001:db8::9")};
     world.add("a", list, {.networks = {{ip("192.0.2.1"), 24}, {ip("2001:db8::1"), 64}}});
     world.add("b", list, {.networks = {{ip("198.51.100.9"), 32}, {ip("192.0.2.2"), 28}}});
@@ -386,7 +223,7 @@ TEST_CASE("holdings: an address goes to the node whose own it is, else to one in
 }
 
 TEST_CASE("holdings: what nobody wants any more loses its Lease, also that of a dead holder; before it is known what is wanted, nothing does") {
-    World world;
+    Cluster world;
     const auto list = addresses(2);
     Node& a = world.add("a", list);
     world.run(milliseconds(1'000));
@@ -420,7 +257,7 @@ TEST_CASE("holdings: before a node knows what is wanted it has what its Leases s
 }
 
 TEST_CASE("holdings: an address moves at once to a node that brings its network") {
-    World world;
+    Cluster world;
     const auto list = std::set{ip("192.0.2.9")};
     world.add("c", list, {.networks = {{ip("198.51.100.1"), 24}}});
     world.run(milliseconds(15'000));
@@ -450,7 +287,7 @@ TEST_CASE("holdings: a write that was refused is tried again, not at once, and o
 }
 
 TEST_CASE("holdings: a clock that jumps ahead takes nothing from the living") {
-    World world;
+    Cluster world;
     const auto list = addresses(1);
     world.add("a", list);
     world.run(milliseconds(1'000));

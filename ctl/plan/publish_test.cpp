@@ -44,6 +44,27 @@ TEST_CASE("publish: sockets, keys and parts go before the root, drops the other 
           std::vector<Item>{{ItemKind::Root, "r1"}, {ItemKind::Part, "host/a/1"}, {ItemKind::Key, "k-old"}, {ItemKind::Socket, "tcp/old"}});
 }
 
+TEST_CASE("publish: lists of parts go as parts do, between these and the root") {
+    const auto with_list = [](const char* part, const char* list) {
+        compile::Snapshot made = snapshot_of({{"host/a", part}}, {}, {});
+        auto named = std::make_shared<compile::Part>();
+        named->name = std::string("list/host/a/") + list;
+        made.lists.set("list/host/a", std::move(named));
+        return made;
+    };
+    const auto one = with_list("1", "1");
+    const auto two = with_list("2", "2");
+    const Items held = {{ItemKind::Part, "host/a/1"}, {ItemKind::Part, "list/host/a/1"}, {ItemKind::Root, "r1"}};
+    CHECK(puts(held, one, two, "r2") == std::vector<Item>{{ItemKind::Part, "host/a/2"}, {ItemKind::Part, "list/host/a/2"}, {ItemKind::Root, "r2"}});
+    CHECK(puts(held, one, with_list("1", "1"), "r1").empty());
+    std::set<std::string> idle;
+    note_idle(one, two, idle);
+    CHECK(idle == std::set<std::string>{"host/a/1", "list/host/a/1"});
+    CHECK(idle_parts(held, two) == idle);
+    CHECK(drops(held, idle, two, "r2") == std::vector<Item>{{ItemKind::Root, "r1"}, {ItemKind::Part, "host/a/1"}, {ItemKind::Part, "list/host/a/1"}});
+    CHECK(drops(held, idle, one, "r1").empty());  // needed again
+}
+
 TEST_CASE("publish: what is held is not put again") {
     const Items items = {{ItemKind::Socket, "tcp/x"}, {ItemKind::Part, "host/a/1"}, {ItemKind::Root, "r"}};
     const auto wanted = snapshot_of({{"host/a", "1"}}, {"tcp/x"}, {});
