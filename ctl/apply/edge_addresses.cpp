@@ -138,12 +138,11 @@ bool Edge::share(std::set<IpAddress> held, bool expires) {
     const bool other_lifetime = !held_ || expires_ != expires;  // an earlier daemon's may run out
     held_ = std::move(held);
     expires_ = expires;
-    if (!prepared_) {
-        return true;
-    }
     std::vector<Problem> problems;
-    drop_addresses(problems);
-    put_addresses(problems);
+    if (prepared_) {
+        drop_addresses(problems);
+        put_addresses(problems);
+    }
     if (other_lifetime) {
         keep_addresses();
     }

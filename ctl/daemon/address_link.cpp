@@ -222,7 +222,7 @@ void AddressLink::decide() {
     } else {
         loop_.cancel("addresses");
     }
-    if (leaving_ && held_.empty()) {
+    if (leaving_ && handing_over_ && held_.empty()) {
         left();
     }
 }
@@ -330,18 +330,28 @@ void AddressLink::leave(std::function<void()> done) {
     }
     leaving_ = std::move(done);
     const auto now = Loop::Clock::now();
-    if (held_.empty() || !holdings_.in_contact(now) || holdings_.others_alive(now).empty()) {
-        left();
+    if (!holdings_.in_contact(now) || holdings_.others_renewing({}, now).empty()) {
+        left();  // nobody would hear
         return;
     }
-    log::info("handing {} addresses over", held_.size());
+    if (!held_.empty() && !holdings_.others_alive(now).empty()) {
+        log::info("handing {} addresses over", held_.size());
+        handing_over_ = true;
+    }
     loop_.at("leave", now + kLeavePatience, [this] { left(); });
-    heartbeat_->release([this] { loop_.post([this] { released_ = true; }); });
+    heartbeat_->release([this] {
+        loop_.post([this] {
+            released_ = true;
+            if (!handing_over_) {
+                left();
+            }
+        });
+    });
 }
 
 void AddressLink::left() {
     loop_.cancel("leave");
-    if (released_ && !held_.empty()) {
+    if (released_ && handing_over_ && !held_.empty()) {
         events_.share({.held = {}, .defend = {}, .expires = true});  // the others are about to take them
     }
     if (const auto done = std::exchange(leaving_, nullptr)) {

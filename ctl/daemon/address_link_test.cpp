@@ -69,6 +69,10 @@ struct Node {
     void want(const std::set<IpAddress>& addresses) {
         on_loop([&] { link->want(addresses); });
     }
+    bool expires() {
+        const std::lock_guard lock(mutex);
+        return share.expires;
+    }
     std::set<IpAddress> held() {
         const std::lock_guard lock(mutex);
         return share.held;
@@ -114,7 +118,7 @@ TEST_CASE("address link: a node alone has what Gateways have, by one Lease each,
     Node a(server, "a");
     a.want(kAddresses);
     REQUIRE(until([&] { return a.held() == kAddresses; }));
-    CHECK_FALSE(a.share.expires);
+    CHECK_FALSE(a.expires());
     const json lease = server.get(std::string(kLeases) + "penstock-address-192.0.2.1");
     CHECK(lease["spec"]["holderIdentity"] == "a");
     CHECK(lease["metadata"]["labels"]["penstock.dev/lease"] == "address");
@@ -154,7 +158,7 @@ TEST_CASE("address link: two nodes share out; what the one that ends without a w
     for (const IpAddress& address : a.held()) {
         CHECK_FALSE(b->held().contains(address));
     }
-    CHECK(until([&] { return a.share.expires; }));
+    CHECK(until([&] { return a.expires(); }));
     CHECK_FALSE(b->held().empty());
     b.reset();
     CHECK(until([&] { return a.held() == kAddresses; }));
@@ -180,6 +184,18 @@ TEST_CASE("address link: a node that leaves hands over before it goes; one that 
     b.on_loop([&] { b.link->leave([&] { gone = true; }); });
     CHECK(gone);
     CHECK(b.held() == kAddresses);
+}
+
+TEST_CASE("address link: a node that leaves without an address is not waited for either") {
+    test::ApiServer server;
+    Node a(server, "a", false);
+    Node b(server, "b", false);
+    REQUIRE(until([&] { return a.others() == std::set<std::string>{"b"} && b.others() == std::set<std::string>{"a"}; }));
+    std::atomic<bool> gone{false};
+    a.on_loop([&] { a.link->leave([&] { gone = true; }); });
+    REQUIRE(until([&] { return gone.load(); }));
+    CHECK(until([&] { return b.facts()["nodes"][0]["state"] == "left"; }));  // by its word, not by its silence
+    CHECK(b.others().empty());
 }
 
 TEST_CASE("address link: without the API server a holder keeps what it has, but for what somebody else claims") {
@@ -208,7 +224,7 @@ TEST_CASE("address link: who lives is told, of nodes that share no addresses as 
     auto b = std::make_unique<Node>(server, "b", false);
     REQUIRE(until([&] { return a.others() == std::set<std::string>{"b"} && b->others() == std::set<std::string>{"a"}; }));
     CHECK_FALSE(server.get(std::string(kLeases) + "penstock-node-b")["metadata"].contains("annotations"));
-    CHECK_FALSE(a.share.expires);  // nobody takes over
+    CHECK_FALSE(a.expires());  // nobody takes over
     CHECK(b->held().empty());
     b.reset();
     CHECK(until([&] { return a.others().empty(); }));

@@ -102,6 +102,22 @@ TEST_CASE("share: a node has the addresses that are its own by their Leases, and
     CHECK(ours().empty());
 }
 
+TEST_CASE("share: what an earlier daemon put for a while stays for good as soon as this node is known to be alone") {
+    Link link;
+    const auto wanted = claiming({kFour});
+    auto before = Edge::open({.bpf = false, .shared = true});
+    REQUIRE(before.ok());
+    (void)(*before)->prepare(wanted, 0);
+    (void)(*before)->finish(wanted, 0);
+    CHECK((*before)->share({kFour}, true));
+    lab::sh("ip addr show dev to-peer to 10.77.0.200/32 | grep -q 'valid_lft [0-9]*sec'");
+    before->reset();
+    auto next = Edge::open({.bpf = false, .shared = true});
+    REQUIRE(next.ok());
+    CHECK((*next)->share({kFour}, false));  // it does not know yet what is wanted
+    lab::sh("ip addr show dev to-peer to 10.77.0.200/32 | grep -q 'valid_lft forever'");
+}
+
 TEST_CASE("share: where a node announces is told by its own addresses; an interface may be named, and must be there") {
     Link link;
     auto opened = Edge::open({.bpf = false, .announce = "to-nobody", .shared = true});
