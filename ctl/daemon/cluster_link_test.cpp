@@ -111,7 +111,7 @@ TEST_CASE("cluster link: objects come, statuses go, and what others wrote stays"
 
     // Somebody adds an entry of theirs and spoils ours.
     json spoiled = linked.server.get(kShop);
-    const json foreign = {{"controllerName", "example.com/other"}, {"parentRef", {{"name", "x"}}}, {"conditions", json::array({{{"type", "Z"}, {"status", "Odd"}}})}};
+    const json foreign = {{"controllerName", "example.com/other"}, {"parentRef", {{"name", "x"}}}, {"conditions", json::array({{{"type", "Z"}, {"status", "Odd"}, {"lastTransitionTime", "t"}}})}};
     spoiled["status"]["parents"] = json::array({foreign});
     linked.server.put(spoiled);
     REQUIRE(linked.until([&] { return linked.status_of_shop() == "example.com/other=Odd " + std::string(kController) + "=True "; }));

@@ -31,14 +31,17 @@ const json* programmed_of(const json& status) {
     return nullptr;
 }
 
-// Whether it says of this generation that something is programmed: else there is nothing to agree on.
-bool says_programmed(const json& status, std::int64_t generation) {
+bool stands(const json& status) {
     const json* whole = programmed_of(status);
-    if (whole == nullptr || whole->value("observedGeneration", std::int64_t{0}) != generation) {
-        return false;
-    }
+    return whole != nullptr && whole->value("status", "") == "True";
+}
+
+std::int64_t generation_of(const json& condition) { return condition.value("observedGeneration", std::int64_t{0}); }
+
+// Whether it says that something is programmed: else there is nothing to agree on.
+bool says_programmed(const json& status) {
     const json& listeners = status.value("listeners", json::array());
-    return whole->value("status", "") == "True" || std::any_of(listeners.begin(), listeners.end(), [](const json& listener) {
+    return stands(status) || std::any_of(listeners.begin(), listeners.end(), [](const json& listener) {
                const json* condition = programmed_of(listener);
                return condition != nullptr && condition->value("status", "") == "True";
            });
@@ -47,12 +50,7 @@ bool says_programmed(const json& status, std::int64_t generation) {
 // Whether the server has the outcome of this generation.
 bool was_told(const json& server, std::int64_t generation) {
     const json* whole = programmed_of(server);
-    return whole != nullptr && whole->value("observedGeneration", std::int64_t{0}) >= generation && whole->value("reason", "") != "Pending";
-}
-
-bool stands(const json& server) {
-    const json* whole = programmed_of(server);
-    return whole != nullptr && whole->value("status", "") == "True";
+    return whole != nullptr && generation_of(*whole) >= generation && whole->value("reason", "") != "Pending";
 }
 
 // "a, b, c and 2 others"
@@ -134,6 +132,7 @@ Agreement::Objects Agreement::all() const {
 }
 
 Agreement::Objects Agreement::took(NodeReport mine) {
+    open_.reset();
     const Objects changed = differing(mine_, mine);
     mine_ = std::move(mine);
     std::erase_if(waits_, [this](const auto& entry) { return !mine_.objects.contains(entry.first); });
@@ -141,6 +140,7 @@ Agreement::Objects Agreement::took(NodeReport mine) {
 }
 
 Agreement::Objects Agreement::heard(const std::string& node, NodeReport report) {
+    open_.reset();
     const auto before = reports_.find(node);
     const bool other = before == reports_.end() || (before->second.omitted == 0) != (report.omitted == 0);
     const Objects changed = !others_.contains(node) ? Objects() : other ? all() : differing(before->second, report);
@@ -149,15 +149,20 @@ Agreement::Objects Agreement::heard(const std::string& node, NodeReport report) 
 }
 
 Agreement::Objects Agreement::lost(const std::string& node) {
+    open_.reset();
     return reports_.erase(node) != 0 && others_.contains(node) ? all() : Objects();
 }
 
 Agreement::Objects Agreement::live(std::set<std::string> others) {
+    open_.reset();
     others.erase(self_);
     return std::exchange(others_, std::move(others)) == others_ ? Objects() : all();
 }
 
-Agreement::Objects Agreement::known(bool yes) { return std::exchange(known_, yes) == yes ? Objects() : all(); }
+Agreement::Objects Agreement::known(bool yes) {
+    open_.reset();
+    return std::exchange(known_, yes) == yes ? Objects() : all();
+}
 
 // ---- what follows -------------------------------------------------------------------------------------------------------
 Stand Agreement::stand(const std::string& object) const {
@@ -192,26 +197,30 @@ bool Agreement::waits(const std::string& object, const TakenObject& taken, Time 
 
 std::optional<json> Agreement::say(const std::string& object, const json& wanted, const json& server, Time now, std::int64_t now_s) {
     const auto mine = mine_.objects.find(object);
-    if (!known_ || others_.empty() || mine == mine_.objects.end() || !says_programmed(wanted, mine->second.generation)) {
+    const json* told = programmed_of(wanted);
+    const bool alone = !known_ || others_.empty() || mine == mine_.objects.end();
+    if (!alone && told != nullptr && generation_of(*told) < mine->second.generation && programmed_of(server) != nullptr) {
+        return std::nullopt;  // made before this node took the newer one: its words are on the way
+    }
+    if (alone || told == nullptr || generation_of(*told) != mine->second.generation || (!says_programmed(wanted) && mine->second.refusals.empty())) {
         waits_.erase(object);
         return wanted;
     }
+    const auto timed = [&](json next) {
+        keep_times(next, server, rfc3339(now_s));
+        return next;
+    };
     const std::int64_t generation = mine->second.generation;
     Stand at = stand(object);
     if (at.behind.empty()) {
         waits_.erase(object);
     } else if (waits(object, mine->second, now)) {
         if (!was_told(server, generation)) {
-            return stands(server) ? std::nullopt : std::optional(pending(object, wanted, generation));
+            return stands(server) ? std::nullopt : std::optional(timed(pending(object, wanted, generation)));
         }
         at.behind.clear();  // not worth a word yet
     }
-    if (at.behind.empty() && at.refused.empty()) {
-        return wanted;
-    }
-    json next = edited(object, wanted, generation, at);
-    keep_times(next, server, rfc3339(now_s));
-    return next;
+    return at.behind.empty() && at.refused.empty() ? wanted : timed(edited(object, wanted, generation, at));
 }
 
 std::optional<Agreement::Time> Agreement::again() const {
@@ -241,14 +250,17 @@ const NodeReport* Agreement::report_of(const std::string& node) const {
     return found != reports_.end() ? &found->second : nullptr;
 }
 
-Agreement::Objects Agreement::open() const {
-    Objects out;
-    for (const auto& [object, taken] : mine_.objects) {
-        if (const Stand at = stand(object); !at.behind.empty() || !at.refused.empty()) {
-            out.insert(object);
+const Agreement::Objects& Agreement::open() const {
+    if (!open_) {
+        open_.emplace();
+        for (const auto& [object, taken] : mine_.objects) {
+            const Stand at = stand(object);
+            if (known_ && (!at.behind.empty() || !at.refused.empty())) {
+                open_->insert(object);
+            }
         }
     }
-    return out;
+    return *open_;
 }
 
 std::size_t Agreement::reporting() const {

@@ -2,8 +2,8 @@
 // What the writer of statuses may say of a Gateway or ListenerSet, given what every node has taken: a state machine without I/O and clock.
 //
 //   every live node has taken the generation     its status as it is
-//   one refused something of it                   the same condition as if the writer's own node had; the message names the node
-//   one has not taken it                          until kPatience is over: the status of the generation before stays, a new object is Pending;
+//   one refused something of it                   the condition that its own node would give it; the message names the node, whoever writes
+//   one has not taken it                          until kPatience is over: a status that says Programmed stays, any other is Pending;
 //                                                 then the status is told, and the message counts ("programmed on 2 of 3 nodes; waiting for c")
 //
 // Invariants: what is alone waits for nobody; a generation that was told is not taken back because somebody falls behind later; what changes
@@ -54,8 +54,8 @@ public:
 
     // ---- what is shown
     [[nodiscard]] Stand stand(const std::string& object) const;
-    // Those that a live node has not taken, or not whole.
-    [[nodiscard]] Objects open() const;
+    // Those that a live node has not taken, or not whole; none while reports cannot be heard.
+    [[nodiscard]] const Objects& open() const;
     [[nodiscard]] const NodeReport& mine() const { return mine_; }
     // Null: it has told nothing.
     [[nodiscard]] const NodeReport* report_of(const std::string& node) const;
@@ -78,6 +78,7 @@ private:
     std::set<std::string> others_;
     bool known_ = false;
     std::map<std::string, Wait> waits_;  // objects that somebody is behind with
+    mutable std::optional<Objects> open_;  // as of the last fact, once somebody asked
 };
 
 }  // namespace penstock::status

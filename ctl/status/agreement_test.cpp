@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "ctl/status/book.hpp"
+#include "ctl/status/conditions_json.hpp"
 #include "tools/test/catch.hpp"
 
 using namespace penstock::status;
@@ -36,8 +38,17 @@ std::string text_of(const json& conditions) {
     return (*found)["status"].get<std::string>() + " " + (*found)["reason"].get<std::string>() + ": " + (*found)["message"].get<std::string>();
 }
 
+bool all_timed(const json& status) {
+    bool all = true;
+    for_each_conditions(status, "shop", [&all](const std::string& /*where*/, const json& conditions) {
+        all = all && std::all_of(conditions.begin(), conditions.end(), [](const json& one) { return one.contains("lastTransitionTime"); });
+    });
+    return all;
+}
+
 // "stays", "as it is", or what Programmed says.
 std::string said(const std::optional<json>& status, const json& wanted) {
+    CHECK((!status || all_timed(*status)));  // a server refuses conditions without
     return !status ? "stays" : *status == wanted ? "as it is" : text_of((*status)["conditions"]);
 }
 
@@ -108,11 +119,50 @@ TEST_CASE("agreement: the object's routes and what is not programmed wait for no
     agreement.live({"b"});
     const json invalid = gateway(2, "False");
     CHECK(agreement.say(kEdge, invalid, gateway(1), {}, 0) == invalid);
-    const json of_before = gateway(1);  // our own data path has not taken the newer one
-    CHECK(agreement.say(kEdge, of_before, gateway(1), {}, 0) == of_before);
+    const json newer = gateway(3);  // what our own data path has not taken is not ours to judge
+    CHECK(agreement.say(kEdge, newer, gateway(1), {}, 0) == newer);
     const json other = gateway(2);
     CHECK(agreement.say("Gateway/shop/of-a-folder", other, {}, {}, 0) == other);
     CHECK_FALSE(agreement.again().has_value());
+}
+
+TEST_CASE("agreement: a status made before this node took the newer generation takes nothing back") {
+    Agreement agreement("a");
+    agreement.known(true);
+    agreement.took(took(2));
+    agreement.live({"b"});
+    agreement.heard("b", took(2, kNoPort));
+    const json refused = *agreement.say(kEdge, gateway(2), gateway(1), {}, 100);
+    CHECK(agreement.say(kEdge, gateway(1), refused, {}, 100) == std::nullopt);
+    CHECK(agreement.say(kEdge, gateway(1), {}, {}, 100) == gateway(1));  // one that has no status gets one
+}
+
+TEST_CASE("agreement: what is said of a refusal does not depend on who writes") {
+    struct Row {
+        std::vector<Refusal> refused;
+        json of_refuser;  // what the book of the node that refuses has
+    };
+    const json good = gateway(2);
+    const auto by_book = [&good](const Failure& failure) { return corrected({.object = kEdge, .generation = 2, .status = [&good] { return good; }}, Phase::taken, {failure}); };
+    const Row rows[] = {
+        {kNoPort, by_book({Failure::Kind::socket, kEdge, "", "port 80 is in use"})},
+        {{{Failure::Kind::address, "", "no interface"}}, by_book({Failure::Kind::address, kEdge, "", "no interface"})},
+        {{{Failure::Kind::socket, "https", "port 443 is in use"}}, by_book({Failure::Kind::socket, kEdge, "https", "port 443 is in use"})},
+    };
+    for (const Row& row : rows) {
+        Agreement refuser("b"), other("a");
+        for (Agreement* one : {&refuser, &other}) {
+            one->known(true);
+            one->live({"a", "b"});
+        }
+        refuser.took(took(2, row.refused));
+        refuser.heard("a", took(2));
+        other.took(took(2));
+        other.heard("b", took(2, row.refused));
+        const auto by_refuser = refuser.say(kEdge, row.of_refuser, gateway(1), {}, 100);
+        INFO(*by_refuser);
+        CHECK(by_refuser == other.say(kEdge, good, gateway(1), {}, 100));
+    }
 }
 
 TEST_CASE("agreement: without the CRD each speaks for itself") {
@@ -121,6 +171,7 @@ TEST_CASE("agreement: without the CRD each speaks for itself") {
     agreement.live({"b"});
     const json wanted = gateway(2);
     CHECK(agreement.say(kEdge, wanted, {}, {}, 0) == wanted);
+    CHECK(agreement.open().empty());
     CHECK(agreement.known(true) == Agreement::Objects{kEdge});
     CHECK(agreement.say(kEdge, wanted, {}, {}, 0) != wanted);
     CHECK(agreement.known(false) == Agreement::Objects{kEdge});

@@ -160,6 +160,19 @@ TEST_CASE("status: objects that are gone lose their status") {
     CHECK(again.published().contains("Gateway/a/edge"));
 }
 
+TEST_CASE("status: what was kept may be junk") {
+    for (const char* text : {R"({"Gateway/a/edge": {"conditions": [{"type": 1, "status": {}}, 7, null], "listeners": [3, {"conditions": "none"}]}})", R"({"Gateway/a/edge": 5})",
+                             R"({"Gateway/a/edge": {"conditions": {"type": "Accepted"}, "parents": {"a": {"conditions": [[]]}}}})"}) {
+        INFO(text);
+        Book book;
+        REQUIRE(book.restore(text).ok());
+        CHECK(book.not_good() <= 1);
+        book.want({want("Gateway/a/edge", gateway())});
+        CHECK(book.update(Phase::taken, {}, 10));
+        CHECK(book.not_good() == 0);
+    }
+}
+
 TEST_CASE("status: conditions are found with their place and judged by their type") {
     std::string seen;
     const auto visit = [&](const std::string& where, const json& conditions) { seen += where + ":" + std::to_string(conditions.size()) + " "; };

@@ -35,6 +35,21 @@ const json& member_of(const json* object, const char* name) {
     return object != nullptr && object->is_object() && object->contains(name) ? (*object)[name] : kNothing;
 }
 
+// Calls `visit` for every list of conditions with the list and the element that it belongs to; of the status itself there is no list.
+template <class Visit>
+void visit_lists(const json& status, const Visit& visit) {
+    if (const json& own = member_of(&status, "conditions"); own.is_array()) {
+        visit(static_cast<const List*>(nullptr), status, own);
+    }
+    for (const List& list : kLists) {
+        for (const json& item : member_of(&status, list.name)) {
+            if (const json& conditions = member_of(&item, "conditions"); conditions.is_array()) {
+                visit(&list, item, conditions);
+            }
+        }
+    }
+}
+
 void keep_list(json& conditions, const json& previous, const std::string& now) {
     for (json& condition : conditions) {
         const json* before = find_by(previous, "type", condition["type"]);
@@ -93,34 +108,22 @@ void keep_times(json& next, const json& previous, const std::string& now) {
 
 void for_each_conditions(const json& status, const std::string& ns,
                          const std::function<void(const std::string& where, const json& conditions)>& visit) {
-    if (status.contains("conditions")) {
-        visit("", status["conditions"]);
-    }
-    for (const List& list : kLists) {
-        for (const json& item : member_of(&status, list.name)) {
-            if (item.contains("conditions")) {
-                visit(where_of(list, item, ns), item["conditions"]);
-            }
-        }
-    }
+    visit_lists(status, [&](const List* list, const json& item, const json& conditions) {
+        visit(list != nullptr ? where_of(*list, item, ns) : std::string(), conditions);
+    });
 }
 
 bool is_good(const json& condition) {
-    const std::string type = condition.value("type", "");
-    const bool holds = condition.value("status", "") == "True";
-    return holds != compile::is_bad_news(type);
+    const json& type = member_of(&condition, "type");
+    const bool holds = member_of(&condition, "status") == "True";
+    return holds != (type.is_string() && compile::is_bad_news(type.get_ref<const std::string&>()));
 }
 
 std::size_t count_not_good(const json& status) {
-    const auto of = [](const json& conditions) {
-        return static_cast<std::size_t>(std::count_if(conditions.begin(), conditions.end(), [](const json& one) { return one.is_object() && !is_good(one); }));
-    };
-    std::size_t count = of(member_of(&status, "conditions"));
-    for (const List& list : kLists) {
-        for (const json& item : member_of(&status, list.name)) {
-            count += of(member_of(&item, "conditions"));
-        }
-    }
+    std::size_t count = 0;
+    visit_lists(status, [&count](const List* /*list*/, const json& /*item*/, const json& conditions) {
+        count += static_cast<std::size_t>(std::count_if(conditions.begin(), conditions.end(), [](const json& one) { return one.is_object() && !is_good(one); }));
+    });
     return count;
 }
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "ctl/model/object.hpp"
+#include "ctl/model/text_at.hpp"
 #include "userspace/base/version.hpp"
 
 namespace penstock::status {
@@ -31,10 +32,7 @@ Failure::Kind kind_of(std::string_view reason) {
     return found != kReasons.end() ? found->first : Failure::Kind::part;
 }
 
-std::string text_at(const Value& of, std::string_view name, std::size_t most = kNameMax) {
-    const Value* found = of.find(name);
-    return found != nullptr && found->as_string() != nullptr ? shortened(*found->as_string(), most) : std::string();
-}
+std::string bounded_at(const Value& of, std::string_view name, std::size_t most = kNameMax) { return shortened(model::text_at(of, {name}), most); }
 
 std::int64_t number_at(const Value& of, std::string_view name) {
     const Value* found = of.find(name);
@@ -57,11 +55,11 @@ json row_of(const std::string& object, const TakenObject& taken) {
 }
 
 TakenObject read_row(const Value& row) {
-    TakenObject taken{.uid = text_at(row, "uid"), .generation = number_at(row, "generation"), .refusals = {}};
+    TakenObject taken{.uid = bounded_at(row, "uid"), .generation = number_at(row, "generation"), .refusals = {}};
     const Value* refused = row.find("refused");
     for (const Value& one : refused != nullptr ? refused->items() : Value::Array()) {
         if (taken.refusals.size() < NodeReport::kRefusalsMax) {
-            taken.refusals.push_back({kind_of(text_at(one, "reason")), text_at(one, "listener"), text_at(one, "message", NodeReport::kMessageMax)});
+            taken.refusals.push_back({kind_of(bounded_at(one, "reason")), bounded_at(one, "listener"), bounded_at(one, "message", NodeReport::kMessageMax)});
         }
     }
     return taken;
@@ -132,7 +130,7 @@ NodeReport read_report(const Value& object) {
         if (report.objects.size() == NodeReport::kObjectsMax) {
             break;
         }
-        report.objects.emplace(text_at(row, "kind") + "/" + text_at(row, "namespace") + "/" + text_at(row, "name"), read_row(row));
+        report.objects.emplace(bounded_at(row, "kind") + "/" + bounded_at(row, "namespace") + "/" + bounded_at(row, "name"), read_row(row));
     }
     report.omitted = status != nullptr ? static_cast<std::uint64_t>(std::max<std::int64_t>(0, number_at(*status, "omitted"))) : 0;
     return report;

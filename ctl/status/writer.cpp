@@ -44,6 +44,18 @@ void Writer::want(const model::ObjectKey& key, std::shared_ptr<const std::string
     }
     entry.wanted = std::move(published);
     dirty_.insert(key);
+    forget_gone(key);
+}
+
+// Sending forgets what nobody wants and the server does not have; while others write, nothing is sent.
+void Writer::forget_gone(const model::ObjectKey& key) {
+    const auto entry = entries_.find(key);
+    const bool wanted = entry != entries_.end() && (entry->second.wanted != nullptr || entry->second.in_flight);
+    if (!enabled_ && !wanted && !find_(key)) {
+        entries_.erase(key);
+        dirty_.erase(key);
+        troubles_.erase(key);
+    }
 }
 
 void Writer::look_again() {
@@ -55,6 +67,7 @@ void Writer::look_again() {
 void Writer::seen(const model::ObjectKey& key) {
     if (has_status(key.kind)) {
         dirty_.insert(key);
+        forget_gone(key);
     }
 }
 

@@ -56,7 +56,7 @@ public:
     void look_again();
     // The server has another status or version of it, or has it anew.
     void seen(const model::ObjectKey& key);
-    // Off: others write. What is to be done is kept.
+    // Off: others write. What is to be done is kept, of objects that the server has or that are published.
     void enable(bool on) { enabled_ = on; }
 
     // Sends what may go now. When to call it again; nothing: when something happened. Answers come by the `done` of Send, on the same
@@ -81,6 +81,7 @@ private:
         std::string settled_version;
     };
 
+    void forget_gone(const model::ObjectKey& key);
     [[nodiscard]] Time ready_at(Entry& entry, Time now) const;
     bool send_one(const model::ObjectKey& key, Entry& entry, Time now);
     void answered(const model::ObjectKey& key, const nlohmann::json& status, const Result<kubeapi::Answer>& answer);

@@ -254,6 +254,21 @@ TEST_CASE("writer: an object that is not published loses ours, and one that was 
     CHECK(server.writer.waiting() == 0);
 }
 
+TEST_CASE("writer: while others write, what was deleted is not kept") {
+    Server server;
+    server.writer.enable(false);
+    server.put(kRoute);
+    server.want(kRoute, "True");
+    server.put(kGateway);
+    CHECK(server.writer.waiting() == 2);
+    server.objects.clear();
+    server.writer.want(kRoute, nullptr);
+    server.writer.seen(kGateway);
+    CHECK(server.writer.waiting() == 0);
+    server.want(kRoute, "True");  // published, and the server is about to have it
+    CHECK(server.writer.waiting() == 1);
+}
+
 TEST_CASE("writer: many objects go out a few at a time") {
     Server server;
     for (int i = 0; i < 100; ++i) {

@@ -142,6 +142,14 @@ private:
         return (ns.empty() ? collection : collection.substr(0, at) + "/namespaces/" + ns + collection.substr(at)) + "/" + object["metadata"]["name"].get<std::string>();
     }
 
+    // Whether every condition anywhere in a status has its time, which the CRDs' schemas require.
+    static bool all_timed(const nlohmann::json& in) {
+        if (!in.is_structured()) {
+            return true;
+        }
+        const bool here = !in.is_object() || !in.contains("conditions") || std::all_of(in["conditions"].begin(), in["conditions"].end(), [](const nlohmann::json& one) { return one.contains("lastTransitionTime"); });
+        return here && std::all_of(in.begin(), in.end(), [](const nlohmann::json& part) { return all_timed(part); });
+    }
     static std::size_t depth_of(const std::string& path) {
         const std::string rest = path.substr(path.starts_with("/api/") ? 5 : 6);
         const auto slashes = static_cast<std::size_t>(std::count(rest.begin(), rest.end(), '/'));
@@ -388,6 +396,10 @@ private:
         } else {
             nlohmann::json next = found->second;
             next["status"].merge_patch(body["status"]);
+            if (!all_timed(next["status"])) {
+                status(response, 422, "conditions.lastTransitionTime: Required value");
+                return;
+            }
             store(next);
             changed_.notify_all();
             response.set_content(objects_[path].dump(), "application/json");
