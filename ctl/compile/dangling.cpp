@@ -22,29 +22,16 @@ const char* meaning_of(Kind from, Role role, Kind to) {
     return from == Kind::listener_set ? "its listeners belong to nobody" : "the route is attached to nothing there";
 }
 
-model::Diagnostic warning_of(const model::Object& object, std::string path, std::string message) {
-    model::Diagnostic warning;
-    warning.severity = model::Severity::warning;
-    warning.file = object.origin.file;
-    warning.line = object.origin.line;
-    warning.kind = model::kind_name(object.key.kind);
-    warning.ns = object.key.ns;
-    warning.name = object.key.name;
-    warning.path = std::move(path);
-    warning.message = std::move(message);
-    return warning;
-}
-
 }  // namespace
 
 std::vector<model::Diagnostic> dangling(const model::Object& object, const model::Store& store) {
     std::vector<model::Diagnostic> found;
-    for (model::Reference& reference : model::references_of(object)) {
+    for (model::Reference& reference : model::owners_of(object)) {
         const auto kind = model::kind_of(reference);
         const char* meaning = kind ? meaning_of(object.key.kind, reference.role, *kind) : nullptr;
         const model::ObjectKey key{kind.value_or(Kind{}), reference.ns, reference.name};
         if (meaning != nullptr && store.get(key) == nullptr) {
-            found.push_back(warning_of(object, std::move(reference.path), "there is no " + key.text() + ": " + meaning));
+            found.push_back(model::diagnostic_of(model::Severity::warning, object, std::move(reference.path), "there is no " + key.text() + ": " + meaning));
         }
     }
     return found;

@@ -32,6 +32,9 @@ struct Diagnostic {
     [[nodiscard]] std::string text() const;
 };
 
+// Of an object that was read: where it stands and whose it is are filled in.
+[[nodiscard]] Diagnostic diagnostic_of(Severity severity, const Object& object, std::string path, std::string message);
+
 struct ParseResult {
     std::vector<ObjectPtr> objects;        // in the order of the text; a second one of the same key is an error and left out
     std::vector<Diagnostic> diagnostics;

@@ -7,6 +7,11 @@
 
 namespace penstock::model {
 
+Diagnostic diagnostic_of(Severity severity, const Object& object, std::string path, std::string message) {
+    return {.severity = severity, .file = object.origin.file, .line = object.origin.line, .kind = std::string(kind_name(object.key.kind)), .ns = object.key.ns,
+            .name = object.key.name, .path = std::move(path), .message = std::move(message)};
+}
+
 std::string Diagnostic::text() const {
     std::string out = file + (line != 0 ? ":" + std::to_string(line) : "") + ": ";
     return out + (path.empty() ? "" : path + ": ") + message;

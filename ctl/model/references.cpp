@@ -13,11 +13,14 @@ std::string indexed(const std::string& list, std::size_t index) { return list + 
 
 class Collector {
 public:
-    explicit Collector(const std::string& ns) : ns_(ns) {}
+    Collector(const std::string& ns, bool owners_only) : ns_(ns), owners_only_(owners_only) {}
 
     void operator()(const Gateway& gateway) {
         found.push_back({.role = Role::gateway_class, .path = "spec.gatewayClassName", .group = kGatewayGroup, .kind = "GatewayClass", .ns = {}, .name = gateway.gateway_class_name,
                          .section = {}, .port = {}});
+        if (owners_only_) {
+            return;
+        }
         listeners(gateway.listeners);
         if (!gateway.tls) {
             return;
@@ -33,9 +36,14 @@ public:
     void operator()(const ListenerSet& set) {
         const ParentGatewayRef& ref = set.parent_ref;
         found.push_back({.role = Role::parent, .path = "spec.parentRef", .group = ref.group, .kind = ref.kind, .ns = ref.ns.value_or(ns_), .name = ref.name, .section = {}, .port = {}});
-        listeners(set.listeners);
+        if (!owners_only_) {
+            listeners(set.listeners);
+        }
     }
     void operator()(const BackendTlsPolicy& policy) {
+        if (owners_only_) {
+            return;
+        }
         for (std::size_t i = 0; i < policy.target_refs.size(); ++i) {
             const PolicyTarget& ref = policy.target_refs[i];
             found.push_back({.role = Role::target, .path = indexed("spec.targetRefs", i), .group = ref.group, .kind = ref.kind, .ns = ns_, .name = ref.name, .section = ref.section_name, .port = {}});
@@ -54,7 +62,7 @@ public:
                 found.push_back({.role = Role::parent, .path = indexed("spec.parentRefs", i), .group = ref.group.value_or(kGatewayGroup), .kind = ref.kind.value_or("Gateway"),
                                  .ns = ref.ns.value_or(ns_), .name = ref.name, .section = ref.section_name, .port = ref.port});
             }
-            for (std::size_t i = 0; i < spec.rules.size(); ++i) {
+            for (std::size_t i = 0; i < spec.rules.size() && !owners_only_; ++i) {
                 rule(spec.rules[i], indexed("spec.rules", i));
             }
         }
@@ -112,15 +120,19 @@ private:
     }
 
     const std::string& ns_;
+    const bool owners_only_;
 };
 
-}  // namespace
-
-std::vector<Reference> references_of(const Object& object) {
-    Collector collector(object.key.ns);
+std::vector<Reference> collect(const Object& object, bool owners_only) {
+    Collector collector(object.key.ns, owners_only);
     std::visit(collector, object.body);
     return std::move(collector.found);
 }
+
+}  // namespace
+
+std::vector<Reference> references_of(const Object& object) { return collect(object, false); }
+std::vector<Reference> owners_of(const Object& object) { return collect(object, true); }
 
 std::optional<Kind> kind_of(const Reference& reference) {
     const auto kind = kind_of_word(reference.kind);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every reference to another object that an object makes, with the path where it stands. Pure.
+// The references to other objects that objects make, with the paths where they stand. Pure.
 #pragma once
 
 #include <cstdint>
@@ -26,6 +26,8 @@ struct Reference {
 };
 
 std::vector<Reference> references_of(const Object& object);
+// Those to what it belongs to: its class, its parents.
+std::vector<Reference> owners_of(const Object& object);
 
 // The model's kind that a reference means; nothing if we do not know it.
 std::optional<Kind> kind_of(const Reference& reference);

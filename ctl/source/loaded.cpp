@@ -48,14 +48,7 @@ std::vector<Item> parse_all(const std::vector<LoadDocument>& documents, std::vec
     for (const Item& item : items) {
         const auto [at, fresh] = first.emplace(item.object->key, &item);
         if (!fresh) {
-            model::Diagnostic twice;
-            twice.file = item.object->origin.file;
-            twice.line = item.object->origin.line;
-            twice.kind = model::kind_name(item.object->key.kind);
-            twice.ns = item.object->key.ns;
-            twice.name = item.object->key.name;
-            twice.message = "is in " + at->second->object->origin.file + ", too";
-            diagnostics.push_back(std::move(twice));
+            diagnostics.push_back(model::diagnostic_of(model::Severity::error, *item.object, "", "is in " + at->second->object->origin.file + ", too"));
         }
     }
     return items;

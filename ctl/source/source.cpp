@@ -34,15 +34,7 @@ std::optional<model::ObjectKey> key_of_name(std::string_view name) {
 std::string place_of(const std::string& source, const model::Object& object) { return source + ": " + object.origin.file; }
 
 model::Diagnostic duplicate_of(const model::Object& object, const std::string& winner) {
-    model::Diagnostic diagnostic;
-    diagnostic.severity = model::Severity::warning;
-    diagnostic.file = object.origin.file;
-    diagnostic.line = object.origin.line;
-    diagnostic.kind = model::kind_name(object.key.kind);
-    diagnostic.ns = object.key.ns;
-    diagnostic.name = object.key.name;
-    diagnostic.message = object.key.text() + " is not used: it is in " + winner + ", too";
-    return diagnostic;
+    return model::diagnostic_of(model::Severity::warning, object, "", object.key.text() + " is not used: it is in " + winner + ", too");
 }
 
 void shorten(std::vector<model::Diagnostic>& diagnostics) {
