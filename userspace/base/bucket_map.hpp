@@ -15,6 +15,8 @@
 #include <utility>
 #include <vector>
 
+#include "userspace/base/sole_owner.hpp"
+
 namespace penstock {
 
 template <class Value>
@@ -101,7 +103,7 @@ private:
         std::shared_ptr<Bucket>& bucket = buckets_[place];
         if (bucket == nullptr) {
             bucket = std::make_shared<Bucket>();
-        } else if (bucket.use_count() != 1) {
+        } else if (!is_sole_owner(bucket)) {
             bucket = std::make_shared<Bucket>(*bucket);
         }
         return *bucket;

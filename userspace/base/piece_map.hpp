@@ -18,6 +18,8 @@
 #include <utility>
 #include <vector>
 
+#include "userspace/base/sole_owner.hpp"
+
 namespace penstock {
 
 // FNV-1a with a mixer at the end: the same on every machine and in every version.
@@ -190,7 +192,7 @@ private:
     }
 
     Piece& own(std::size_t index) {
-        if (pieces_[index].use_count() != 1) {
+        if (!is_sole_owner(pieces_[index])) {
             pieces_[index] = std::make_shared<Piece>(*pieces_[index]);
         }
         return *pieces_[index];
