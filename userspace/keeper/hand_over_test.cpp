@@ -2,6 +2,8 @@
 // Two keepers, one after the other.
 #include "userspace/keeper/hand_over.hpp"
 
+#include <poll.h>
+
 #include <chrono>
 #include <memory>
 #include <thread>
@@ -188,6 +190,46 @@ TEST_CASE("keeper: one that has taken over and dies is followed by the one befor
     after.meet();
     after.say(ReadyT{});
     CHECK(answer_of(connect_to(before.port)) > 0);
+}
+
+TEST_CASE("keeper: one that is taken over from before its daemon goes on takes the one before it along") {
+    const test::TestFolder folder;
+    Before before(folder);
+    const pid_t first = answer_of(connect_to(before.port));
+    Lab between({"--hand-over", before.path});
+    between.meet();
+    between.synced();  // and never ready
+    Lab last({"--hand-over", before.path});
+    last.meet();
+    last.say(ReadyT{});
+    const pid_t serves = last.await([](MessageT& m) { return m.body.AsTaken() != nullptr && !m.body.AsTaken()->standby; }).body.AsTaken()->pid;
+    for (int i = 0; i < 1000 && ::kill(first, 0) == 0; ++i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    CHECK(::kill(first, 0) != 0);
+    for (int i = 0; i < 10; ++i) {
+        CHECK(answer_of(connect_to(before.port)) == serves);
+    }
+    // And the next one asks the last, not the first.
+    Lab next({"--hand-over", before.path});
+    next.meet();
+    next.say(ReadyT{});
+    for (int i = 0; i < 1000 && ::kill(serves, 0) == 0; ++i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    CHECK(::kill(serves, 0) != 0);
+}
+
+TEST_CASE("keeper: who connects to take over and says nothing does not keep others from it") {
+    const test::TestFolder folder;
+    Before before(folder);
+    const Fd silent = seqpacket(before.path, false);
+    pollfd closed = {silent.get(), POLLIN, 0};
+    REQUIRE(::poll(&closed, 1, 10'000) == 1);
+    Lab after({"--hand-over", before.path});
+    after.meet();
+    after.say(ReadyT{});
+    after.await([](MessageT& m) { return m.body.AsTaken() != nullptr && !m.body.AsTaken()->standby; });
 }
 
 TEST_CASE("keeper: what cannot be taken over ends the start, and the one before goes on") {

@@ -20,7 +20,6 @@ namespace {
 
 constexpr std::int64_t kDaemonPatienceMs = 2000;
 constexpr std::uint32_t kSaidMax = 64;  // a worker says Hello, About, and a Taken for what is published
-constexpr rlim_t kFilesMax = 1U << 20;
 
 const char* state_name(WorkerState state) { return EnumNameWorkerState(state); }
 
@@ -200,7 +199,7 @@ void Keeper::stop() {
 
 // Workers take connections until the daemon has handed this node's addresses over. Then nobody shall wait in a queue that nobody serves.
 void Keeper::drain_workers() {
-    if (stopping_) {
+    if (stopping_ && !waits_for_heir()) {
         items_.drop_all(ItemKind::Socket);
     }
     for (Worker& worker : workers_) {

@@ -73,6 +73,7 @@ private:
     Status take_over();
     void watch_predecessor();
     void tell_predecessor();
+    void send_predecessor_off();
     void watch_successor();
     void equip_successor();
     void on_successor_message();
@@ -120,6 +121,7 @@ private:
     std::optional<Peer> predecessor_;  // while it lives
     bool told_predecessor_ = false;    // that we serve
     std::optional<Peer> successor_;    // while it lives
+    std::int64_t hello_by_ms_ = 0;     // it has said none
     enum class Heir { none, waits, equipped, serves } heir_ = Heir::none;  // waits: for our daemon's end
     std::int64_t heir_at_ms_ = 0;      // it waits: when our daemon's time is over; it serves: when what is held is let go
 

@@ -11,7 +11,7 @@
 namespace penstock::keeper {
 
 void Keeper::start_daemon() {
-    auto started = start(Command{.argv = config_.daemon, .user = std::nullopt, .files_max = 1U << 20});
+    auto started = start(Command{.argv = config_.daemon, .user = std::nullopt, .files_max = kFilesMax});
     daemon_backoff_.started(now_ms());
     if (!started.ok()) {
         log::error("{}", started.error().report());

@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::int64_t kInheritPatienceMs = 20'000;  // its daemon may be in the middle of something
 constexpr std::int64_t kDaemonEndPatienceMs = 10'000;
+constexpr std::int64_t kHelloPatienceMs = 2'000;
 
 }  // namespace
 
@@ -45,9 +46,12 @@ void Keeper::tell_predecessor() {
         return;
     }
     log::info("this keeper serves: the one before drains");
+    send_predecessor_off();
+}
+
+void Keeper::send_predecessor_off() {
     TakenT taken;
     taken.generation = items_.published.generation;
-    taken.pid = active->process.pid;
     predecessor_->send(encode(std::move(taken)));
     told_predecessor_ = true;
 }
@@ -60,10 +64,15 @@ void Keeper::watch_successor() {
         }
         if (!successor_) {  // else there is one already, and this one's channel closes
             successor_.emplace(std::move(*channel));
+            hello_by_ms_ = now_ms() + kHelloPatienceMs;
         }
     }
     if (successor_) {
         on_successor_message();
+    }
+    if (successor_ && !is_succeeded() && now_ms() >= hello_by_ms_) {
+        log::warn("who connected to take over says nothing: its channel is closed");
+        successor_.reset();
     }
     if (heir_ == Heir::waits && !daemon_) {
         equip_successor();
@@ -105,7 +114,8 @@ void Keeper::on_successor_message() {
         if (said != nullptr && heir_ == Heir::none) {
             if (said->version != kProtocolVersion || said->role != kRoleSuccessor) {
                 RefusedT refused;
-                refused.reason = "it speaks version " + std::to_string(kProtocolVersion) + ", not " + std::to_string(said->version);
+                refused.reason = said->version == kProtocolVersion ? "it gives what it holds to a successor only"
+                                                                   : "it speaks version " + std::to_string(kProtocolVersion) + ", not " + std::to_string(said->version);
                 successor_->send(encode(refused));
                 successor_.reset();
                 return;
@@ -157,6 +167,9 @@ void Keeper::retire() {
     heir_at_ms_ = now_ms() + drain_ms();
     hand_over_.reset();
     if (predecessor_) {
+        if (!told_predecessor_) {
+            send_predecessor_off();  // or it would go on beside the one that serves
+        }
         predecessor_->send(encode(SyncedT{}));
         predecessor_.reset();
     }

@@ -23,6 +23,8 @@ struct User {
 // The user that workers run as. An empty name: `penstock` if it exists, else `nobody`.
 Result<User> worker_user(const std::string& name);
 
+inline constexpr rlim_t kFilesMax = 1U << 20;
+
 struct Command {
     std::vector<std::string> argv;  // argv[0] is a path
     std::optional<User> user;       // given up to this user, without capabilities and new privileges; nothing: as we are
