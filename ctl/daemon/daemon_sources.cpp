@@ -33,12 +33,7 @@ Status Daemon::open_cluster() {
     ClusterLink::Events events{.content = [this] { loop_.at("cluster", Loop::Clock::now(), [this] { sources_changed(); }); },
                                .trouble = [this] { tell(); }};
     const bool shares = shares_addresses(options_);
-    AddressLink::Events of_nodes{.share =
-                                     [this, shares](const AddressShare& share) {
-                                         if (shares) {
-                                             machine_.share(share);
-                                         }
-                                     },
+    AddressLink::Events of_nodes{.share = [this](const AddressShare& share) { machine_.share(share); },
                                  .trouble = [this] { tell(); },
                                  .live = [this](const std::set<std::string>& nodes) { cluster_->live(nodes); }};
     PST_TRY_ASSIGN(addresses_, AddressLink::open(loop_, access, node_name(options_), shares ? std::optional(machine_.networks()) : std::nullopt, std::move(of_nodes)));

@@ -58,6 +58,7 @@ void probe_functions(std::vector<Rung>& rungs) {
                          works ? "" : (btf.ok() ? fmt::format("the kernel has no {}", function) : "the kernel's BTF cannot be read")});
     };
     add("syncookie", "6.1", "TLS passthrough by SNI in XDP", "bpf_tcp_raw_gen_syncookie_ipv4");
+    add("address_owner", "5.18", "sharing addresses out among nodes: whose an address is", "IFA_PROTO");
     add("late_binding", "6.9", "the agent on backends' nodes", "bpf_sk_assign_tcp_reqsk");
 }
 

@@ -7,6 +7,7 @@
 
 #include "ctl/kubeapi/url.hpp"
 #include "ctl/kubeapi/version.hpp"
+#include "ctl/model/text_at.hpp"
 #include "ctl/model/value_text.hpp"
 #include "userspace/base/log.hpp"
 #include "userspace/base/time.hpp"
@@ -23,11 +24,6 @@ constexpr auto kLookAgainMax = milliseconds(5'000);  // for a CRD that is missin
 constexpr auto kFirstRetry = milliseconds(500);
 constexpr unsigned kRetryShiftMax = 6;  // half a minute
 constexpr std::size_t kShownMax = 50;   // objects that nodes do not agree on
-
-std::string text_at(const model::Value& object, std::initializer_list<std::string_view> path) {
-    const model::Value* found = object.find_path(path);
-    return found != nullptr && found->as_string() != nullptr ? *found->as_string() : std::string();
-}
 
 json as_json(const model::Value* value) { return value != nullptr ? json(model::to_json(*value)) : json(); }
 
@@ -63,6 +59,10 @@ NodeLink::News NodeLink::read(const kubeapi::Batch& batch, const kubeapi::Reflec
 }
 
 void NodeLink::on_news(const News& news) {
+    if (watch_trouble_ && !news.trouble) {  // the server is back: a write that waits need not wait on
+        failures_ = 0;
+        not_before_ = asked_until_;
+    }
     missing_ = news.missing;
     known_ = news.known;
     watch_trouble_ = news.missing ? std::nullopt : news.trouble;  // not everybody has the CRD, and one node needs none
@@ -154,9 +154,10 @@ void NodeLink::push() {
     }
 }
 
-void NodeLink::push_later(milliseconds pause) {
+void NodeLink::push_later(milliseconds asked) {
     failures_ += 1;
-    not_before_ = Loop::Clock::now() + std::max(pause, kFirstRetry * (1U << std::min(failures_ - 1, kRetryShiftMax)));
+    asked_until_ = Loop::Clock::now() + asked;
+    not_before_ = Loop::Clock::now() + std::max(asked, kFirstRetry * (1U << std::min(failures_ - 1, kRetryShiftMax)));
 }
 
 // Without a Node of that name, or the right to see it, the object stays when the node goes: nobody waits for it then.

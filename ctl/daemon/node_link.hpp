@@ -95,6 +95,7 @@ private:
     std::optional<std::string> owner_;           // uid of the Node; "": there is none; nothing: not asked
     bool asking_ = false;
     Loop::Time not_before_{};
+    Loop::Time asked_until_{};  // by the server
     unsigned failures_ = 0;
     std::uint64_t written_ = 0;
     kubeapi::Client* client_ = nullptr;

@@ -71,6 +71,7 @@ enum class Takes : unsigned {
     not_found = 8192,
     files_for_words = 16384,  // -f stands for all of the words
     narrows = 32768,    // -n: all namespaces if it is not said
+    places = 65536,     // -n: of a cluster alone
 };
 constexpr Takes operator|(Takes a, Takes b) { return static_cast<Takes>(static_cast<unsigned>(a) | static_cast<unsigned>(b)); }
 constexpr bool has(Takes all, Takes one) { return (static_cast<unsigned>(all) & static_cast<unsigned>(one)) == static_cast<unsigned>(one); }

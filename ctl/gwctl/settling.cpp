@@ -22,7 +22,8 @@ bool speaks_of(const json& status, std::uint64_t generation) {
     each_condition(status, [&](const std::string& /*where*/, const json& condition) {
         if (is_known_type(text_at(condition, {"type"}))) {
             said = true;
-            late |= text_at(condition, {"status"}) == "Unknown" || count_at(condition, {"observedGeneration"}) < generation;
+            const bool open = text_at(condition, {"status"}) == "Unknown" || text_at(condition, {"reason"}) == "Pending";
+            late |= open || count_at(condition, {"observedGeneration"}) < generation;
         }
     });
     return said && !late;

@@ -80,6 +80,8 @@ TEST_CASE("settling: of an object itself conditions of known types count, each f
         {json::array({known, {{"type", "ResolvedRefs"}, {"status", "True"}, {"observedGeneration", 1}}}), json::array(), "waits"},
         {json::array({known}), json::array({accepted("True", 1)}), "waits"},
         {json::array({known}), json::array({accepted("False", 2)}), "listener http"},
+        {json::array({known, {{"type", "Programmed"}, {"status", "False"}, {"reason", "Pending"}, {"observedGeneration", 2}}}), json::array(), "waits"},
+        {json::array({known, {{"type", "Programmed"}, {"status", "False"}, {"reason", "Invalid"}, {"observedGeneration", 2}}}), json::array(), ""},
         {json::array({known}), json::array({{{"type", "Conflicted"}, {"status", "True"}, {"observedGeneration", 2}}}), "listener http"},
         {json::array({known}), json::array({{{"type", "Conflicted"}, {"status", "False"}, {"observedGeneration", 2}}}), "good"},
     };

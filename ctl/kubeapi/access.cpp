@@ -158,7 +158,6 @@ std::string variable(const char* name) {
 bool is_there(const std::string& file) { return ::access(file.c_str(), F_OK) == 0; }
 
 // Of a list by colons those that are there; the first one if none is, so that its name is told.
-// Those of them that are there; else the first, for the error to name it.
 std::vector<std::string> files_of(const std::string& list) {
     std::vector<std::string> found;
     for (std::size_t from = 0; from <= list.size();) {

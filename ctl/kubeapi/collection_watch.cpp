@@ -40,6 +40,7 @@ void CollectionWatch::go_after(milliseconds delay) {
 
 void CollectionWatch::hurry() {
     if (waiting_ && !ended_) {
+        reflection_.take_heart();
         go_after(std::max(milliseconds(1), std::chrono::ceil<milliseconds>(asked_until_ - Clock::now())));
     }
 }

@@ -46,6 +46,9 @@ public:
 
     [[nodiscard]] Next next();
 
+    // The server answers others again: waits grow from the least anew.
+    void take_heart() { backoff_.succeeded(); }
+
     // The answer to a list. Something only after its last page.
     std::optional<Batch> listed(const Result<Answer>& answer);
     // A line of a watch, added to `batch`.
