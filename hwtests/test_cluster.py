@@ -172,6 +172,9 @@ def test_what_configs_deploy_allows_is_enough(cluster):
     may = ("auth", "can-i", "--as=system:serviceaccount:penstock:penstock", "-A")
     assert cluster.kubectl(*may, "patch", "httproutes", "--subresource=status").strip() == "yes"
     assert cluster.kubectl(*may, "patch", "httproutes", check=False).strip() == "no"
+    assert cluster.kubectl(*may, "get", "nodes").strip() == "yes"
+    assert cluster.kubectl(*may, "list", "nodes", check=False).strip() == "no"
+    assert cluster.kubectl("auth", "can-i", "--as=system:serviceaccount:penstock:penstock", "-n", "penstock", "delete", "leases.coordination.k8s.io").strip() == "yes"
     token = cluster.kubectl("-n", "penstock", "create", "token", "penstock").strip()
     kubeconfig = clusters.STATE / "kubeconfig-account"
     admin = json.loads(cluster.kubectl("config", "view", "--raw", "-o", "json"))

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # The official suite against Penstock as a user runs it: a cluster, a GatewayClass with a pool of addresses, penstockd with its kubeconfig.
 #   penstock.sh VERSION [auto|xdp|userspace] [FLAG OF THE SUITE...]
-# PST_BIN: where penstockd is (build/release/bin). Exits with the suite's result; the report is build/conformance/report-VERSION-DATAPATH.yaml.
+# PST_BIN: where penstockd is (build/release/bin). Exits with the suite's result; the report is build/conformance/report-VERSION-DATAPATH.yaml,
+# or report-$RIG_REPORT.yaml of a part of it.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -38,5 +39,5 @@ daemon=$!
 profiles=GATEWAY-HTTP,GATEWAY-GRPC,GATEWAY-TLS
 [[ $version == v1.5.* ]] || profiles+=,GATEWAY-TCP,GATEWAY-UDP
 "$run" test "$version" -gateway-class=penstock -conformance-profiles=$profiles -usable-address=10.251.0.250 -unusable-address=192.0.2.250 \
-	-report-output="$RIG_STATE/report-$version-$datapath.yaml" -organization=penstock -project=penstock -url=https://penstock.dev \
+	-report-output="$RIG_STATE/report-${RIG_REPORT:-$version-$datapath}.yaml" -organization=penstock -project=penstock -url=https://penstock.dev \
 	-version="$("$bin/penstockd" --version | cut -d ' ' -f 2)" -contact=conformance@penstock.dev "$@"

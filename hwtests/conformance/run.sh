@@ -15,6 +15,7 @@ export GOTOOLCHAIN=auto # a module may name a newer Go than the one installed
 usage() {
 	sed 's/^\t//' <<-'END'
 	usage: run.sh COMMAND
+	  fetch [VERSION...]          download the Go modules that they are made of
 	  build [VERSION...]          compile what the commands below need (they do it themselves)
 	  up VERSION                  start the cluster, with the CRDs of Gateway API VERSION: a folder in suite/
 	  class NAME CONTROLLER       create a GatewayClass
@@ -72,9 +73,12 @@ inside() {
 run_suite() {
 	local version=$1 results=$state/results-$1.json wanted='^TestConformance$'
 	shift
-	[[ -z ${RIG_TESTS:-} ]] || wanted+="/^(${RIG_TESTS// /|})\$"
 	build_rig
 	build_suite "$version"
+	for name in ${RIG_TESTS:-}; do
+		grep -q "\"Name\": \"$name\"" "$state/catalog-$version.json" || { echo "there is no test $name in $version" >&2; exit 2; }
+	done
+	[[ -z ${RIG_TESTS:-} ]] || wanted+="/^(${RIG_TESTS// /|})\$"
 	local result=0
 	echo "suite $version, events in $results" >&2
 	inside client go tool test2json -t -p conformance "$bin/conformance-$version.test" \
@@ -87,6 +91,9 @@ mkdir -p "$bin"
 command=${1:-}
 shift || usage
 case $command in
+fetch)
+	for module in rig control-plane "${@/#/suite/}"; do (cd "$here/$module" && go mod download); done
+	;;
 build)
 	build_rig
 	build_control_plane
