@@ -36,3 +36,6 @@ if(PST_FUZZ)
     # Coverage of the libraries guides the fuzzers; only the fuzzers link its runtime.
     add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
+# Archives name their objects instead of holding them once more: with sanitizers that is more than a gigabyte.
+set(CMAKE_CXX_ARCHIVE_CREATE "<CMAKE_AR> qcT <TARGET> <LINK_FLAGS> <OBJECTS>")
+set(CMAKE_C_ARCHIVE_CREATE "${CMAKE_CXX_ARCHIVE_CREATE}")
