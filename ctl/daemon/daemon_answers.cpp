@@ -12,9 +12,9 @@
 #include "ctl/compile/dangling.hpp"
 #include "ctl/compile/dump.hpp"
 #include "ctl/daemon/daemon.hpp"
-#include "ctl/model/formats.hpp"
 #include "ctl/model/value_text.hpp"
 #include "ctl/status/conditions_json.hpp"
+#include "userspace/base/base64.hpp"
 #include "userspace/base/files.hpp"
 #include "userspace/base/log.hpp"
 #include "userspace/base/time.hpp"
@@ -246,14 +246,14 @@ Result<json> Daemon::snapshot() {
     json parts = json::object();
     for (const auto& [path, part] : now->snapshot.parts) {
         if (path.starts_with("host/") || path.starts_with("backends/")) {
-            parts[part->name] = model::base64_of(*part->bytes);
+            parts[part->name] = base64_of(*part->bytes);
         }
     }
     for (const auto& [path, list] : now->snapshot.lists) {
-        parts[list->name] = model::base64_of(*list->bytes);
+        parts[list->name] = base64_of(*list->bytes);
     }
     const compile::Bytes& root = now->snapshot.root;
-    return json{{"generation", board_.get().applied}, {"root", root == nullptr ? "" : model::base64_of(*root)}, {"parts", std::move(parts)}};
+    return json{{"generation", board_.get().applied}, {"root", root == nullptr ? "" : base64_of(*root)}, {"parts", std::move(parts)}};
 }
 
 Result<json> Daemon::not_good() {

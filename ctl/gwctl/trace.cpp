@@ -8,7 +8,7 @@
 #include "ctl/gwctl/command.hpp"
 #include "ctl/gwctl/offline.hpp"
 #include "ctl/gwctl/trace_tables.hpp"
-#include "ctl/model/formats.hpp"
+#include "userspace/base/base64.hpp"
 
 namespace penstock::gwctl {
 
@@ -19,7 +19,7 @@ using nlohmann::json;
 Error nonsense() { return Error{.code = Errc::invalid, .what = "the daemon's tables are not in the form of its API", .hint = "gwctl and penstockd are of different versions"}; }
 
 Result<std::string> bytes_of(const json& text) {
-    const auto bytes = text.is_string() ? model::base64_decoded(text.get<std::string>()) : std::nullopt;
+    const auto bytes = text.is_string() ? base64_decoded(text.get<std::string>()) : std::nullopt;
     return bytes ? Result<std::string>(*bytes) : nonsense();
 }
 

@@ -5,7 +5,7 @@
 #include "ctl/gwctl/offline.hpp"
 #include "ctl/gwctl/testing.hpp"
 #include "ctl/gwctl/trace_request.hpp"
-#include "ctl/model/formats.hpp"
+#include "userspace/base/base64.hpp"
 
 using namespace penstock;
 using namespace penstock::gwctl;
@@ -205,14 +205,14 @@ TEST_CASE("gwctl trace: the daemon's tables say the same, damaged ones are an er
     json parts = json::object();
     json lists = json::object();
     for (const auto& [path, list] : offline->compiled.snapshot.lists) {
-        lists[list->name] = model::base64_of(*list->bytes);
+        lists[list->name] = base64_of(*list->bytes);
     }
     for (const auto& [path, part] : offline->compiled.snapshot.parts) {
-        parts[part->name] = model::base64_of(*part->bytes);
+        parts[part->name] = base64_of(*part->bytes);
     }
     parts.update(lists);
     Daemon daemon;
-    daemon.answer("/v1/snapshot", {{"generation", 3}, {"root", model::base64_of(*offline->compiled.snapshot.root)}, {"parts", parts}});
+    daemon.answer("/v1/snapshot", {{"generation", 3}, {"root", base64_of(*offline->compiled.snapshot.root)}, {"parts", parts}});
     const Ran ran = daemon.run({"trace", "http://a.example/cart", "-o", "json"});
     CHECK(ran.code == 0);
     CHECK(json::parse(ran.out) == traced({"http://a.example/cart"}));
@@ -223,7 +223,7 @@ TEST_CASE("gwctl trace: the daemon's tables say the same, damaged ones are an er
         INFO(root);
         CHECK(daemon.run({"trace", "http://a.example/cart"}).code == 3);
     }
-    daemon.answer("/v1/snapshot", {{"generation", 3}, {"root", model::base64_of(*offline->compiled.snapshot.root)}, {"parts", lists}});
+    daemon.answer("/v1/snapshot", {{"generation", 3}, {"root", base64_of(*offline->compiled.snapshot.root)}, {"parts", lists}});
     CHECK(daemon.run({"trace", "http://a.example/cart"}).err.find("the tables lack host/") != std::string::npos);
 }
 

@@ -6,9 +6,9 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "ctl/model/formats.hpp"
 #include "ctl/model/text_at.hpp"
 #include "ctl/model/value_text.hpp"
+#include "userspace/base/base64.hpp"
 #include "userspace/base/files.hpp"
 #include "userspace/base/ip.hpp"
 
@@ -75,7 +75,7 @@ std::string file_from(const std::string& folder, const std::string& name) {
 Result<Material> material(const Value& of, const std::string& name, const std::string& folder) {
     Material out{.bytes = {}, .file = file_from(folder, text_at(of, {name}))};
     if (const std::string data = text_at(of, {name + "-data"}); !data.empty()) {
-        auto bytes = model::base64_decoded(data);
+        auto bytes = base64_decoded(data);
         if (!bytes) {
             return bad(name + "-data of the kubeconfig is not base64");
         }

@@ -7,6 +7,7 @@
 #include "ctl/model/formats.hpp"
 #include "ctl/model/text_at.hpp"
 #include "ctl/model/value_text.hpp"
+#include "userspace/base/base64.hpp"
 #include "userspace/base/files.hpp"
 #include "userspace/base/log.hpp"
 
@@ -106,7 +107,7 @@ Result<std::shared_ptr<const Identity>> Credentials::read() {
     if (!token.empty()) {
         identity->authorization = "Bearer " + token;
     } else if (!access_.username.empty()) {
-        identity->authorization = "Basic " + model::base64_of(access_.username + ":" + access_.password);
+        identity->authorization = "Basic " + base64_of(access_.username + ":" + access_.password);
     }
     identity->as = access_.as;
     identity->as_groups = access_.as_groups;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The formats of strings in the API: names, host names, durations, times, base64. Pure functions without limits of their own but those named.
+// The formats of strings in the API: names, host names, durations, times. Pure functions without limits of their own but those named.
 #pragma once
 
 #include <cstddef>
@@ -32,8 +32,5 @@ namespace penstock::model {
 // RFC 3339, to Unix seconds.
 [[nodiscard]] std::optional<std::int64_t> time_s(std::string_view text);
 [[nodiscard]] std::string time_text(std::int64_t unix_s);  // "2026-01-02T03:04:05Z"
-// Standard alphabet, padding required, white space skipped.
-[[nodiscard]] std::optional<std::string> base64_decoded(std::string_view text);
-[[nodiscard]] std::string base64_of(std::string_view bytes);
 
 }  // namespace penstock::model

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "ctl/model/tables.hpp"
+#include "userspace/base/base64.hpp"
 
 namespace penstock::model {
 
