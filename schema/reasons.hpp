@@ -25,7 +25,7 @@ namespace penstock {
     X(no_backend, 503, "the service has no ready endpoint")                                  \
     X(backend_connect, 503, "no connection to the backend could be made")                    \
     X(backend_closed, 502, "the backend closed before it answered")                          \
-    X(backend_invalid, 502, "the backend's answer is not valid HTTP")                        \
+    X(backend_invalid, 502, "the backend's answer is not valid HTTP, or none to what was asked") \
     X(backend_timeout, 504, "the backend did not answer in time")                            \
     X(request_timeout, 504, "the request's time was up")                                     \
     X(client_closed, 0, "the client went away in the middle of an exchange")                 \

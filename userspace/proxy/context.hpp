@@ -32,7 +32,7 @@ protected:
     ~Drainable() = default;
 };
 
-// How long connections of HTTP/1.x that wait for a request may still get one when the thread drains. Their protocol has no word for an end
+// How long connections of HTTP/1.x that wait for a request may still get one when the thread drains, if it has so much time. Their protocol has no word for an end
 // but with an answer, so to close one at once loses the request that is on its way.
 inline constexpr std::chrono::milliseconds kDrainWait{2000};
 
@@ -61,8 +61,9 @@ struct Context {
     std::unordered_map<std::uint32_t, std::uint32_t> busy;         // connections in use, by id of an endpoint whose set limits them
     MirrorLoad mirrors;
     bool draining = false;                 // answers end with Connection: close
+    ring::Duration drain_wait = kDrainWait;  // of connections that come to wait then
     ring::List<Drainable> drainable;       // told at once
-    ring::List<Drainable> waiting;         // for a request of HTTP/1.x: told after kDrainWait
+    ring::List<Drainable> waiting;         // for a request of HTTP/1.x: told after drain_wait
     std::uint64_t connections = 0;         // of clients, open now
     Sources sources;
     std::size_t udp_flows_max = 32768;     // of one port; each has a socket
@@ -80,8 +81,9 @@ struct Context {
         h2_pool.keep_only(wanted);
     }
     // Takes no more than what is there, and says so where a protocol has a word for it.
-    void drain() {
+    void drain(ring::Duration wait = kDrainWait) {
         draining = true;
+        drain_wait = wait;
         tell(drainable);
     }
     // Ends the connections that still wait for a request.

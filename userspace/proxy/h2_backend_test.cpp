@@ -266,8 +266,7 @@ TEST_CASE("h2_backend: connections that are one client's own end with the client
     CHECK(backend.connections() == 3);
 }
 
-TEST_CASE("h2_backend: a tunnel through both") {
-    // A client's extended CONNECT to a backend that knows no upgrade: its answer is no tunnel.
+TEST_CASE("h2_backend: an extended CONNECT to a backend that knows no upgrade gives no tunnel") {
     Backend backend(echo_http2);
     Edge edge(ring_kind(), http2_snapshot(backend.at()));
     Http2Peer client(edge.client());

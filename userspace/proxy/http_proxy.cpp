@@ -114,7 +114,7 @@ private:
 
     void wait(ring::Time& deadline) {
         if (context_.draining) {  // its last answer could not say so
-            deadline = std::min(deadline, context_.loop.after(kDrainWait));
+            deadline = std::min(deadline, context_.loop.after(context_.drain_wait));
         } else {
             context_.waiting.push_back(*this);
         }

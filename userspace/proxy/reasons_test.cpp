@@ -26,6 +26,7 @@ std::function<void(Edge&)> answered(Reason reason, std::string request) {
         CHECK(answer.status() == info(reason).status);
         CHECK(answer.field("X-Penstock-Reason") == info(reason).name);
         CHECK(answer.body.find(info(reason).name) != std::string::npos);
+        CHECK(answer.field("X-Request-Id").size() == 24);
         CHECK(answer.body.find(answer.field("X-Request-Id")) != std::string::npos);
     };
 }

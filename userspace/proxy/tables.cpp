@@ -183,8 +183,8 @@ private:
 
     // One object for the process's life: a rotation of keys builds no context anew.
     Status take_ticket_keys() {
-        PST_TRY_ASSIGN(auto keys, ticket_keys(root_, storage_));
         tables_->tickets = previous_ != nullptr && previous_->tickets != nullptr ? previous_->tickets : std::make_shared<tls::TicketKeys>();
+        PST_TRY_ASSIGN(auto keys, ticket_keys(root_, storage_));
         if (!keys.empty()) {
             tables_->tickets->set(std::move(keys));
         }

@@ -68,6 +68,19 @@ TEST_CASE("tables: a part that never was good leaves its users without it and no
     CHECK(set_of(*built->tables).ready.size() == 1);
 }
 
+TEST_CASE("tables: a ticket key that cannot be used leaves the process its one object of keys") {
+    Snapshot snapshot = http_snapshot({});
+    const auto first = snapshot.build();
+    REQUIRE(first.ok());
+    REQUIRE(first->tables->tickets != nullptr);
+    snapshot.root.ticket_keys = {"tickets/gone"};
+    const auto second = snapshot.build(first->tables.get());
+    REQUIRE(second.ok());
+    REQUIRE(second->failed.size() == 1);
+    CHECK(second->failed[0].part == "ticket keys");
+    CHECK(second->tables->tickets == first->tables->tickets);
+}
+
 TEST_CASE("tables: draining endpoints get nothing new") {
     Snapshot snapshot = http_snapshot({kOne});
     fb::BackendSetT set;

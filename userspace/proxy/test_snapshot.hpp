@@ -2,6 +2,7 @@
 // For tests only: a snapshot made in memory, of which tables are built.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <string>
@@ -125,6 +126,9 @@ public:
     }
     void remove(fb::PartKind kind, const std::string& key) {
         std::erase_if(refs, [&](const Ref& ref) { return ref.kind == kind && ref.key == key; });
+    }
+    [[nodiscard]] bool has(fb::PartKind kind, const std::string& key) const {
+        return std::any_of(refs.begin(), refs.end(), [&](const Ref& ref) { return ref.kind == kind && ref.key == key; });
     }
     void port(fb::PortMode mode, const std::vector<std::uint32_t>& listeners, const std::string& socket = "edge", std::uint16_t number = 80) {
         auto one = std::make_unique<fb::PortT>();

@@ -135,7 +135,7 @@ void Thread::drain(ring::Duration wait) {
             stop(*served);
         }
         served_.clear();
-        context_->drain();
+        context_->drain(wait);
         loop_->spawn(end_waiting(wait));
     });
 }
