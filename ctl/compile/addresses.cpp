@@ -72,7 +72,6 @@ bool choose_requested(GatewayFront& gateway, const Options& options) {
 // Who has which address of a pool. No two Gateways have one: they would need to agree on ports.
 struct Owners {
     std::set<IpAddress> taken;
-    const AddressBook* before;  // may be null
     AddressBook now;
 };
 
@@ -94,11 +93,12 @@ void give(GatewayFront& gateway, const IpAddress& ip, Owners& owners) {
     add(gateway, ip);
 }
 
-void keep_given(GatewayFront& gateway, Owners& owners) {
-    if (owners.before == nullptr) {
+// What it has by `book`, unless it has something already.
+void keep_given(GatewayFront& gateway, const AddressBook* book, Owners& owners) {
+    if (book == nullptr || !gateway.addresses.empty()) {
         return;
     }
-    if (const auto had = owners.before->find(owner_name(gateway)); had != owners.before->end()) {
+    if (const auto had = book->find(owner_name(gateway)); had != book->end()) {
         for (const IpAddress& ip : had->second) {
             if (gateway.pool->contains(ip) && !owners.taken.contains(ip)) {
                 give(gateway, ip, owners);
@@ -124,8 +124,8 @@ void give_free(GatewayFront& gateway, Owners& owners) {
 }
 
 // What was given out before stays; what is asked for goes before what is given out now.
-AddressBook choose(std::vector<GatewayFront>& gateways, const Options& options, const AddressBook* before) {
-    Owners owners{.taken = {}, .before = before, .now = {}};
+AddressBook choose(std::vector<GatewayFront>& gateways, const Options& options, const AddressBook* told, const AddressBook* before) {
+    Owners owners{.taken = {}, .now = {}};
     std::vector<GatewayFront*> asking;
     std::vector<GatewayFront*> open;
     for (GatewayFront& gateway : gateways) {
@@ -149,8 +149,10 @@ AddressBook choose(std::vector<GatewayFront>& gateways, const Options& options, 
         asked[gateway] = std::exchange(gateway->addresses, {});
         gateway->status_addresses.clear();
     }
-    for (GatewayFront* gateway : open) {
-        keep_given(*gateway, owners);
+    for (const AddressBook* book : {told, before}) {
+        for (GatewayFront* gateway : open) {
+            keep_given(*gateway, book, owners);
+        }
     }
     for (GatewayFront* gateway : asking) {
         claim(*gateway, asked[gateway], owners);
@@ -208,8 +210,8 @@ bool over_limits(const GatewayFront& gateway, const Claims& claims, std::size_t 
 
 }  // namespace
 
-std::vector<ClaimedAddress> assign_addresses(Front& front, const Options& options, AddressBookPtr& book) {
-    if (AddressBook chosen = choose(front.gateways, options, book.get()); book == nullptr || chosen != *book) {
+std::vector<ClaimedAddress> assign_addresses(Front& front, const Options& options, const AddressBook* told, AddressBookPtr& book) {
+    if (AddressBook chosen = choose(front.gateways, options, told, book.get()); book == nullptr || chosen != *book) {
         book = std::make_shared<const AddressBook>(std::move(chosen));
     }
     Claims claims;

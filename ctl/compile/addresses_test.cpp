@@ -69,6 +69,30 @@ TEST_CASE("addresses: a Gateway keeps what its pool gave it, whoever comes and g
     CHECK(who(fewer).find("d=10.0.0.") != std::string::npos);
 }
 
+TEST_CASE("addresses: what is told for all nodes goes before what was given here, as far as the pool and what is asked for go") {
+    const auto ip = [](const char* text) { return *IpAddress::parse(text); };
+    const Compiled first = compile::compile(store_of("10.0.0.1-10.0.0.3", {"a", "b"}), {});
+    struct Row {
+        AddressBook told;
+        std::vector<std::string> gateways;
+        const char* want;
+    };
+    const Row rows[] = {
+        {{{"Gateway/default/a", {ip("10.0.0.3")}}, {"Gateway/default/b", {ip("10.0.0.1")}}}, {"a", "b"}, "a=10.0.0.3, b=10.0.0.1, "},
+        {{{"Gateway/default/a", {ip("10.0.0.3")}}, {"Gateway/default/b", {ip("10.0.0.2")}}}, {"a", "b", "c 10.0.0.1"}, "a=10.0.0.3, b=10.0.0.2, c=10.0.0.1, "},
+        {{{"Gateway/default/a", {ip("10.9.9.9")}}}, {"a 10.0.0.2"}, "a=10.0.0.2, "},
+        {{{"Gateway/default/a", {ip("10.0.0.2")}}, {"Gateway/default/b", {ip("10.0.0.2"), ip("10.0.0.3")}}}, {"a", "b"}, "a=10.0.0.2, b=10.0.0.3, "},
+        {{{"Gateway/default/gone", {ip("10.0.0.2")}}, {"Gateway/default/b", {ip("10.0.0.1")}}}, {"b"}, "b=10.0.0.1, "},
+    };
+    for (const Row& row : rows) {
+        const Compiled next = compile::compile(store_of("10.0.0.1-10.0.0.3", row.gateways), {}, &first, &row.told);
+        CHECK(who(next) == row.want);
+        CHECK(who(compile::compile(store_of("10.0.0.1-10.0.0.3", row.gateways), {}, &next)) == row.want);
+    }
+    const AddressBook outside{{"Gateway/default/a", {ip("10.9.9.9")}}};
+    CHECK(who(compile::compile(store_of("10.0.0.1-10.0.0.3", {"a", "b"}), {}, &first, &outside)) == who(first));
+}
+
 TEST_CASE("addresses: one that is given is not taken by who asks for it later, and one that is asked for is not given") {
     const Compiled first = compile::compile(store_of("10.0.0.1", {"given"}), {});
     CHECK(who(first) == "given=10.0.0.1, ");

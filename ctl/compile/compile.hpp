@@ -82,7 +82,8 @@ struct Compiled {
     std::shared_ptr<const Cache> cache;     // opaque; may be null
 };
 
-// `previous` may be null (first run). Ids depend on it, nothing else does.
-[[nodiscard]] Compiled compile(const model::Store& store, const Options& options, const Compiled* previous = nullptr);
+// `previous` may be null (first run). Ids and what pools give depend on it, nothing else does. `told`, which may be null: what Gateways have
+// of their pools by somebody who speaks for all nodes; it goes before what they had by `previous`.
+[[nodiscard]] Compiled compile(const model::Store& store, const Options& options, const Compiled* previous = nullptr, const AddressBook* told = nullptr);
 
 }  // namespace penstock::compile

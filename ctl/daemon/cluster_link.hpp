@@ -37,6 +37,8 @@ public:
 
     [[nodiscard]] bool ready() const { return cluster_.ready(); }
     [[nodiscard]] source::Given given() const { return cluster_.given(); }
+    // What Gateways have by their statuses.
+    [[nodiscard]] const compile::AddressBook& addresses() const { return cluster_.addresses(); }
     // The statuses that the server shall have.
     void publish(const status::Book::Published& published);
     // What this node's data path has taken: before the statuses that say so are published.

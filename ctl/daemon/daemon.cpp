@@ -96,6 +96,9 @@ bool Daemon::differs(const compile::Compiled& next) const {
            next.steering != compiled_->steering || next.addresses != compiled_->addresses || next.statuses != compiled_->statuses;
 }
 
+// Every node shall have the same: the writer's.
+const compile::AddressBook* Daemon::told_addresses() const { return cluster_ ? &cluster_->addresses() : nullptr; }
+
 void Daemon::compile_now() {
     loop_.cancel("compile");
     if (cluster_ && !cluster_->ready()) {
@@ -103,7 +106,7 @@ void Daemon::compile_now() {
     }
     ++reconciles_.events;
     compile_options_ = machine_.compile_options();
-    auto next = std::make_shared<compile::Compiled>(compile::compile(merged_.store, compile_options_, compiled_.get()));
+    auto next = std::make_shared<compile::Compiled>(compile::compile(merged_.store, compile_options_, compiled_.get(), told_addresses()));
     const bool changed = differs(*next);
     adopt(std::move(next), changed);
 }
@@ -171,7 +174,7 @@ bool Daemon::resync() {
     compile_options_ = machine_.compile_options();
     compile::Compiled numbers;
     numbers.ids = compiled_->ids;
-    auto next = std::make_shared<const compile::Compiled>(compile::compile(merged_.store, compile_options_, &numbers));
+    auto next = std::make_shared<const compile::Compiled>(compile::compile(merged_.store, compile_options_, &numbers, told_addresses()));
     bool repaired = source::digest_of(*next->snapshot.root) != root_digest_ || next->steering != compiled_->steering || next->addresses != compiled_->addresses;
     compile::Statuses::diff(compiled_->statuses, next->statuses, [&](const auto* old, const auto* now) {
         const auto text = [this](const auto& one) { return compile::to_json(*one->second, compile_options_.controller_name); };

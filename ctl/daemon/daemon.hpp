@@ -83,6 +83,7 @@ private:
     source::Merged merge(source::Merger& merger, const std::vector<source::Given>& given) const;
     void add_diagnostics();
     void compile_now();
+    [[nodiscard]] const compile::AddressBook* told_addresses() const;
     void adopt(std::shared_ptr<const compile::Compiled> next, bool changed);
     bool resync();
     void resync_later(Resync::Duration wait);

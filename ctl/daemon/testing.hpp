@@ -30,6 +30,7 @@ public:
     }
     std::vector<Trouble> prepare(const compile::Compiled& wanted) override {
         ++prepared;
+        claimed = wanted.addresses;
         written += drifts ? 1 : 0;
         if (!broken_socket.empty()) {
             const Error error = sys_error_of(EADDRINUSE, "open " + broken_socket, "another process listens there");
@@ -81,6 +82,7 @@ public:
     void lose_keeper() { events_.lost("it was killed"); }
 
     int prepared = 0, published = 0;
+    std::vector<compile::ClaimedAddress> claimed;  // as prepared last
     bool drifts = false;  // each prepare finds something to write
     std::uint64_t written = 0;
     std::atomic<std::int64_t> told_not_good = -1, told_errors = -1;

@@ -167,6 +167,36 @@ TEST_CASE("two nodes: what one refuses is told with its name, and it is not wait
     CHECK(programmed(server).find("node-b") == std::string::npos);
 }
 
+TEST_CASE("two nodes: Gateways have the addresses of their statuses, whatever a node would give them") {
+    test::ApiServer server;
+    json by_pool = gateway_class();
+    by_pool["spec"]["parametersRef"] = {{"group", ""}, {"kind", "ConfigMap"}, {"name", "pool"}, {"namespace", "default"}};
+    server.put(by_pool);
+    server.put({{"apiVersion", "v1"}, {"kind", "ConfigMap"}, {"metadata", {{"name", "pool"}, {"namespace", "default"}}}, {"data", {{"addresses", "10.0.0.1-10.0.0.2"}}}});
+    const auto tell = [&](const std::string& address) {
+        json told = server.get(kGatewayPath).is_null() ? gateway(80) : server.get(kGatewayPath);
+        told["status"]["addresses"] = json::array({{{"type", "IPAddress"}, {"value", address}}});
+        server.put(told);
+    };
+    const auto has = [](Node& node, const std::string& address) {
+        std::vector<compile::ClaimedAddress> claimed;
+        node.on_loop([&] { claimed = node.machine.claimed; });
+        return claimed.size() == 1 && claimed[0].address == *IpAddress::parse(address);
+    };
+    const std::string first = GENERATE("10.0.0.1", "10.0.0.2");  // one of them is what a node that knows nothing gives
+    const std::string second = first == "10.0.0.1" ? "10.0.0.2" : "10.0.0.1";
+    tell(first);
+    Node a(server, "node-a");
+    REQUIRE(says(server, "True Programmed of 1"));
+    CHECK(has(a, first));
+    CHECK(server.get(kGatewayPath)["status"]["addresses"][0]["value"] == first);
+    Node b(server, "node-b");
+    CHECK(soon([&] { return has(b, first); }));
+    tell(second);  // as a writer with another past would
+    CHECK(soon([&] { return has(b, second) && has(a, second); }));
+    CHECK(soon([&] { return server.get(kGatewayPath)["status"]["addresses"][0]["value"] == second && has(a, second) && has(b, second); }));
+}
+
 TEST_CASE("two nodes: without the CRD each speaks for itself, and it is found when it comes") {
     test::ApiServer server;
     server.hide("penstocknodes", true);

@@ -2,6 +2,7 @@
 #include "ctl/source/cluster.hpp"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "ctl/kubeapi/version.hpp"
@@ -13,6 +14,7 @@ namespace penstock::source {
 namespace {
 
 using model::Value;
+using nlohmann::json;
 
 // Without what changes though nothing that we read does.
 Value bare(const Value& whole) {
@@ -42,6 +44,21 @@ ClusterItem read_item(model::Kind kind, const Value& whole) {
     // An API server keeps newer fields than we know; only what makes an object useless to us is worth a word there.
     std::erase_if(item.diagnostics, [](const auto& diagnostic) { return diagnostic.severity != model::Severity::error; });
     return item;
+}
+
+constexpr std::size_t kAddressesMax = 16;  // the API has no more
+
+std::vector<IpAddress> addresses_in(const std::string& status) {
+    std::vector<IpAddress> found;
+    const json read = json::parse(status, nullptr, false);
+    const json& list = read.is_object() && read.contains("addresses") ? read["addresses"] : json();
+    for (std::size_t i = 0; list.is_array() && i < std::min(list.size(), kAddressesMax); ++i) {
+        const json& value = list[i].is_object() && list[i].contains("value") ? list[i]["value"] : json();
+        if (const auto ip = value.is_string() ? IpAddress::parse(value.get_ref<const std::string&>()) : std::nullopt) {
+            found.push_back(*ip);
+        }
+    }
+    return found;
 }
 
 }  // namespace
@@ -103,6 +120,10 @@ void Cluster::put(ClusterItem item, bool listed, Changed& changed) {
         changed.statuses.push_back(item.key);
     }
     stored.version = std::move(item.version);
+    if (stored.status != item.status && note_addresses(item.key, item.status)) {
+        mattered_ += 1;
+        changed.content = true;
+    }
     stored.status = std::move(item.status);
     if (item.diagnostics.empty()) {
         diagnostics_.erase(item.key);
@@ -122,10 +143,29 @@ void Cluster::put(ClusterItem item, bool listed, Changed& changed) {
     }
 }
 
+// True: it has others than before.
+bool Cluster::note_addresses(const model::ObjectKey& key, const std::string& status) {
+    if (key.kind != model::Kind::gateway) {
+        return false;
+    }
+    std::vector<IpAddress> now = addresses_in(status);
+    const auto before = addresses_.find(name_of(key));
+    if (before == addresses_.end() ? now.empty() : before->second == now) {
+        return false;
+    }
+    if (now.empty()) {
+        addresses_.erase(before);
+    } else {
+        addresses_.insert_or_assign(name_of(key), std::move(now));
+    }
+    return true;
+}
+
 void Cluster::take_out(const model::ObjectKey& key, Changed& changed) {
     events_ += 1;
     diagnostics_.erase(key);
     readable_.erase(key);
+    note_addresses(key, "");
     if (objects_.erase(key) != 0) {
         mattered_ += 1;
         changed.content = true;
@@ -134,6 +174,7 @@ void Cluster::take_out(const model::ObjectKey& key, Changed& changed) {
 
 void Cluster::wrote(const model::ObjectKey& key, std::string version, std::string status) {
     if (const auto found = objects_.find(key); found != objects_.end() && kubeapi::older_version(found->second.version, version)) {
+        note_addresses(key, status);
         found->second.version = std::move(version);
         found->second.status = std::move(status);
     }

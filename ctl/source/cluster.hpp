@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The source `cluster`: the objects of a Kubernetes API as its watches tell them. An event that changes nothing that we read (a status,
 // managed fields, a heartbeat) leaves the object what it was, and nothing follows from it. An object that we cannot read stays in its last
-// good version and is told. What the server said last of an object's status is kept beside it, for who writes statuses.
+// good version and is told. What the server said last of an object's status is kept beside it, for who writes statuses; of a Gateway's the
+// addresses matter, as every node shall have the same ones.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "ctl/compile/pool.hpp"
 #include "ctl/kubeapi/follower.hpp"
 #include "ctl/source/source.hpp"
 
@@ -51,6 +53,8 @@ public:
     // Every kind was listed, or its CRD is missing: what is here is what there is.
     [[nodiscard]] bool ready() const { return synced_.size() == model::kKinds; }
     [[nodiscard]] Given given() const;
+    // What Gateways have by their statuses: the writer's word, which every node follows.
+    [[nodiscard]] const compile::AddressBook& addresses() const { return addresses_; }
 
     struct Stored {
         model::ObjectPtr object;
@@ -71,6 +75,7 @@ private:
     void keep_only(const ClusterNews& news, Changed& changed);
     void put(ClusterItem item, bool listed, Changed& changed);
     void take_out(const model::ObjectKey& key, Changed& changed);
+    bool note_addresses(const model::ObjectKey& key, const std::string& status);
 
     std::string name_;
     std::map<model::ObjectKey, Stored> objects_;
@@ -79,6 +84,7 @@ private:
     std::map<model::Kind, kubeapi::KindState> states_;
     std::map<model::Kind, kubeapi::Resource> resources_;
     std::set<model::Kind> synced_;
+    compile::AddressBook addresses_;
     std::uint64_t events_ = 0;
     std::uint64_t mattered_ = 0;
 };

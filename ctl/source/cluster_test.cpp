@@ -39,6 +39,48 @@ std::string path_of(const Cluster& cluster) {
 
 }  // namespace
 
+TEST_CASE("cluster: of a Gateway's status the addresses matter, and junk in their place is none") {
+    Cluster cluster("test");
+    const auto gateway = [&](const std::string& version, const std::string& status) {
+        auto value = model::parse_json(R"({"apiVersion":"gateway.networking.k8s.io/v1","kind":"Gateway","metadata":{"name":"edge","namespace":"a","uid":"u","generation":1,"resourceVersion":")" + version +
+                                       R"("},"spec":{"gatewayClassName":"x","listeners":[{"name":"h","port":80,"protocol":"HTTP"}]},"status":)" + status + "}");
+        REQUIRE(value.ok());
+        return cluster.apply(read_news(news(Kind::gateway, {{std::move(value).value()}}))).content;
+    };
+    struct Row {
+        const char* status;
+        bool matters;
+        const char* want;
+    };
+    const Row rows[] = {
+        {R"({})", true, ""},  // it is new
+        {R"({"addresses":[{"type":"IPAddress","value":"10.0.0.1"},{"value":"fd00::1"}]})", true, "10.0.0.1 fd00::1 "},
+        {R"({"addresses":[{"type":"IPAddress","value":"10.0.0.1"},{"value":"fd00::1"}],"conditions":[]})", false, "10.0.0.1 fd00::1 "},
+        {R"({"addresses":[7,null,{"value":{}},{"type":"Hostname","value":"a.example"},{"value":"10.0.0.2"}]})", true, "10.0.0.2 "},
+        {R"({"addresses":"10.0.0.2"})", true, ""},
+        {R"({"addresses":[{"value":"10.0.0.2"}]})", true, "10.0.0.2 "},
+    };
+    int version = 0;
+    for (const Row& row : rows) {
+        INFO(row.status);
+        CHECK(gateway(std::to_string(++version), row.status) == row.matters);
+        std::string text;
+        for (const auto& [name, list] : cluster.addresses()) {
+            CHECK(name == "Gateway/a/edge");
+            for (const IpAddress& ip : list) {
+                text += ip.text() + " ";
+            }
+        }
+        CHECK(text == row.want);
+    }
+    const model::ObjectKey key{Kind::gateway, "a", "edge"};
+    cluster.wrote(key, std::to_string(++version), R"({"addresses":[{"value":"10.0.0.3"}]})");
+    CHECK(cluster.addresses().at("Gateway/a/edge").front().text() == "10.0.0.3");
+    CHECK_FALSE(gateway(std::to_string(version), R"({"addresses":[{"value":"10.0.0.3"}]})"));
+    cluster.apply(read_news(news(Kind::gateway, {}, true)));
+    CHECK(cluster.addresses().empty());
+}
+
 TEST_CASE("cluster: only what we read makes work; a status, managed fields and the kubectl's copy do not") {
     Cluster cluster("test");
     apply(cluster, {}, true);
