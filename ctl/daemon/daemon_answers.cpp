@@ -46,8 +46,8 @@ nlohmann::ordered_json print(const model::Object& object, const json& object_sta
     const model::KindInfo& kind = model::info(object.key.kind);
     const std::string version = kind.group.empty() ? std::string(kind.version) : fmt::format("{}/{}", kind.group, kind.version);
     nlohmann::ordered_json out = {{"apiVersion", version}, {"kind", kind.name}};
-    const nlohmann::ordered_json raw = model::to_json(object.raw);
-    out["metadata"] = raw.value("metadata", nlohmann::ordered_json::object());
+    using nlohmann::ordered_json;
+    out["metadata"] = object.raw.metadata.empty() ? ordered_json::object() : ordered_json::parse(object.raw.metadata, nullptr, false);
     auto& meta = out["metadata"];
     if (kind.namespaced) {
         meta["namespace"] = object.key.ns;
@@ -56,8 +56,9 @@ nlohmann::ordered_json print(const model::Object& object, const json& object_sta
     meta["generation"] = object.meta.generation;
     meta["creationTimestamp"] = rfc3339(object.meta.creation_s);
     meta["annotations"]["penstock.dev/source"] = origin;
-    for (const auto& [name, value] : raw.items()) {
-        if (name != "apiVersion" && name != "kind" && name != "metadata" && name != "status") {
+    const auto rest = ordered_json::parse(object.raw.rest, nullptr, false);
+    for (const auto& [name, value] : rest.items()) {
+        if (name != "apiVersion" && name != "kind") {
             out[name] = value;
         }
     }

@@ -11,6 +11,7 @@
 #include "ctl/gwctl/cluster.hpp"
 #include "ctl/gwctl/offline.hpp"
 #include "ctl/kubeapi/url.hpp"
+#include "ctl/model/decode.hpp"
 #include "ctl/model/selector.hpp"
 #include "ctl/model/value_text.hpp"
 
@@ -106,7 +107,7 @@ public:
 
 private:
     [[nodiscard]] json shown(const model::Object& object) const {
-        json out = json_of(object.raw);
+        json out = json_of(model::value_of(object.raw));
         out["metadata"]["annotations"]["penstock.dev/source"] = object.origin.file + ":" + std::to_string(object.origin.line);
         if (!object.key.ns.empty()) {
             out["metadata"]["namespace"] = object.key.ns;

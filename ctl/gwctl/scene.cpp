@@ -120,7 +120,7 @@ Planned with_files(Scene base, const Offline& files, const std::string& ns) {
     planned.after = std::move(base);
     for (const auto& [key, object] : files.store) {
         auto copy = std::make_shared<model::Object>(*object);
-        if (!key.ns.empty() && object->raw.find_path({"metadata", "namespace"}) == nullptr) {
+        if (!key.ns.empty() && model::value_of(object->raw).find_path({"metadata", "namespace"}) == nullptr) {
             copy->key.ns = ns;
         }
         const model::ObjectPtr there = planned.before.store.get(copy->key);

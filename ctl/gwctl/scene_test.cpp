@@ -18,7 +18,7 @@ namespace {
 void fill(test::ApiServer& server, const std::string& text) {
     const Scene scene = scene_of(text);
     for (const auto& [key, object] : scene.store) {
-        json one = json(model::to_json(object->raw));
+        json one = json(model::to_json(model::value_of(object->raw)));
         const auto status = scene.statuses.find(key);
         if (status != scene.statuses.end()) {
             one["status"] = status->second;
@@ -92,7 +92,7 @@ void fill(Daemon& daemon, const std::string& text) {
     const Scene scene = scene_of(text);
     json items = json::array();
     for (const auto& [key, object] : scene.store) {
-        items.push_back(json(model::to_json(object->raw)));
+        items.push_back(json(model::to_json(model::value_of(object->raw))));
         items.back()["metadata"]["generation"] = 1;
         const auto status = scene.statuses.find(key);
         if (status != scene.statuses.end()) {

@@ -51,4 +51,7 @@ struct ParseResult {
 // One object that is parsed already (an API server's, for instance). Null if it is not valid: `diagnostics` has why.
 [[nodiscard]] ObjectPtr decode_object(const Value& value, const std::string& file_name, std::vector<Diagnostic>& diagnostics);
 
+// What was written, as a tree again: metadata behind apiVersion and kind, no status.
+[[nodiscard]] Value value_of(const Written& written);
+
 }  // namespace penstock::model

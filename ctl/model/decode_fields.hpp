@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "ctl/model/boxed.hpp"
 #include "ctl/model/decode_context.hpp"
 #include "ctl/model/formats.hpp"
 
@@ -47,6 +48,8 @@ bool read_value(const At& at, const Value& value, std::map<std::string, std::str
 template <class T>
 bool read_value(const At& at, const Value& value, std::optional<T>& out);
 template <class T>
+bool read_value(const At& at, const Value& value, Boxed<T>& out);
+template <class T>
 bool read_value(const At& at, const Value& value, std::vector<T>& out);
 template <class T>
     requires requires { table_of(static_cast<const T*>(nullptr)); }
@@ -56,6 +59,11 @@ bool expect(const At& at, const Value& value, Value::Type type);
 
 template <class T>
 bool read_value(const At& at, const Value& value, std::optional<T>& out) {
+    return read_value(at, value, out.emplace());
+}
+
+template <class T>
+bool read_value(const At& at, const Value& value, Boxed<T>& out) {
     return read_value(at, value, out.emplace());
 }
 

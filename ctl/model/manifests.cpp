@@ -225,6 +225,11 @@ Value redacted(const Value& secret) {
     return shown;
 }
 
+Written written_of(const Value& value) {
+    const Value* metadata = value.find("metadata");
+    return {metadata != nullptr ? to_json_text(*metadata, -1) : std::string(), to_json_text(value.without("metadata").without("status"), -1)};
+}
+
 }  // namespace
 
 std::optional<Kind> kind_of(std::string_view api_version, std::string_view kind) {
@@ -232,6 +237,23 @@ std::optional<Kind> kind_of(std::string_view api_version, std::string_view kind)
     const std::string_view plain = group == kExperimentalGroup && kind.starts_with("X") ? kind.substr(1) : kind;
     const auto word = kind_of_word(plain);
     return word && info(*word).name == plain && (info(*word).group == group || group == kExperimentalGroup) ? word : std::nullopt;
+}
+
+Value value_of(const Written& written) {
+    const auto rest = parse_json(written.rest);
+    const auto metadata = parse_json(written.metadata);
+    Value::Members first;
+    Value::Members last;
+    if (rest.ok()) {
+        for (const Value::Member& member : rest->members()) {
+            (member.name == "apiVersion" || member.name == "kind" ? first : last).push_back(member);
+        }
+    }
+    if (metadata.ok()) {
+        first.push_back({"metadata", *metadata});
+    }
+    first.insert(first.end(), last.begin(), last.end());
+    return Value::object(std::move(first));
 }
 
 ObjectPtr decode_object(const Value& value, const std::string& file_name, std::vector<Diagnostic>& diagnostics) {
@@ -267,7 +289,7 @@ ObjectPtr decode_object(const Value& value, const std::string& file_name, std::v
         return nullptr;
     }
     fill_defaults(object->body);
-    object->raw = kind->kind == Kind::secret ? redacted(value) : value;
+    object->raw = written_of(kind->kind == Kind::secret ? redacted(value) : value);
     object->origin = {file_name, value.line()};
     return object;
 }

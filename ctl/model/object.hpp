@@ -71,11 +71,19 @@ struct Origin {
     int line = 0;
 };
 
+// An object as it was written, for printing and comparing: JSON in little space, secrets redacted, without its status.
+struct Written {
+    std::string metadata;  // "" if there is none
+    std::string rest;
+
+    bool operator==(const Written&) const = default;
+};
+
 struct Object {
     ObjectKey key;
     Metadata meta;
     Body body;
-    Value raw;  // the whole object as it was written, secrets redacted, for printing
+    Written raw;
     Origin origin;
 };
 using ObjectPtr = std::shared_ptr<const Object>;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "ctl/model/boxed.hpp"
 #include "ctl/model/objects.hpp"
 
 namespace penstock::model {
@@ -75,14 +76,14 @@ struct ExternalAuthFilter {
 // Of an HTTPRoute or GRPCRoute. Exactly the member that `type` names is set.
 struct HttpFilter {
     std::string type;
-    std::optional<HeaderFilter> request_header_modifier;
-    std::optional<HeaderFilter> response_header_modifier;
-    std::optional<MirrorFilter> request_mirror;
-    std::optional<RedirectFilter> request_redirect;
-    std::optional<RewriteFilter> url_rewrite;
-    std::optional<CorsFilter> cors;
-    std::optional<ExternalAuthFilter> external_auth;
-    std::optional<ObjectRef> extension_ref;
+    Boxed<HeaderFilter> request_header_modifier;
+    Boxed<HeaderFilter> response_header_modifier;
+    Boxed<MirrorFilter> request_mirror;
+    Boxed<RedirectFilter> request_redirect;
+    Boxed<RewriteFilter> url_rewrite;
+    Boxed<CorsFilter> cors;
+    Boxed<ExternalAuthFilter> external_auth;
+    Boxed<ObjectRef> extension_ref;
 };
 
 }  // namespace penstock::model

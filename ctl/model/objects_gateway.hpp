@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "ctl/model/boxed.hpp"
 #include "ctl/model/objects.hpp"
 #include "ctl/model/objects_filter.hpp"
 
@@ -97,9 +98,9 @@ struct Gateway {
     std::string gateway_class_name;
     std::vector<Listener> listeners;
     std::vector<GatewayAddress> addresses;
-    std::optional<GatewayInfrastructure> infrastructure;
+    Boxed<GatewayInfrastructure> infrastructure;
     NamespacesRule allowed_listeners{.from = "None", .selector = {}};
-    std::optional<GatewayTls> tls;
+    Boxed<GatewayTls> tls;
     std::string default_scope = "None";  // experimental
 };
 

@@ -76,7 +76,7 @@ TEST_CASE("loaded: the file gives the same back, in the same order, with Secrets
     CHECK((*given.objects.get(model::ObjectKey{model::Kind::service, "default", "b"}))->origin.file == "b.yaml");
     const model::ObjectPtr secret = *given.objects.get(model::ObjectKey{model::Kind::secret, "default", "s"});
     CHECK(std::get<model::Secret>(secret->body).data.at("password") == "hunter2");
-    CHECK(model::to_json_text(secret->raw).find("hunter2") == std::string::npos);
+    CHECK((secret->raw.metadata + secret->raw.rest).find("hunter2") == std::string::npos);
 }
 
 TEST_CASE("loaded: a damaged file is refused, an object that is not accepted any more is told") {

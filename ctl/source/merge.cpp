@@ -5,7 +5,6 @@
 #include <set>
 #include <utility>
 
-#include "ctl/model/value_text.hpp"
 #include "ctl/source/same_content.hpp"
 
 namespace penstock::source {
@@ -14,7 +13,7 @@ namespace {
 
 // What metadata.generation counts. The printable form of a Secret hides what matters, so its content is taken from the decoded one.
 std::string content_of(const model::Object& object) {
-    std::string text = model::to_json_text(object.raw.without("metadata").without("status"), -1);
+    std::string text = object.raw.rest;
     if (const auto* secret = model::body_of<model::Secret>(object)) {
         for (const auto& [name, bytes] : secret->data) {
             text += "\n" + name + " " + digest_of(bytes);
