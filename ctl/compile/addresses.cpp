@@ -195,7 +195,7 @@ void place(Front& front, std::size_t index, Listener& listener, Claims& claims) 
             lost = "port " + std::to_string(listener.spec->port) + " of " + ip.text() + " belongs to " + owner;
         }
     }
-    if (lost.empty()) {
+    if (lost.empty() || !listener.servable()) {
         return;
     }
     unprogram(gateway, ConditionReason::GatewayProgrammed_address_not_usable, lost);
@@ -222,13 +222,13 @@ std::vector<ClaimedAddress> assign_addresses(Front& front, const Options& option
     const std::set<IpAddress> own(options.node_addresses.begin(), options.node_addresses.end());
     for (std::size_t i = 0; i < front.gateways.size(); ++i) {
         GatewayFront& gateway = front.gateways[i];
-        std::vector<std::size_t> servable;
+        std::vector<std::size_t> claiming;
         for (const std::size_t at : gateway.all_listeners) {
-            if (front.listeners[at].servable()) {
-                servable.push_back(at);
+            if (front.listeners[at].claims()) {
+                claiming.push_back(at);
             }
         }
-        if (gateway.refused || over_limits(gateway, claims, servable.size(), options.limits)) {
+        if (gateway.refused || over_limits(gateway, claims, claiming.size(), options.limits)) {
             if (!gateway.refused) {
                 gateway.unprogrammed = Condition{ConditionReason::GatewayProgrammed_no_resources,
                                                  "the tables of this edge are full: " + std::to_string(options.limits.listeners_max) + " listeners, " +
@@ -236,8 +236,8 @@ std::vector<ClaimedAddress> assign_addresses(Front& front, const Options& option
             }
             continue;
         }
-        claims.listeners += servable.size();
-        for (const std::size_t at : servable) {
+        claims.listeners += claiming.size();
+        for (const std::size_t at : claiming) {
             place(front, i, front.listeners[at], claims);
         }
         for (const IpAddress& ip : gateway.addresses) {

@@ -47,7 +47,7 @@ constexpr std::uint32_t kManyIds = (1U << 24) - 1;
 std::string shape_of(const Front& front, const BackendPolicies& policies) {
     std::string shape = policies.fingerprint(front) + " ";
     for (const Listener& listener : front.listeners) {
-        shape += listener.addresses.empty() ? '-' : '+';
+        shape += listener.served() ? '+' : '-';
     }
     return shape;
 }
@@ -170,10 +170,10 @@ Compiled compile(const model::Store& store, const Options& options, const Compil
     const Changes changes = changes_between(before.store, store, cache->slices);
 
     const World world(store, cache->slices);
-    Material material(world, cache->material, first ? nullptr : &before.material);
+    Compiled out;
+    Material material(world, {cache->material, out.pairs}, {first ? nullptr : &before.material, previous != nullptr ? &previous->pairs : nullptr});
     Front front = make_front(world, options, material);
     const BackendPolicies policies(world, material);
-    Compiled out;
     AddressBookPtr addresses = previous != nullptr ? previous->ids.addresses : nullptr;
     out.addresses = assign_addresses(front, options, told, addresses);
     cache->shape = shape_of(front, policies);

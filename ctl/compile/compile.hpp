@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -73,17 +74,22 @@ struct ClaimedAddress {
 
 struct Cache;  // of this stage alone: what makes the next compilation cheap
 
+struct ServingCertificate;
+// By Secret ("ns/name"), of those that something refers to and may: the last pair of certificate and key in it that could be used.
+using ServingPairs = std::map<std::string, std::shared_ptr<const ServingCertificate>>;
+
 struct Compiled {
     Snapshot snapshot;
     Steering steering;
     std::vector<ClaimedAddress> addresses;  // sorted by address
     Statuses statuses;
     Ids ids;                                // who has which number
+    ServingPairs pairs;
     std::shared_ptr<const Cache> cache;     // opaque; may be null
 };
 
-// `previous` may be null (first run). Ids and what pools give depend on it, nothing else does. `told`, which may be null: what Gateways have
-// of their pools by somebody who speaks for all nodes; it goes before what they had by `previous`.
+// `previous` may be null (first run). Ids, pairs and what pools give depend on it, nothing else does. `told`, which may be null: what Gateways
+// have of their pools by somebody who speaks for all nodes; it goes before what they had by `previous`.
 [[nodiscard]] Compiled compile(const model::Store& store, const Options& options, const Compiled* previous = nullptr, const AddressBook* told = nullptr);
 
 }  // namespace penstock::compile

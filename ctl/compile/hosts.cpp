@@ -215,7 +215,7 @@ public:
 
 private:
     static bool must_have_host(const Listener& listener) {
-        return !listener.addresses.empty() && (listener.mode == fb::ListenerMode::Tcp || listener.mode == fb::ListenerMode::Udp);
+        return listener.served() && (listener.mode == fb::ListenerMode::Tcp || listener.mode == fb::ListenerMode::Udp);
     }
 
     Draft& draft(std::size_t listener, const std::string& hostname) {
@@ -266,7 +266,7 @@ private:
             parts_.erase(fb::part_path(fb::PartKind::Host, key));
             return;
         }
-        if (!listener.addresses.empty()) {
+        if (listener.served()) {
             for (auto& [name, set] : sets_of(*host, listener, context_)) {
                 host->sets.push_back(name);
                 backends_.use(std::move(set));

@@ -23,9 +23,11 @@ void resolve_certificates(Listener& listener, Material& material) {
     const std::string_view kind = listener.set == kNone ? "Gateway" : "ListenerSet";
     for (const model::SecretRef& ref : tls->certificate_refs) {
         CertificateOutcome outcome = material.certificate({model::kGatewayGroup, kind, listener.owner->key.ns}, ref);
-        if (!outcome.certificate) {
+        if (!outcome.fault.empty()) {
             unresolve(listener, outcome.forbidden ? R::ListenerResolvedRefs_ref_not_permitted : R::ListenerResolvedRefs_invalid_certificate_ref,
                       std::move(outcome.fault));
+        }
+        if (!outcome.certificate) {
             continue;
         }
         if (listener.without_effect.empty()) {
@@ -79,10 +81,9 @@ void resolve_client_certificate(GatewayFront& gateway, Material& material) {
         return;
     }
     CertificateOutcome outcome = material.certificate({model::kGatewayGroup, "Gateway", gateway.object.ns()}, *tls->client_certificate_ref);
-    if (!outcome.certificate) {
+    if (!outcome.fault.empty()) {
         gateway.unresolved = Condition{outcome.forbidden ? R::GatewayResolvedRefs_ref_not_permitted : R::GatewayResolvedRefs_invalid_client_certificate_ref,
                                        "spec.tls.backend.clientCertificateRef: " + outcome.fault};
-        return;
     }
     gateway.client_certificate = std::move(outcome.certificate);
 }

@@ -44,7 +44,7 @@ struct Listener {
     std::string client_authorities;  // PEM, where clients' certificates are checked
     std::string without_effect;      // of ResolvedRefs=True
 
-    std::vector<IpAddress> addresses;  // that it is served on; filled by addresses.hpp
+    std::vector<IpAddress> addresses;  // that it has its place on; filled by addresses.hpp
     std::int32_t attached_routes = 0;  // filled when routes are there
 
     [[nodiscard]] bool needs_certificate() const {
@@ -52,6 +52,10 @@ struct Listener {
     }
     // Whether it can be served, if it has an address.
     [[nodiscard]] bool servable() const { return mode && !refused && !(needs_certificate() && certificates.empty()); }
+    [[nodiscard]] bool served() const { return servable() && !addresses.empty(); }
+    // Whether its place on its port is its own. One that tells itself from others by its host name has it also where it cannot be served:
+    // a listener with a wider name must not stand in for it, with another certificate and other routes.
+    [[nodiscard]] bool claims() const { return servable() || (mode && !conflicted && mode != fb::ListenerMode::Tcp && mode != fb::ListenerMode::Udp); }
 };
 
 struct ListenerSetFront {

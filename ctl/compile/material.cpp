@@ -32,7 +32,7 @@ void add_staple(const model::Object& object, const model::Secret& secret, Servin
     }
 }
 
-void judge_secret(const model::Object& object, const model::Secret& secret, MaterialCache::Judged& out) {
+void judge_secret(const model::ObjectPtr& object, const model::Secret& secret, MaterialCache::Judged& out) {
     const std::string* chain = value_of(secret.data, "tls.crt");
     const std::string* key = value_of(secret.data, "tls.key");
     if (chain == nullptr || key == nullptr) {
@@ -45,12 +45,12 @@ void judge_secret(const model::Object& object, const model::Secret& secret, Mate
         return;
     }
     auto certificate = std::make_shared<ServingCertificate>();
-    certificate->secret = &object;
+    certificate->secret = object;
     certificate->chain_pem = std::move(checked->chain_pem);
     certificate->names = std::move(checked->names);
-    certificate->key_id = key_id(object, certificate->chain_pem);
+    certificate->key_id = key_id(*object, certificate->chain_pem);
     certificate->key = std::make_shared<const Secret>(*key);
-    add_staple(object, secret, *certificate);
+    add_staple(*object, secret, *certificate);
     out.certificate = std::move(certificate);
 }
 
@@ -79,18 +79,18 @@ std::string kind_text(const std::string& group, const std::string& kind, const s
 }  // namespace
 
 const MaterialCache::Judged& Material::judge(const std::shared_ptr<const model::Object>& object) {
-    const auto [place, added] = cache_.judged.try_emplace(object.get());
+    const auto [place, added] = made_.cache.judged.try_emplace(object.get());
     if (!added) {
         return place->second;
     }
-    if (previous_ != nullptr) {
-        if (const auto before = previous_->judged.find(object.get()); before != previous_->judged.end()) {
+    if (before_.cache != nullptr) {
+        if (const auto before = before_.cache->judged.find(object.get()); before != before_.cache->judged.end()) {
             return place->second = before->second;
         }
     }
     place->second.object = object;
     if (const auto* secret = std::get_if<model::Secret>(&object->body)) {
-        judge_secret(*object, *secret, place->second);
+        judge_secret(object, *secret, place->second);
     } else if (const auto* map = std::get_if<model::ConfigMap>(&object->body)) {
         judge_config_map(*map, place->second);
     }
@@ -111,7 +111,25 @@ CertificateOutcome Material::certificate(const World::From& who, const model::Se
         return {nullptr, false, name + " does not exist"};
     }
     const MaterialCache::Judged& judged = judge(secret);
-    return judged.certificate ? CertificateOutcome{judged.certificate, false, {}} : CertificateOutcome{nullptr, false, name + " " + judged.fault};
+    const std::string place = ns + "/" + ref.name;
+    if (judged.certificate) {
+        made_.pairs.insert_or_assign(place, judged.certificate);
+        return {judged.certificate, false, {}};
+    }
+    CertificateOutcome out{pair_before(place), false, name + " " + judged.fault};
+    if (out.certificate) {
+        made_.pairs.insert_or_assign(place, out.certificate);
+        out.fault += "; what it held before is served";
+    }
+    return out;
+}
+
+ServingCertificatePtr Material::pair_before(const std::string& secret) const {
+    if (before_.pairs == nullptr) {
+        return nullptr;
+    }
+    const auto found = before_.pairs->find(secret);
+    return found != before_.pairs->end() ? found->second : nullptr;
 }
 
 BundleOutcome Material::one_bundle(const World::From& who, const AuthorityRef& ref) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "ctl/compile/compile.hpp"
 #include "ctl/compile/snapshot.hpp"
 #include "ctl/compile/world.hpp"
 
@@ -15,7 +16,7 @@ namespace penstock::compile {
 
 // A certificate that a listener may serve with, or that a Gateway shows to backends.
 struct ServingCertificate {
-    const model::Object* secret = nullptr;
+    model::ObjectPtr secret;
     std::string chain_pem;
     std::vector<std::string> names;
     std::string key_id;
@@ -38,9 +39,9 @@ struct MaterialCache {
 };
 
 struct CertificateOutcome {
-    ServingCertificatePtr certificate;  // null: see fault
+    ServingCertificatePtr certificate;  // null: there is none to serve with
     bool forbidden = false;             // a ReferenceGrant is missing
-    std::string fault;
+    std::string fault;                  // of the reference; "" if it resolves. With a certificate: that one is of before
 };
 
 // A reference to authorities, in the target's namespace.
@@ -60,19 +61,28 @@ struct BundleOutcome {
 
 class Material {
 public:
-    // `previous` may be null.
-    Material(const World& world, MaterialCache& cache, const MaterialCache* previous) : world_(world), cache_(cache), previous_(previous) {}
+    struct Made {
+        MaterialCache& cache;
+        ServingPairs& pairs;
+    };
+    struct Before {  // may be null
+        const MaterialCache* cache;
+        const ServingPairs* pairs;
+    };
+    Material(const World& world, Made made, Before before) : world_(world), made_(made), before_(before) {}
 
+    // A Secret that is there and cannot be used is served with what it had before: what ran goes on.
     [[nodiscard]] CertificateOutcome certificate(const World::From& who, const model::SecretRef& ref);
     [[nodiscard]] BundleOutcome bundle(const World::From& who, const std::vector<AuthorityRef>& refs);
 
 private:
     const MaterialCache::Judged& judge(const std::shared_ptr<const model::Object>& object);
+    [[nodiscard]] ServingCertificatePtr pair_before(const std::string& secret) const;
     BundleOutcome one_bundle(const World::From& who, const AuthorityRef& ref);
 
     const World& world_;
-    MaterialCache& cache_;
-    const MaterialCache* previous_;
+    Made made_;
+    Before before_;
 };
 
 }  // namespace penstock::compile

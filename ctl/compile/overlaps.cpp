@@ -38,7 +38,7 @@ private:
         for (const std::size_t at : group_) {
             for (const ServingCertificatePtr& certificate : front_.listeners[at].certificates) {
                 for (const std::string& name : certificate->names) {
-                    by_name_[name].emplace(certificate->secret, at);
+                    by_name_[name].emplace(certificate->secret.get(), at);
                 }
             }
         }
@@ -47,7 +47,7 @@ private:
         }
         for (const std::size_t at : group_) {
             for (const ServingCertificatePtr& certificate : front_.listeners[at].certificates) {
-                if (const auto found = overlapping_.find(certificate->secret); found != overlapping_.end()) {
+                if (const auto found = overlapping_.find(certificate->secret.get()); found != overlapping_.end()) {
                     tell(at, found->second, ConditionReason::ListenerOverlappingTls_overlapping_certificates, "a certificate names hosts that one of ");
                 }
             }
@@ -70,9 +70,9 @@ private:
     void compare(std::size_t at, const ServingCertificate& certificate, const Secrets& secrets) {
         const auto& mine = front_.listeners[at].certificates;
         for (const auto& [secret, listener] : secrets) {
-            const bool shared = std::any_of(mine.begin(), mine.end(), [s = secret](const auto& own) { return own->secret == s; });
+            const bool shared = std::any_of(mine.begin(), mine.end(), [s = secret](const auto& own) { return own->secret.get() == s; });
             if (!shared) {
-                overlapping_.emplace(certificate.secret, listener);
+                overlapping_.emplace(certificate.secret.get(), listener);
                 overlapping_.emplace(secret, at);
                 return;
             }

@@ -89,7 +89,7 @@ private:
         made->hostname = listener.hostname;
         made->id = context_.listener_ids[index];
         const GatewayFront& gateway = context_.front.gateways[listener.gateway];
-        if (listener.needs_certificate()) {
+        if (listener.needs_certificate() && listener.servable()) {
             made->certificates = listener.name;
             add_certificates(listener.name, *listener.owner, listener.certificates);
             made->tls = std::make_unique<fb::TlsOptionsT>(listener.tls.tls);

@@ -71,7 +71,7 @@ Tally tally(const Front& front, const std::vector<std::size_t>& listeners) {
         const Listener& listener = front.listeners[at];
         ++out.all;
         out.unservable += listener.servable() ? 0 : 1;
-        out.served += listener.addresses.empty() ? 0 : 1;
+        out.served += listener.served() ? 1 : 0;
         if (listener.unresolved && out.unresolved.empty()) {
             out.unresolved = "listener " + listener.spec->name + ": " + listener.unresolved->message;
         }

@@ -174,6 +174,7 @@ bool Daemon::resync() {
     compile_options_ = machine_.compile_options();
     compile::Compiled numbers;
     numbers.ids = compiled_->ids;
+    numbers.pairs = compiled_->pairs;
     auto next = std::make_shared<const compile::Compiled>(compile::compile(merged_.store, compile_options_, &numbers, told_addresses()));
     bool repaired = source::digest_of(*next->snapshot.root) != root_digest_ || next->steering != compiled_->steering || next->addresses != compiled_->addresses;
     compile::Statuses::diff(compiled_->statuses, next->statuses, [&](const auto* old, const auto* now) {

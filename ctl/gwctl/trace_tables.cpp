@@ -118,6 +118,10 @@ private:
 
     Result<json> on_listener(const fb::Listener& listener) {
         const bool http = listener.mode() == fb::ListenerMode::Http || listener.mode() == fb::ListenerMode::Https;
+        const bool terminates = listener.mode() == fb::ListenerMode::Https || listener.mode() == fb::ListenerMode::TlsTerminate;
+        if (terminates && listener.certificates() == nullptr) {
+            return json{{"answer", refusal(Reason::tls_no_certificate)}};
+        }
         PST_TRY_ASSIGN(std::vector<Fit> fits, hosts_of(listener));
         if (fits.empty()) {
             return json{{"answer", http ? refusal(Reason::no_host) : refusal(Reason::tls_no_name)}};

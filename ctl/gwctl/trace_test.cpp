@@ -30,6 +30,7 @@ spec:
   - {name: http, protocol: HTTP, port: 80}
   - {name: shop, protocol: HTTP, port: 80, hostname: "*.shop.example"}
   - {name: pass, protocol: TLS, port: 443, tls: {mode: Passthrough}}
+  - {name: bare, protocol: HTTPS, port: 443, hostname: bare.example, tls: {certificateRefs: [{name: nothing}]}}
 ---
 apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
@@ -134,6 +135,7 @@ TEST_CASE("gwctl trace: which rule serves, and by which step of precedence") {
         {{"http://x.shop.example/"}, "", "", "no_host", 1},
         {{"https://vault.example/"}, "vault#0", "the server name: the listener looks into no request", "", 0},
         {{"https://other.example/"}, "", "", "tls_no_name", 1},
+        {{"https://bare.example/"}, "", "", "tls_no_certificate", 1},
         {{"http://vault.example:443/"}, "", "", "the port speaks TLS only: ask with https://", 1},
         {{"https://a.example:80/"}, "", "", "the port speaks no TLS: ask with http://", 1},
     };

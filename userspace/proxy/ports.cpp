@@ -25,6 +25,7 @@ Reason reason_of(tls::Fault fault) {
         case tls::Fault::alert: return Reason::tls_client_alert;
         case tls::Fault::name:
         case tls::Fault::no_name: return Reason::tls_no_name;
+        case tls::Fault::unready: return Reason::tls_no_certificate;
         default: return Reason::tls_handshake;
     }
 }
@@ -193,7 +194,8 @@ private:
             co_return;
         }
         if (listener.certificates == nullptr) {
-            co_return co_await refuse(Reason::tls_no_certificate);
+            count(context_.listener(listener.id).tls_failed);
+            co_return co_await refuse_hello(tls::Fault::unready);
         }
         if (const tls::Fault fault = listener.certificates->refusal(hello); fault != tls::Fault::none) {
             count(context_.listener(listener.id).tls_failed);

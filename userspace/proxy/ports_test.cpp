@@ -78,6 +78,20 @@ TEST_CASE("ports: the SNI's listener serves its own hosts only") {
     CHECK_FALSE(TlsClient(edge.at(), "c.example").connected);
 }
 
+TEST_CASE("ports: a listener without a certificate keeps its name from a wider one") {
+    Backend backend(always("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"));
+    Snapshot snapshot = tls_snapshot(fb::ListenerMode::Https, {backend.at()});
+    snapshot.root.listeners[0]->hostname = "";
+    snapshot.attach(0, "", "all");
+    snapshot.root.listeners[1]->certificates = "";
+    Edge edge(ring_kind(), snapshot);
+    TlsClient wide(edge.at(), "a.example");
+    CHECK(wide.ask("GET / HTTP/1.1\r\nHost: c.example\r\n\r\n").status() == 200);
+    CHECK(wide.ask("GET / HTTP/1.1\r\nHost: b.example\r\n\r\n").status() == 421);
+    CHECK_FALSE(TlsClient(edge.at(), "b.example").connected);
+    CHECK(edge.counted(Reason::tls_no_certificate));
+}
+
 TEST_CASE("ports: a terminated TLS listener carries the plain bytes, and the ends of both sides") {
     Backend backend(echo_lines);
     Edge edge(ring_kind(), tls_snapshot(fb::ListenerMode::TlsTerminate, {backend.at()}));

@@ -221,7 +221,11 @@ Scene refused_handshake(Reason reason) {
                         CHECK(client.rest() == std::string("\x15\x03\x03\x00\x02\x02\x70", 7));  // unrecognized_name
                     }};
         default:
-            return {tls_snapshot(fb::ListenerMode::Https, {}, false), [](Edge& edge) { CHECK_FALSE(TlsClient(edge.at(), "a.example").connected); }};
+            return {tls_snapshot(fb::ListenerMode::Https, {}, false), [](Edge& edge) {
+                        Peer client = edge.client();
+                        client.send(tls::testing::first_hello("a.example"));
+                        CHECK(client.rest() == std::string("\x15\x03\x03\x00\x02\x02\x50", 7));  // internal_error
+                    }};
     }
 }
 

@@ -19,6 +19,7 @@ enum class Fault : std::uint8_t {
     record,       // a record is too large, out of place, or does not authenticate
     name,         // nobody is here by the server name that the hello has
     no_name,      // it has none, and one is needed
+    unready,      // its listener has no certificate to show
     other
 };
 

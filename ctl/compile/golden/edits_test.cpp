@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A compilation that goes on from the one before gives, byte for byte, what one from nothing gives with the same numbers. The edits are
+// A compilation that goes on from the one before gives, byte for byte, what one from nothing gives with the same numbers and pairs. The edits are
 // random: objects of all cases come, replace each other (many have the same name) and go, one or a few at a time.
 #include <algorithm>
 #include <filesystem>
@@ -104,6 +104,7 @@ TEST_CASE("edits: many random ones give what a compilation from nothing gives") 
         }
         Compiled numbers;
         numbers.ids = now.ids;
+        numbers.pairs = now.pairs;
         const Compiled fresh = compile(store, options, &numbers);
         Compiled next = compile(store, options, &now);
         check_same(next, fresh);
