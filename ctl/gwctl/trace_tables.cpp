@@ -13,6 +13,7 @@
 #include "schema/reasons.hpp"
 #include "userspace/base/ip.hpp"
 #include "userspace/match/host_index.hpp"
+#include "userspace/match/origins.hpp"
 
 namespace penstock::gwctl {
 
@@ -169,7 +170,7 @@ private:
         listed_.clear();
         PST_TRY_ASSIGN(const Fit* winner, find(fits, request_.matched()));
         std::string asked;
-        if (winner == nullptr && request_.method == "OPTIONS") {
+        if (winner == nullptr && match::is_preflight(request_.matched())) {
             PST_TRY_ASSIGN(winner, find_asked(fits));
             asked = winner != nullptr ? ": a preflight belongs to the rule of the method that it asks for" : "";
         }
@@ -200,14 +201,8 @@ private:
 
     Result<const Fit*> find_asked(std::vector<Fit>& fits) {
         std::string room;
-        const bool has_origin = request_.fields.value("origin", room).has_value();
-        const auto method = request_.fields.value("access-control-request-method", room);
-        if (!method || !has_origin) {
-            return nullptr;
-        }
-        const std::string asked(*method);
         match::Request request = request_.matched();
-        request.method = asked;
+        request.method = request_.fields.value("access-control-request-method", room).value_or("");
         PST_TRY_ASSIGN(const Fit* fit, find(fits, request));
         const fb::Filters* filters = fit == nullptr ? nullptr : fit->part->rules()->Get(fit->found->rule)->filters();
         return filters != nullptr && filters->cors() != nullptr ? fit : nullptr;
@@ -245,6 +240,10 @@ private:
         out["rule"] = {{"route", name_of(*rule.object())}, {"index", rule.index()}, {"name", rule.name() != nullptr ? rule.name()->str() : ""}};
         out["filters"] = compile::filters_text(rule.filters());
         out["backends"] = json::array();
+        if (rule.filters() != nullptr && rule.filters()->cors() != nullptr && match::is_preflight(request_.matched())) {
+            out["answer"] = preflight_answer(*rule.filters()->cors());
+            return success();
+        }
         std::uint64_t total = 0;
         for (std::size_t i = 0; rule.backends() != nullptr && i < rule.backends()->size(); ++i) {
             total += rule.backends()->Get(static_cast<flatbuffers::uoffset_t>(i))->weight();
@@ -261,6 +260,13 @@ private:
             out["answer"] = refusal(Reason::unresolved_backend);
         }
         return success();
+    }
+
+    // Of the worker, which asks no backend.
+    [[nodiscard]] json preflight_answer(const fb::Cors& filter) const {
+        std::string room;
+        const bool allowed = match::Origins(*filter.allow_origins()).allow(request_.fields.value("origin", room).value_or(""));
+        return allowed ? json{{"status", 200}, {"text", "a preflight, answered by the rule's CORS filter"}} : refusal(Reason::cors_origin);
     }
 
     Result<json> backend_row(const fb::WeightedBackend& backend, std::uint64_t total) const {

@@ -76,6 +76,27 @@ spec:
     filters: [{type: CORS, cors: {allowOrigins: ["https://a.example"]}}]
     backendRefs: [{name: web, port: 80}]
 ---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: preflights}
+spec:
+  parentRefs: [{name: edge, sectionName: http}]
+  hostnames: [any.cors]
+  rules:
+  - filters: [{type: CORS, cors: {allowOrigins: ["https://a.example", "https://*.b.example"]}}]
+    backendRefs: [{name: web, port: 80}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: preflights-of-puts}
+spec:
+  parentRefs: [{name: edge, sectionName: http}]
+  hostnames: [put.cors]
+  rules:
+  - matches: [{method: PUT}]
+    filters: [{type: CORS, cors: {allowOrigins: ["https://a.example", "https://*.b.example"]}}]
+    backendRefs: [{name: web, port: 80}]
+---
 apiVersion: gateway.networking.k8s.io/v1alpha2
 kind: TLSRoute
 metadata: {name: vault}
@@ -178,7 +199,39 @@ TEST_CASE("gwctl trace: a preflight belongs to the rule of the method that it as
     const json out = traced({"OPTIONS", "http://cors.example/", "Origin: https://a.example", "Access-Control-Request-Method: PUT"}, &code);
     // second#0 takes every method, and so the preflight: only what no rule takes is asked for again.
     CHECK(out["ports"][0]["rule"]["route"] == "HTTPRoute default/second");
+    CHECK(out["ports"][0]["backends"].size() == 1);  // it has no CORS filter
     CHECK(code == 0);
+}
+
+TEST_CASE("gwctl trace: a preflight that a CORS filter answers reaches no backend") {
+    const std::string asked = "Access-Control-Request-Method: PUT";
+    struct Row {
+        std::vector<std::string> words;
+        std::size_t backends;
+        int status;  // of the worker's own answer; 0: none
+        std::string said;
+        int code;
+    };
+    const Row rows[] = {
+        {{"OPTIONS", "http://any.cors/", "Origin: https://a.example", asked}, 0, 200, "", 0},
+        {{"OPTIONS", "http://put.cors/", "Origin: https://x.b.example", asked}, 0, 200, "", 0},  // no rule takes OPTIONS
+        {{"OPTIONS", "http://any.cors/", "Origin: https://c.example", asked}, 0, 403, "cors_origin", 1},
+        {{"OPTIONS", "http://any.cors/", "Origin: null", asked}, 0, 403, "cors_origin", 1},
+        {{"OPTIONS", "http://any.cors/", "Origin: https://a.example"}, 1, 0, "", 0},
+        {{"PUT", "http://any.cors/", "Origin: https://c.example", asked}, 1, 0, "", 0},
+        {{"OPTIONS", "http://put.cors/", "Origin: https://a.example"}, 0, 404, "no_route", 1},
+    };
+    for (const Row& row : rows) {
+        INFO(row.words[1] << " " << row.words[2]);
+        int code = -1;
+        const json out = traced(row.words, &code);
+        const json& port = out["ports"][0];
+        CHECK(code == row.code);
+        CHECK(port.value("backends", json::array()).size() == row.backends);
+        const json answer = port.value("answer", json::object());
+        CHECK(answer.value("status", 0) == row.status);
+        CHECK(answer.value("reason", "") == row.said);
+    }
 }
 
 TEST_CASE("gwctl trace: text names listener, filters, shares, endpoints and what is answered instead") {

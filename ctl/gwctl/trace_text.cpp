@@ -71,7 +71,7 @@ std::string port_text(const json& port) {
 bool port_served(const json& port) {
     const json& answer = at(port, {"answer"});
     if (!answer.empty()) {
-        return at(port, {"rule"}).size() != 0 && !answer.contains("reason");  // a redirect
+        return at(port, {"rule"}).size() != 0 && !answer.contains("reason");  // a redirect, a preflight
     }
     const json& backends = list_at(port, {"backends"});
     return std::any_of(backends.begin(), backends.end(), [](const json& one) { return !one.contains("answer"); });

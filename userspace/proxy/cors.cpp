@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <span>
 
 namespace penstock::proxy {
@@ -19,22 +18,6 @@ bool one_of(std::string_view name, std::span<const std::string_view> names) {
     return std::any_of(names.begin(), names.end(), [name](std::string_view other) { return http::equals_ignoring_case(name, other); });
 }
 
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_scheme(std::string_view text) {
-    return !text.empty() && is_letter(text.front()) &&
-           std::all_of(text.begin(), text.end(), [](char c) { return is_letter(c) || is_digit(c) || c == '+' || c == '-' || c == '.'; });
-}
-bool is_host(std::string_view text) {
-    return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-        return is_letter(c) || is_digit(c) || c == '-' || c == '.' || c == '_' || c == '*' || c == '[' || c == ']' || c == ':';
-    });
-}
-
-std::uint16_t port_of_scheme(std::string_view scheme) {
-    return http::equals_ignoring_case(scheme, "https") ? 443 : http::equals_ignoring_case(scheme, "http") ? 80 : 0;
-}
-
 // Of the fields that a script may not read without being told so.
 std::string names_of(const http::Headers& headers) {
     std::string names;
@@ -47,26 +30,15 @@ std::string names_of(const http::Headers& headers) {
     return names;
 }
 
-bool ends_with_name(std::string_view host, std::string_view end) {
-    return host.size() > end.size() && http::equals_ignoring_case(host.substr(host.size() - end.size()), end);
-}
-
 }  // namespace
 
-bool is_preflight(const http::RequestHead& head) {
-    return head.method == "OPTIONS" && head.headers.has("origin") && head.headers.has("access-control-request-method");
-}
-
 Cors::Cors(const fb::CorsT& filter)
-    : filter_(filter), methods_(joined(filter.allow_methods)), headers_(joined(filter.allow_headers)), exposed_(joined(filter.expose_headers)), max_age_(std::to_string(filter.max_age_s)) {
-    for (const std::string& text : filter.allow_origins) {
-        Origin origin;
-        any_origin_ |= text == "*";
-        if (parse(text, origin)) {
-            origins_.push_back(origin);
-        }
-    }
-}
+    : filter_(filter),
+      origins_(filter.allow_origins),
+      methods_(joined(filter.allow_methods)),
+      headers_(joined(filter.allow_headers)),
+      exposed_(joined(filter.expose_headers)),
+      max_age_(std::to_string(filter.max_age_s)) {}
 
 Cors::List Cors::joined(const std::vector<std::string>& values) {
     List list;
@@ -77,45 +49,9 @@ Cors::List Cors::joined(const std::vector<std::string>& values) {
     return list;
 }
 
-// scheme://host[:port]
-bool Cors::parse(std::string_view text, Origin& out) {
-    const std::size_t scheme_end = text.find("://");
-    if (scheme_end == std::string_view::npos) {
-        return false;
-    }
-    out.scheme = text.substr(0, scheme_end);
-    std::string_view rest = text.substr(scheme_end + 3);
-    out.port = port_of_scheme(out.scheme);
-    const std::size_t colon = rest.rfind(':');
-    if (colon != std::string_view::npos && rest.find(']', colon) == std::string_view::npos) {
-        const std::string_view digits = rest.substr(colon + 1);
-        const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), out.port);
-        if (error != std::errc() || end != digits.data() + digits.size() || out.port == 0) {
-            return false;
-        }
-        rest = rest.substr(0, colon);
-    }
-    out.host = rest;
-    return is_scheme(out.scheme) && is_host(out.host);
-}
-
-bool Cors::fits(const Origin& pattern, const Origin& origin) {
-    if (!http::equals_ignoring_case(pattern.scheme, origin.scheme) || pattern.port != origin.port) {
-        return false;
-    }
-    // The star is greedy to the left: any number of labels, but at least one.
-    return pattern.host == "*" || (pattern.host.starts_with("*.") && ends_with_name(origin.host, pattern.host.substr(1))) ||
-           http::equals_ignoring_case(pattern.host, origin.host);
-}
-
 std::string_view Cors::allowed_origin(const http::RequestHead& head) const {
     const auto text = head.headers.find("origin");
-    Origin origin;
-    if (!text || head.headers.count("origin") != 1 || !(parse(*text, origin) || *text == "null") || origin.host.find('*') != std::string_view::npos) {
-        return {};
-    }
-    const bool allowed = any_origin_ || std::any_of(origins_.begin(), origins_.end(), [&](const Origin& pattern) { return fits(pattern, origin); });
-    return allowed ? *text : std::string_view();
+    return text && head.headers.count("origin") == 1 && origins_.allow(*text) ? *text : std::string_view();
 }
 
 void Cors::answer_preflight(Answer& answer, const http::RequestHead& head, std::string_view origin) const {

@@ -4,17 +4,14 @@
 // An allowed origin is always echoed, never "*": legal everywhere, and the only form that credentials allow.
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "userspace/match/origins.hpp"
 #include "userspace/proxy/heads.hpp"
 
 namespace penstock::proxy {
-
-// Whether the request asks for permission of another one: OPTIONS with Origin and Access-Control-Request-Method.
-bool is_preflight(const http::RequestHead& head);
 
 class Cors {
 public:
@@ -28,21 +25,14 @@ public:
     void edit_response(http::Headers& headers, std::string_view origin, std::string& exposed) const;
 
 private:
-    struct Origin {
-        std::string_view scheme, host;  // host: "*", "*.example.com" or a name
-        std::uint16_t port = 0;         // 0: not given, and the scheme has none of its own
-    };
     struct List {
         bool any = false;  // "*"
         std::string text;
     };
-    static bool parse(std::string_view text, Origin& out);
-    static bool fits(const Origin& pattern, const Origin& origin);
     static List joined(const std::vector<std::string>& values);
 
     const fb::CorsT& filter_;
-    bool any_origin_ = false;
-    std::vector<Origin> origins_;
+    match::Origins origins_;
     List methods_, headers_, exposed_;
     std::string max_age_;
 };

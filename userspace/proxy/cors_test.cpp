@@ -67,7 +67,6 @@ Answered preflight(const Filter& filter, const std::string& fields) {
     const fb::CorsT spec = made(filter);
     const Cors cors(spec);
     Request request("OPTIONS", fields);
-    REQUIRE(is_preflight(request.head()));
     const std::string_view allowed = cors.allowed_origin(request.head());
     REQUIRE_FALSE(allowed.empty());
     Answer answer;
@@ -94,68 +93,9 @@ Answered actual(const Filter& filter, const std::string& request_fields, const h
     return fields_of(edited(Cors(spec), request_fields, response, exposed));
 }
 
-bool allows(const std::string& pattern, const std::string& text) {
-    const fb::CorsT spec = made({{pattern}});
-    Request request("GET", origin(text));
-    const auto allowed = Cors(spec).allowed_origin(request.head());
-    CHECK((allowed.empty() || allowed == text));
-    return !allowed.empty();
-}
-
 }  // namespace
 
-TEST_CASE("cors: origins that a filter allows") {
-    struct Row {
-        const char *pattern, *origin;
-        bool allowed;
-    };
-    for (const Row& row : std::initializer_list<Row>{
-             {"https://www.foo.com", "https://www.foo.com", true},
-             {"https://www.foo.com", "https://foo.com", false},
-             {"https://www.foo.com", "https://www.foo.com.evil.com", false},
-             {"https://www.foo.com", "https://xwww.foo.com", false},
-             {"https://www.foo.com", "http://www.foo.com", false},  // another scheme is another origin
-             {"https://www.foo.com", "https://www.foo.com:8443", false},  // so is another port
-             {"https://www.foo.com:8443", "https://www.foo.com:8443", true},
-             {"https://www.foo.com:8443", "https://www.foo.com", false},
-             {"https://www.foo.com", "https://www.foo.com:443", true},  // of which 443 is assumed,
-             {"http://www.foo.com", "http://www.foo.com:80", true},     // or 80
-             {"http://www.foo.com:80", "http://www.foo.com", true},
-             {"http://www.foo.com", "http://www.foo.com:443", false},
-             {"https://www.foo.com", "HTTPS://WWW.Foo.com", true},
-             {"https://*.bar.com", "https://www.bar.com", true},
-             {"https://*.bar.com", "https://xpto.www.bar.com", true},  // greedy to the left
-             {"https://*.bar.com", "https://bar.com", false},
-             {"https://*.bar.com", "https://.bar.com", false},
-             {"https://*.bar.com", "https://xbar.com", false},
-             {"https://*.bar.com", "https://www.bar.com.evil", false},
-             {"https://*.bar.com", "http://www.bar.com", false},
-             {"https://*.bar.com", "https://www.bar.com:8443", false},
-             {"https://*.bar.com:8443", "https://www.bar.com:8443", true},
-             {"https://*", "https://anything.at.all", true},  // a wildcard by itself: all hosts
-             {"https://*", "http://anything.at.all", false},
-             {"https://*:8443", "https://a:8443", true},
-             {"*", "https://foobar.com", true},  // all origins
-             {"*", "https://foobar.com:12345", true},
-             {"*", "http://192.0.2.1", true},
-             {"*", "https://[2001:db8::1]:8443", true},
-             {"*", "capacitor://localhost", true},
-             {"*", "null", true},
-             {"https://*", "null", false},
-             // What is no origin is none that is allowed.
-             {"*", "foobar.com", false},
-             {"*", "https://", false},
-             {"*", "https://a/b", false},
-             {"*", "https://a:0", false},
-             {"*", "https://a:65536", false},
-             {"*", "https://a:8a", false},
-             {"*", "https://a, https://b", false},
-             {"*", "https://*", false},
-             {"https://*.bar.com", "https://*.bar.com", false},
-         }) {
-        INFO(row.pattern << " " << row.origin);
-        CHECK(allows(row.pattern, row.origin) == row.allowed);
-    }
+TEST_CASE("cors: a request has one origin, and one of the filter's patterns allows it") {
     Request none("GET", ""), two("GET", origin("https://a") + origin("https://a"));
     const fb::CorsT any = made({{"*"}});
     CHECK(Cors(any).allowed_origin(none.head()).empty());
@@ -163,13 +103,6 @@ TEST_CASE("cors: origins that a filter allows") {
     const fb::CorsT several = made({{"https://a", "https://*.b"}});
     Request second("GET", origin("https://x.b"));
     CHECK(Cors(several).allowed_origin(second.head()) == "https://x.b");
-}
-
-TEST_CASE("cors: what a preflight is") {
-    CHECK(is_preflight(Request("OPTIONS", origin("https://a") + asks("GET")).head()));
-    CHECK_FALSE(is_preflight(Request("GET", origin("https://a") + asks("GET")).head()));  // it has the fields, but is no OPTIONS
-    CHECK_FALSE(is_preflight(Request("OPTIONS", asks("GET")).head()));
-    CHECK_FALSE(is_preflight(Request("OPTIONS", origin("https://a")).head()));
 }
 
 TEST_CASE("cors: answers to preflights") {

@@ -126,7 +126,7 @@ ring::Task<> Exchange::run(const http::RequestHead& head) {
     if (route_.rule->cors != nullptr) {
         cors_ = {.cors = route_.rule->cors.get(), .origin = std::string(route_.rule->cors->allowed_origin(head))};
         treatment_.cors = &cors_;
-        if (is_preflight(head)) {
+        if (route_.preflight) {
             co_return co_await answer_preflight(head);
         }
     }

@@ -63,7 +63,8 @@ Route find_route(const Tables& tables, const ClientFacts& client, const http::Re
     const HeadFields fields(head.headers);
     const match::Request request{head.method, path, head.query, fields};
     const bool has_host = find_rule(*found.listener, host.name(), request, found);
-    if (found.rule == nullptr && is_preflight(head)) {
+    found.preflight = match::is_preflight(request);
+    if (found.rule == nullptr && found.preflight) {
         find_asked_rule(*found.listener, host.name(), request, head.headers, found);
     }
     if (found.rule == nullptr) {

@@ -18,6 +18,7 @@ struct Route {
     const Listener* listener = nullptr;  // also of a request that no rule takes
     const Rule* rule = nullptr;
     const fb::MatchT* match = nullptr;
+    bool preflight = false;            // the request asks for permission of another one
     std::optional<Reason> refusal;     // set if there is no rule
 };
 
