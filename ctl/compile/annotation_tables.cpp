@@ -52,6 +52,14 @@ std::string word(const std::string& value, std::initializer_list<std::pair<std::
     return "is none of " + all;
 }
 
+std::string via_name(const std::string& value, std::string& out) {
+    if (!model::is_token(value) || value.size() > 64) {
+        return "is not a name that can stand in Via";
+    }
+    out = value == "off" ? "" : value;
+    return {};
+}
+
 std::string sample(const std::string& value, std::uint32_t& out) {
     return put(per_million_of(value), 0, 1'000'000, "a percentage from 0% to 100%", out);
 }
@@ -177,6 +185,8 @@ const std::vector<Annotation<EdgeSettings>>& gateway_annotations() {
          [](const std::string& value, EdgeSettings& out) { return proxy_protocol(value, true, out.client_address.proxy_protocol); }},
         {"trusted-hops", "0 to 16; 0", "Entries of X-Forwarded-For, from the right, that proxies of yours have written.",
          [](const std::string& value, EdgeSettings& out) { return put(count_of(value), 0, 16, "a number from 0 to 16", out.client_address.trusted_hops); }},
+        {"via", "name of 1 to 64 letters, digits and !#$%&'*+-.^_`~, off; off", "Requests to backends get the field Via, with this name.",
+         [](const std::string& value, EdgeSettings& out) { return via_name(value, out.via); }},
     };
     return table;
 }

@@ -31,6 +31,7 @@ struct Annotation {
 struct EdgeSettings {
     fb::LimitsT limits;
     fb::ClientAddressT client_address;
+    std::string via;  // "": none
 };
 
 // Spans go to a port of a Service.

@@ -63,7 +63,7 @@ TEST_CASE("annotations: each row's reader takes what it says and nothing else") 
         {"header-bytes-max", "1Mi", "1023"}, {"headers-max", "1000", "0"}, {"body-bytes-max", "0", "-1"}, {"request-header-timeout", "100ms", "99ms"},
         {"idle-timeout", "24h", "25h"}, {"body-stall-timeout", "1m", "1"}, {"backend-connect-timeout", "1s", "s"}, {"udp-idle-timeout", "1h", ""},
         {"requests-per-connection-max", "1000", "1k"}, {"connections-per-source-max", "0", "1000001"}, {"streams-max", "1", "0"},
-        {"retry-body-bytes-max", "16Mi", "17Mi"}, {"proxy-protocol", "any", "v3"}, {"trusted-hops", "16", "17"}, {"connections-max", "1", "0"},
+        {"retry-body-bytes-max", "16Mi", "17Mi"}, {"proxy-protocol", "any", "v3"}, {"trusted-hops", "16", "17"}, {"via", "edge.example", "a b"}, {"connections-max", "1", "0"},
         {"drain-timeout", "5s", "0s"}, {"backend-idle-timeout", "5s", "soon"}, {"backend-idle-connections-max", "0", "10001"}, {"retry-budget", "100%", "101%"},
         {"retry-budget-min", "0", "x"}, {"access-log", "off", "on"}, {"access-log-sample", "0.5%", "0.5"}, {"access-log-query", "on", "yes"}, {"tracing-service", "a/b:1", "a/b"},
         {"tracing-path", "/v1", "v1"}, {"tracing-sample", "100%", "200%"}, {"tracing-name", "edge", ""}, {"balance", "consistent", "hash"},

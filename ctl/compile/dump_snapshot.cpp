@@ -128,6 +128,7 @@ void add_listener(std::string& out, const Index& index, const fb::Listener& list
     if (const fb::ClientAddress* client = listener.client_address()) {
         out += std::string(" proxy_protocol=") + proxy_text(client->proxy_protocol()) + " trusted_hops=" + std::to_string(client->trusted_hops());
     }
+    out += listener.via() != nullptr ? " via=" + text(listener.via()) : "";
     out += listener.limits() != nullptr ? " limits(" + limits_text(*listener.limits()) + ")" : "";
     out += "\n";
     for (const fb::HostRoutes* host : hosts_of(index, listener)) {

@@ -103,6 +103,7 @@ private:
             made->client_address = std::make_unique<fb::ClientAddressT>(client);
         }
         made->limits = own_limits(context_.front, gateway);
+        made->via = gateway.settings.via;
         return made;
     }
 

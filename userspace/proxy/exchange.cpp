@@ -111,10 +111,7 @@ ring::Task<> Exchange::run(const http::RequestHead& head) {
     moved_in(client_.head_bytes());
     // RFC 9110 9.3.7: asks what the server as a whole can do, and that is us. No path, so no route.
     if (head.form == http::TargetForm::asterisk && route_.refusal.value_or(Reason::no_route) == Reason::no_route) {
-        Answer said;
-        said.head.status = 200;
-        said.head.headers.add("Content-Length", "0");
-        co_return co_await answer(said, stall_deadline());
+        co_return co_await answer_options();
     }
     if (route_.refusal) {
         co_return co_await refuse(*route_.refusal);
@@ -122,6 +119,8 @@ ring::Task<> Exchange::run(const http::RequestHead& head) {
     const fb::RuleT& rule = *route_.rule->spec;
     treatment_.rule = rule.filters.get();
     treatment_.trusted_hops = route_.listener->trusted_hops;
+    treatment_.via = route_.listener->via;
+    treatment_.version = client_.version();
     treatment_.matched_prefix = route_.match->path_match == fb::PathMatch::Prefix ? std::string_view(route_.match->path) : std::string_view();
     if (route_.rule->cors != nullptr) {
         cors_ = {.cors = route_.rule->cors.get(), .origin = std::string(route_.rule->cors->allowed_origin(head))};
@@ -132,6 +131,9 @@ ring::Task<> Exchange::run(const http::RequestHead& head) {
     }
     if (rule.filters != nullptr && rule.filters->redirect != nullptr) {
         co_return co_await redirect(head, *rule.filters->redirect);
+    }
+    if (hops_left(head) == 0) {
+        co_return co_await answer_last(head);
     }
     deadline_ = context_.in_ms(rule.request_ms);
     co_await forward(head);
@@ -172,6 +174,25 @@ ring::Task<> Exchange::redirect(const http::RequestHead& head, const fb::Redirec
         cors_.cors->edit_response(said.head.headers, cors_.origin, cors_.exposed);
     }
     co_await answer(said, stall_deadline());
+}
+
+ring::Task<> Exchange::answer_options() {
+    Answer said;
+    said.head.status = 200;
+    said.head.headers.add("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+    said.head.headers.add("Content-Length", "0");
+    if (treatment_.cors != nullptr) {
+        cors_.cors->edit_response(said.head.headers, cors_.origin, cors_.exposed);
+    }
+    co_await answer(said, stall_deadline());
+}
+
+// RFC 9110 7.6.2: it goes no further, and we answer.
+ring::Task<> Exchange::answer_last(const http::RequestHead& head) {
+    if (head.method == "TRACE") {  // its answer would show what proxies before us have added
+        co_return co_await refuse(Reason::bad_request, "TRACE with Max-Forwards: 0 ends here, and is not answered", 501);
+    }
+    co_await answer_options();
 }
 
 ring::Task<> Exchange::answer_preflight(const http::RequestHead& head) {

@@ -54,6 +54,8 @@ private:
     ring::Task<> refuse(Reason reason, std::string_view detail = {}, int status = 0);
     ring::Task<> redirect(const http::RequestHead& head, const fb::RedirectT& to);
     ring::Task<> answer_preflight(const http::RequestHead& head);
+    ring::Task<> answer_options();
+    ring::Task<> answer_last(const http::RequestHead& head);
     ring::Task<> answer(const Answer& answer, ring::Time deadline);
     ring::Task<> forward(const http::RequestHead& head);
     ring::Task<Attempt> attempt(const Outgoing& request, const std::shared_ptr<const BackendSet>& set);

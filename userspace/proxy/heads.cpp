@@ -5,7 +5,10 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <limits>
 
+#include "userspace/base/assert.hpp"
 #include "userspace/http/writer.hpp"
 #include "userspace/match/host_index.hpp"
 #include "userspace/proxy/cors.hpp"
@@ -128,6 +131,15 @@ void prepare_request(Outgoing& out, const http::RequestHead& head, std::string_v
         out.request_id = request_id;
         headers.set("X-Request-Id", out.request_id);
     }
+    if (!treatment.via.empty()) {
+        out.via = std::string(treatment.version == HttpVersion::http2 ? "2 " : treatment.version == HttpVersion::http10 ? "1.0 " : "1.1 ").append(treatment.via);
+        headers.add("Via", out.via);
+    }
+    if (const auto hops = hops_left(head)) {
+        PST_ASSERT(*hops != 0);
+        out.hops = std::to_string(*hops - 1);
+        headers.set("Max-Forwards", out.hops);
+    }
     headers.remove("host");
     edit_request(headers, treatment.rule);
     edit_request(headers, treatment.backend);
@@ -222,6 +234,19 @@ http::Limits http_limits(const fb::LimitsT& limits) {
     result.head_bytes_max = limits.header_bytes_max;
     result.headers_max = limits.headers_max;
     return result;
+}
+
+std::optional<std::uint64_t> hops_left(const http::RequestHead& head) {
+    if (head.method != "OPTIONS" && head.method != "TRACE") {
+        return std::nullopt;
+    }
+    const auto text = head.headers.find("max-forwards");
+    std::uint64_t hops = 0;
+    const auto [end, error] = std::from_chars(text ? text->data() : nullptr, text ? text->data() + text->size() : nullptr, hops);
+    if (!text || end != text->data() + text->size() || (error != std::errc() && error != std::errc::result_out_of_range)) {
+        return std::nullopt;
+    }
+    return error == std::errc() ? hops : std::numeric_limits<std::uint64_t>::max();  // more than anybody counts
 }
 
 bool idempotent(std::string_view method) {

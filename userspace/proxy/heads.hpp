@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -27,6 +28,8 @@ struct Treatment {
     std::string_view matched_prefix;  // of the match, for ReplacePrefixMatch; "/" or without trailing slash
     CorsReply* cors = nullptr;
     std::uint32_t trusted_hops = 0;   // of the listener: see forwarded.hpp
+    std::string_view via;             // our name in Via, of the listener; empty: none is added
+    HttpVersion version = HttpVersion::http11;  // that the client speaks
 };
 
 // A request on its way to a backend. `headers` has neither Host nor what belongs to one connection; its views are of the client's
@@ -46,7 +49,7 @@ struct Outgoing {
 
     // What headers refer to.
     Forwarded forwarded;
-    std::string request_id, owned;
+    std::string request_id, via, hops, owned;
 
     // Copies what the views refer to, for those who outlive the client's head.
     void own();
@@ -80,6 +83,9 @@ void make_redirect(Answer& answer, const http::RequestHead& head, std::string_vi
 
 // But for the body's, which is the request's listener's business.
 http::Limits http_limits(const fb::LimitsT& limits);
+// RFC 9110 7.6.2: how often a request of OPTIONS or TRACE may be passed on; nothing if it does not say so, or has another method. One with 0
+// is not to be prepared.
+std::optional<std::uint64_t> hops_left(const http::RequestHead& head);
 // RFC 9110 9.2.2: may be sent again when nobody knows whether it was served.
 bool idempotent(std::string_view method);
 

@@ -124,6 +124,35 @@ TEST_CASE("heads: what we say and what filters decide cannot be said in CGI's ot
     }
 }
 
+TEST_CASE("heads: Via gets our name where the listener has one, with the version that came") {
+    const std::string get = "GET / HTTP/1.1\r\nHost: a\r\nVia: 1.0 first\r\n\r\n";
+    CHECK(request(get).find("Via: 1.0 first\r\n") != std::string::npos);
+    CHECK(request(get).find("edge") == std::string::npos);
+    struct Row {
+        HttpVersion version;
+        const char* said;
+    };
+    for (const Row& row : {Row{HttpVersion::http10, "1.0 edge"}, {HttpVersion::http11, "1.1 edge"}, {HttpVersion::http2, "2 edge"}}) {
+        Treatment treatment;
+        treatment.via = "edge";
+        treatment.version = row.version;
+        CHECK(request(get, treatment).find("Via: 1.0 first\r\n") < request(get, treatment).find("Via: " + std::string(row.said) + "\r\n"));
+        CHECK(request(get, treatment).find("Via: " + std::string(row.said) + "\r\n") != std::string::npos);
+    }
+}
+
+TEST_CASE("heads: OPTIONS and TRACE say how often they may be passed on") {
+    struct Row {
+        const char *method, *field, *passed_on;
+    };
+    for (const Row& row : std::initializer_list<Row>{{"OPTIONS", "1", "0"}, {"TRACE", "10", "9"}, {"OPTIONS", "007", "6"}, {"OPTIONS", "18446744073709551616", "18446744073709551614"},
+                                                     {"GET", "1", "1"}, {"OPTIONS", "-1", "-1"}, {"OPTIONS", "1x", "1x"}, {"OPTIONS", "", ""}}) {
+        INFO(row.method << " " << row.field);
+        const std::string text = row.method + std::string(" / HTTP/1.1\r\nHost: a\r\nMax-Forwards: ") + row.field + "\r\n\r\n";
+        CHECK(request(text).find("Max-Forwards: " + std::string(row.passed_on) + "\r\n") != std::string::npos);
+    }
+}
+
 TEST_CASE("heads: a request has one id, the client's if it can stand anywhere") {
     for (const char* text : {"a", "2f1c-7.~x/y:z+w=@_", "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789abcdef"}) {
         INFO(text);

@@ -217,3 +217,21 @@ TEST_CASE("http1: requests of every shape in one pipeline are answered in order,
     CHECK(client.ended());
     CHECK(backend.connections() == 1);
 }
+
+TEST_CASE("http1: a request that may not be passed on is answered here") {
+    Backend backend(always(kOk));
+    Edge edge(ring_kind(), http_snapshot({backend.at()}));
+    const auto ask = [&](const std::string& method, const std::string& hops) {
+        return edge.client().ask(method + " /a HTTP/1.1\r\nHost: a\r\nMax-Forwards: " + hops + "\r\n\r\n");
+    };
+    const Message options = ask("OPTIONS", "0");
+    CHECK(options.status() == 200);
+    CHECK(options.field("Allow").starts_with("GET, HEAD, "));
+    CHECK(options.body.empty());
+    const Message trace = ask("TRACE", "0");
+    CHECK(trace.status() == 501);
+    CHECK(trace.field("X-Penstock-Reason") == "bad_request");
+    CHECK(backend.connections() == 0);
+    CHECK(ask("OPTIONS", "1").body == ask("GET", "0").body);
+    CHECK(backend.connections() != 0);
+}

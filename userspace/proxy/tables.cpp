@@ -245,6 +245,7 @@ private:
         if (in.limits() != nullptr) {
             in.limits()->UnPackTo(&listener->limits);
         }
+        listener->via = in.via() != nullptr ? in.via()->str() : "";
         if (in.client_address() != nullptr) {
             listener->proxy_protocol = in.client_address()->proxy_protocol();
             listener->trusted_hops = in.client_address()->trusted_hops();

@@ -68,6 +68,7 @@ struct Listener {
     std::string hostname;
     fb::ProxyProtocol proxy_protocol = fb::ProxyProtocol::None;
     std::uint32_t trusted_hops = 0;
+    std::string via;                   // our name in Via; "": we add none
     fb::LimitsT limits;                // its own, or the root's
     std::shared_ptr<const tls::CertificateSet> certificates;  // null where the mode needs none, or there is none to use
     match::HostIndex<std::shared_ptr<const Host>> hosts;
