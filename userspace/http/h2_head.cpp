@@ -127,8 +127,11 @@ Reject H2HeadReader::pseudo_field(std::string_view name, std::string_view value)
 }
 
 Reject H2HeadReader::plain_field(std::string_view name, std::string_view value) {
-    if (!is_lower_token(name) || frames_in_disguise(name)) {
+    if (!is_lower_token(name)) {
         return Reject::bad_header_name;
+    }
+    if (frames_in_disguise(name)) {
+        return Reject::disguised_framing;
     }
     if (!is_value(value)) {
         return Reject::bad_header_value;

@@ -142,8 +142,11 @@ Progress LineReader::header_line(std::string_view line) {
         return refuse(Reject::folded_header);
     }
     const std::string_view name = name_of_line(line);
-    if (name.empty() || frames_in_disguise(name)) {
+    if (name.empty()) {
         return refuse(Reject::bad_header_name);
+    }
+    if (frames_in_disguise(name)) {
+        return refuse(Reject::disguised_framing);
     }
     if (fields_.size() >= limits_.headers_max) {
         return refuse(Reject::too_many_headers);

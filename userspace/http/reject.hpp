@@ -17,6 +17,7 @@ namespace penstock::http {
     X(bad_version, 400, "the version is not written HTTP/digit.digit")                             \
     X(unknown_version, 505, "the version is not HTTP/1.0 or HTTP/1.1")                             \
     X(bad_header_name, 400, "a field name is empty, not a token, or followed by white space")      \
+    X(disguised_framing, 400, "a field is named as Content-Length or Transfer-Encoding but for underscores") \
     X(bad_header_value, 400, "a field value has a control character")                              \
     X(folded_header, 400, "a field continues on the next line")                                    \
     X(too_many_headers, 431, "there are more fields than the limit")                               \

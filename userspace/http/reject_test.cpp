@@ -34,6 +34,7 @@ Example example_of(Reject reject) {
         case Reject::bad_version: return line("GET / HTTP/1");
         case Reject::unknown_version: return line("GET / HTTP/2.0");
         case Reject::bad_header_name: return head("A : b\r\n");
+        case Reject::disguised_framing: return head("Content_Length: 1\r\n");
         case Reject::bad_header_value: return head("A: \x01\r\n");
         case Reject::folded_header: return head("A: b\r\n c\r\n");
         case Reject::too_many_headers: return head("A:\r\nA:\r\nA:\r\n");
