@@ -7,8 +7,10 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace penstock::compile {
 
@@ -162,5 +164,14 @@ struct Condition {
 
     bool operator==(const Condition&) const = default;
 };
+
+// One more fault of the same thing: the first one's reason, and what all of them say, each once.
+inline void add_fault(std::optional<Condition>& to, Condition fault) {
+    if (!to) {
+        to = std::move(fault);
+    } else if (("; " + to->message + "; ").find("; " + fault.message + "; ") == std::string::npos) {
+        to->message += "; " + fault.message;
+    }
+}
 
 }  // namespace penstock::compile

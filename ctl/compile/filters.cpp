@@ -114,10 +114,10 @@ FiltersResult compile_filters(const std::vector<model::HttpFilter>& filters, Fil
     }
     result.filters = std::make_unique<fb::FiltersT>();
     for (std::size_t i = 0; i < filters.size(); ++i) {
-        if (!add_filter(filters[i], place, context, *result.filters) && !result.fault) {
-            result.fault = Condition{ConditionReason::RouteAccepted_unsupported_value,
-                                     at + "[" + std::to_string(i) + "]: a filter of type " + filters[i].type + " is not supported" +
-                                         (place == FilterPlace::backend ? " on a backendRef" : "")};
+        if (!add_filter(filters[i], place, context, *result.filters)) {
+            add_fault(result.fault, Condition{ConditionReason::RouteAccepted_unsupported_value,
+                                              at + "[" + std::to_string(i) + "]: a filter of type " + filters[i].type + " is not supported" +
+                                                  (place == FilterPlace::backend ? " on a backendRef" : "")});
         }
     }
     return result;

@@ -7,9 +7,7 @@ namespace {
 using R = ConditionReason;
 
 void unresolve(Listener& listener, ConditionReason reason, std::string message) {
-    if (!listener.unresolved) {
-        listener.unresolved = Condition{reason, std::move(message)};
-    }
+    add_fault(listener.unresolved, Condition{reason, std::move(message)});
 }
 
 }  // namespace

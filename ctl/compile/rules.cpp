@@ -46,8 +46,8 @@ void note_annotations(const std::string& service, AnnotationFaults faults, Annot
 std::string resolve_into(const Asker& asker, const model::BackendObjectRef& ref, const Backends& backends, RouteRules& out) {
     Resolved resolved = backends.resolve(asker, ref);
     out.services.push_back(ref.ns.value_or(std::string(asker.ns)) + "/" + ref.name);
-    if (resolved.fault && !out.unresolved) {
-        out.unresolved = std::move(resolved.fault);
+    if (resolved.fault) {
+        add_fault(out.unresolved, std::move(*resolved.fault));
     }
     if (!resolved.use) {
         return {};
@@ -76,16 +76,15 @@ void finish_route(RouteRules& out, const RuleFaults& faults) {
     if (faults.faults.empty()) {
         return;
     }
-    const Condition& first = faults.faults.front();
+    std::optional<Condition> all;
+    for (const Condition& fault : faults.faults) {
+        add_fault(all, fault);
+    }
     if (faults.faults.size() == faults.rules) {
-        out.refused = first;
+        out.refused = std::move(all);
         return;
     }
-    std::string message = "Dropped Rule: ";
-    for (const Condition& fault : faults.faults) {
-        message += (&fault == &first ? "" : "; ") + fault.message;
-    }
-    out.partially_invalid = Condition{ConditionReason::RoutePartiallyInvalid_unsupported_value, message + ". Requests to it are answered with 500"};
+    out.partially_invalid = Condition{ConditionReason::RoutePartiallyInvalid_unsupported_value, "Dropped Rule: " + all->message + ". Requests to it are answered with 500"};
 }
 
 }  // namespace penstock::compile

@@ -17,8 +17,8 @@ std::string index_text(const std::string& base, std::size_t index) { return base
 // RE2 decides once here; the worker may trust what it gets.
 bool is_expression(const std::string& pattern, const std::string& at, std::optional<Condition>& fault) {
     const Status status = check::check_expression(pattern);
-    if (!status.ok() && !fault) {
-        fault = Condition{ConditionReason::RouteAccepted_unsupported_value, at + ": " + status.error().what};
+    if (!status.ok()) {
+        add_fault(fault, Condition{ConditionReason::RouteAccepted_unsupported_value, at + ": " + status.error().what});
     }
     return status.ok();
 }
@@ -135,7 +135,7 @@ void add_matches(const std::vector<Match>& matches, std::uint32_t rule, const st
         std::optional<Condition> bad;
         RankedMatch match = match_of(matches.empty() ? everything : matches[i], index_text(at + ".matches", i), bad);
         if (bad) {
-            fault = fault ? fault : bad;
+            add_fault(fault, std::move(*bad));
             continue;
         }
         match.match.rule = rule;
@@ -164,7 +164,9 @@ RouteRules compile_http(const Typed<Route>& route, const char* kind, bool grpc, 
             FiltersResult own = compile_filters(rule.backend_refs[b].filters, FilterPlace::backend,
                                                 index_text(at + ".backendRefs", b) + ".filters", context);
             backend->filters = std::move(own.filters);
-            fault = fault ? fault : own.fault;
+            if (own.fault) {
+                add_fault(fault, std::move(*own.fault));
+            }
             complete_rewrite(built->filters.get(), backend->filters.get());
             built->backends.push_back(std::move(backend));
         }

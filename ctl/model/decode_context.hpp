@@ -22,6 +22,9 @@ public:
 
     void tell(Severity severity, std::string path, int line, std::string message);
     [[nodiscard]] std::size_t errors() const { return errors_; }
+    // Of those errors the ones that leave a value unknown: what follows from it cannot be told.
+    [[nodiscard]] std::size_t unread() const { return unread_; }
+    void note_unread() { ++unread_; }
 
 private:
     static constexpr std::size_t kTellMax = 200;  // of one object: a broken generator must not fill the log
@@ -32,6 +35,7 @@ private:
     std::string name_;
     std::vector<Diagnostic>* diagnostics_;
     std::size_t errors_ = 0;
+    std::size_t unread_ = 0;
     std::size_t told_ = 0;
 };
 
@@ -56,6 +60,11 @@ struct At {
         return {context, this, {}, item_index, part != nullptr ? part->line() : line, part};
     }
     [[nodiscard]] std::string path() const;
+    // An error that leaves the value unknown.
+    void cannot_read(std::string message) const {
+        context->note_unread();
+        error(std::move(message));
+    }
     void error(std::string message) const { context->tell(Severity::error, path(), line, std::move(message)); }
     void warning(std::string message) const { context->tell(Severity::warning, path(), line, std::move(message)); }
 };

@@ -14,7 +14,7 @@ bool expect(const At& at, const Value& value, Value::Type type) {
     if (type == Value::Type::string && scalar) {
         fault += ": put it in quotes";
     }
-    at.error(std::move(fault));
+    at.cannot_read(std::move(fault));
     return false;
 }
 
@@ -48,7 +48,7 @@ bool read_value(const At& at, const Value& value, std::int32_t& out) {
         return false;
     }
     if (wide < std::numeric_limits<std::int32_t>::min() || wide > std::numeric_limits<std::int32_t>::max()) {
-        at.error(std::to_string(wide) + " is out of range");
+        at.cannot_read(std::to_string(wide) + " is out of range");
         return false;
     }
     out = static_cast<std::int32_t>(wide);
@@ -61,7 +61,7 @@ bool read_value(const At& at, const Value& value, std::uint32_t& out) {
     }
     const auto ms = duration_ms(*value.as_string());
     if (!ms) {
-        at.error(quoted(*value.as_string()) + " is not a duration like 1h2m3s4ms");
+        at.cannot_read(quoted(*value.as_string()) + " is not a duration like 1h2m3s4ms");
         return false;
     }
     out = *ms;

@@ -32,7 +32,7 @@ struct Field {
 template <class T>
 struct Table {
     std::vector<Field<T>> fields;
-    std::vector<void (*)(const At&, const T&)> rules;  // run if no field had an error
+    std::vector<void (*)(const At&, const T&)> rules;  // run if every field could be read, whether it passed its checks or not
     std::vector<std::string_view> ignored;             // fields that exist and do not concern us
 };
 
@@ -99,7 +99,7 @@ void read_members(const At& at, const Value& value, const Table<T>& table, T& ou
     for (const Field<T>& field : table.fields) {
         const Value* member = field.required ? value.find(field.name) : nullptr;
         if (field.required && (member == nullptr || member->is_null())) {
-            at.member(field.name, value.line()).error("is missing");
+            at.member(field.name, value.line()).cannot_read("is missing");
         }
     }
 }
@@ -111,12 +111,13 @@ bool read_value(const At& at, const Value& value, T& out) {
         return false;
     }
     const std::size_t errors = at.context->errors();
+    const std::size_t unread = at.context->unread();
     const Table<T>& table = table_of(static_cast<const T*>(nullptr));
     read_members(at, value, table, out);
     At whole = at;
     whole.value = &value;
     for (auto* const rule : table.rules) {
-        if (at.context->errors() == errors) {
+        if (at.context->unread() == unread) {
             rule(whole, out);
         }
     }

@@ -89,6 +89,37 @@ TEST_CASE("manifests: faults are told with file, line and path") {
     }
 }
 
+TEST_CASE("manifests: all faults of an object are told, but for those that follow from what cannot be read") {
+    struct Row {
+        std::string text;
+        std::vector<std::string> said;
+    };
+    const std::string http = ", protocol: HTTP}\n";
+    const std::vector<Row> rows = {
+        {kGateway + "  listeners:\n  - {name: a, port: 80" + http + "  - {name: a, port: 80" + http + "  - {name: c, port: 0" + http + "  - {name: d, port: 90, protocol: TCP, hostname: a.b}\n",
+         {"spec.listeners[2].port: 0 is not a port", "spec.listeners[3].hostname: must not be set", "spec.listeners[1]: has the same name as", "spec.listeners[1]: has the same port, protocol and hostname"}},
+        {kRoute + "  parentRefs: [{name: e}, {name: e}]\n  rules:\n  - {name: one, backendRefs: [{name: s}], timeouts: {request: 1s, backendRequest: 2s}}\n  - {name: one}\n",
+         {"backendRefs[0].port: is missing", "timeouts: backendRequest is longer", "spec.parentRefs", "two rules have the name one"}},
+        {kGateway + "  listeners:\n  - {name: 5, port: 80" + http + "  - {name: 6, port: 80" + http, {"listeners[0].name: must be a string", "listeners[1].name: must be a string"}},
+        {kGateway + "  listeners:\n  - {port: 80" + http + "  - {port: 80" + http, {"listeners[0].name: is missing", "listeners[1].name: is missing"}},
+    };
+    for (const Row& row : rows) {
+        const ParseResult result = parse_manifests(row.text, "f.yaml");
+        INFO(row.text << "\nsaid: " << all_text(result));
+        CHECK(result.diagnostics.size() == row.said.size());
+        for (const std::string& said : row.said) {
+            INFO(said);
+            CHECK(all_text(result).find(said) != std::string::npos);
+        }
+    }
+}
+
+TEST_CASE("manifests: a fault that no file has is told without one") {
+    Diagnostic fault;
+    fault.message = "list /gone: No such file or directory";
+    CHECK(fault.text() == fault.message);
+}
+
 TEST_CASE("manifests: unknown fields and kinds are warnings, and the object stays") {
     const ParseResult field = parse_manifests(kGateway + "  listener: []\n  listeners:\n  - {name: a, port: 80, protocol: HTTP, hostnam: x}\n", "f.yaml");
     CHECK_FALSE(field.has_errors());

@@ -236,7 +236,7 @@ const Table<SessionPersistence>& table_of(const SessionPersistence*) {
              const Value* name = value.find("name");
              const At place = at.member("name", value.line());
              if (name == nullptr) {
-                 place.error("is missing");
+                 place.cannot_read("is missing");
              } else if (read_value(place, *name, out.header_name)) {
                  run_check(place, *name, out.header_name, session_name);
              }
