@@ -14,7 +14,7 @@ Diagnostic diagnostic_of(Severity severity, const Object& object, std::string pa
 }
 
 std::string Diagnostic::text() const {
-    std::string out = file + (line != 0 ? ":" + std::to_string(line) : "") + ": ";
+    std::string out = file.empty() ? "" : file + (line != 0 ? ":" + std::to_string(line) : "") + ": ";
     return out + (path.empty() ? "" : path + ": ") + message;
 }
 

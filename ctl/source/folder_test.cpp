@@ -120,6 +120,7 @@ TEST_CASE("folder source: an unreadable file and an unreadable folder keep what 
     CHECK(source.refresh());
     CHECK(names(source.given()) == "one:80 ");
     CHECK(source.given().state == State::failed);
+    CHECK(source.given().diagnostics[0].text() == "list " + folder.text() + "/m: No such file or directory");
     std::filesystem::rename(folder.path() / "away", folder.path() / "m");
     CHECK(source.refresh());
     CHECK(source.given().state == State::degraded);
