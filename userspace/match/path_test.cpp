@@ -50,6 +50,11 @@ TEST_CASE("path: all else stays as it is") {
            {"/A", "/A"}, {"/%41", "/%41"}, {"*", "*"}, {"", ""}});
 }
 
+TEST_CASE("path: a malformed escape is no escape, and hides none") {
+    check({{"/%zz", "/%zz"}, {"/a%2", "/a%2"}, {"/a/%2g./b", "/a/%2g./b"}, {"/%2%65", "/%2%65"}, {"/%%2e", "/%%2e"}, {"/a/%2/../b", "/a/b"}, {"/a/%/%2e%2e", "/a/"},
+           {"/a%/..;/b", nullptr}, {"/a%2%2f..%2fb", nullptr}});
+}
+
 TEST_CASE("path: a path that needs no change is not copied") {
     std::string room;
     for (const std::string path : {"/a/b/index.html", "/a..b", "/.x/%2f"}) {
