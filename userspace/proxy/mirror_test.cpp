@@ -175,6 +175,30 @@ TEST_CASE("mirror: a mirror that is dead, slow, silent or too eager changes noth
     }
 }
 
+TEST_CASE("mirror: interim answers without end are cut off") {
+    Backend backend(echo);
+    Backend hesitant([](Peer& peer) {
+        const Message request = peer.message();
+        for (int i = 0; i < (request.head.starts_with("GET /some") ? 100 : 101); ++i) {
+            peer.send("HTTP/1.1 102 Processing\r\n\r\n");
+        }
+        peer.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        peer.rest();
+    });
+    RuleSpec rule;
+    add_mirror(rule, "mirror");
+    Edge edge(ring_kind(), mirrored(backend.at(), {{"mirror", hesitant.at()}}, rule));
+    CHECK(edge.client().ask("GET /some HTTP/1.1\r\nHost: a\r\n\r\n").status() == 200);
+    CHECK(edge.client().ask("GET /many HTTP/1.1\r\nHost: a\r\n\r\n").status() == 200);
+    CHECK(edge.counted(Reason::mirror_failed));
+    CHECK(Edge::eventually([&] {
+        std::size_t copies = 1;
+        edge.on_thread([&](Context& context) { copies = context.mirrors.copies; });
+        return copies == 0;
+    }));
+    CHECK(edge.reasons(Reason::mirror_failed) == 1);
+}
+
 TEST_CASE("mirror: copies that are on their way are counted and bounded, and the request is served without one") {
     Backend backend(echo);
     Backend silent([](Peer& peer) { peer.rest(); });

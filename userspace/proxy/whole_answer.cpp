@@ -4,7 +4,7 @@
 namespace penstock::proxy {
 
 ring::Task<bool> read_answer_head(BackendSide& side, ring::Time deadline) {
-    for (;;) {
+    for (std::size_t interims = 0; interims <= kInterimMax;) {
         const http::Progress progress = side.read_head();
         if (progress == http::Progress::rejected) {
             co_return false;
@@ -12,6 +12,7 @@ ring::Task<bool> read_answer_head(BackendSide& side, ring::Time deadline) {
         if (progress == http::Progress::done && !side.head().interim()) {
             co_return true;
         }
+        interims += progress == http::Progress::done ? 1 : 0;
         if (progress == http::Progress::more) {
             const int waited = co_await side.body().wait(deadline);
             if (waited != 0) {
@@ -19,6 +20,7 @@ ring::Task<bool> read_answer_head(BackendSide& side, ring::Time deadline) {
             }
         }
     }
+    co_return false;
 }
 
 ring::Task<bool> read_answer_body(BodySource& body, std::size_t bytes_max, ring::Time deadline) {

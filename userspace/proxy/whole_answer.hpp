@@ -9,7 +9,7 @@
 
 namespace penstock::proxy {
 
-// The final head. False: there is none.
+// The final head. False: there is none, or more than kInterimMax come before it.
 ring::Task<bool> read_answer_head(BackendSide& side, ring::Time deadline);
 // Whether all of the body came and the connection may be used again; more than `bytes_max` is not read: to close is cheaper.
 ring::Task<bool> read_answer_body(BodySource& body, std::size_t bytes_max, ring::Time deadline);
