@@ -40,7 +40,7 @@ namespace penstock {
     X(draining, 0, "the connection was closed by a drain deadline")                          \
     X(tls_malformed, 0, "a TLS handshake message contradicts itself or comes out of turn")   \
     X(tls_version, 0, "the client speaks no TLS version that the listener serves")           \
-    X(tls_suite, 0, "client and listener have no cipher suite, group or signature in common") \
+    X(tls_suite, 0, "client and listener have no cipher suite, group, signature or protocol (ALPN) in common") \
     X(tls_client_alert, 0, "the client broke the TLS handshake off with an alert")           \
     X(h2_protocol, 0, "the client broke a rule of HTTP/2")                                   \
     X(h2_flood, 0, "the client sent more frames of a kind over HTTP/2 than it can have reason to") \
