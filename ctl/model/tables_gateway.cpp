@@ -83,6 +83,9 @@ const Table<Listener>& table_of(const Listener*) {
          f.required("port", &Listener::port, port), f.required("protocol", &Listener::protocol, matches(is_protocol, "is not a protocol")),
          f.optional("tls", &Listener::tls), f.optional("allowedRoutes", &Listener::allowed_routes),
          f.custom("filters", false, [](const At& at, const Value& value, Listener& out) {
+             if (!expect(at, value, Value::Type::object)) {
+                 return;
+             }
              if (const Value* requests = value.find("requests")) {
                  read_value(at.member("requests", requests->line()), *requests, out.filters);
              }
@@ -135,11 +138,17 @@ const Table<GatewayTls>& table_of(const GatewayTls*) {
     static const FieldsOf<GatewayTls> f;
     static const Table<GatewayTls> table = {
         {f.custom("backend", false, [](const At& at, const Value& value, GatewayTls& out) {
+             if (!expect(at, value, Value::Type::object)) {
+                 return;
+             }
              if (const Value* ref = value.find("clientCertificateRef")) {
                  read_value(at.member("clientCertificateRef", ref->line()), *ref, out.client_certificate_ref);
              }
          }),
          f.custom("frontend", false, [](const At& at, const Value& value, GatewayTls& out) {
+             if (!expect(at, value, Value::Type::object)) {
+                 return;
+             }
              if (const Value* all = value.find("default")) {
                  read_value(at.member("default", all->line()), *all, out.frontend_default);
              } else {
@@ -162,6 +171,9 @@ const Table<Gateway>& table_of(const Gateway*) {
         {f.required("gatewayClassName", &Gateway::gateway_class_name, length(1, 253)), f.required("listeners", &Gateway::listeners, items{1, 64}),
          f.optional("addresses", &Gateway::addresses, items{0, 16}), f.optional("infrastructure", &Gateway::infrastructure),
          f.custom("allowedListeners", false, [](const At& at, const Value& value, Gateway& out) {
+             if (!expect(at, value, Value::Type::object)) {
+                 return;
+             }
              if (const Value* namespaces = value.find("namespaces")) {
                  out.allowed_listeners = {.from = "None", .selector = {}};
                  read_value(at.member("namespaces", namespaces->line()), *namespaces, out.allowed_listeners);
