@@ -176,6 +176,15 @@ private:
         stream_.socket().shutdown_send();  // no reset: it could overtake the alert
     }
 
+    // Nobody is here by that name. Where TLS passes through it is not ours to speak TLS, and a connection is reset, as the Gateway API's suite
+    // asks for from v1.7.0 on (TLSRouteHostnameIntersection).
+    ring::Task<> refuse_name(const std::string& name) {
+        if (port_->passes_through) {
+            co_return co_await refuse(Reason::tls_no_name);
+        }
+        co_return co_await refuse_hello(name.empty() ? tls::Fault::no_name : tls::Fault::name);
+    }
+
     ring::Task<> serve_tls() {
         tls::ClientHello hello;
         std::string first;
@@ -185,7 +194,7 @@ private:
         const Listener* const* found = port_->listeners.find(hello.server_name);
         if (found == nullptr) {
             count_connection(0, false);
-            co_return co_await refuse_hello(hello.server_name.empty() ? tls::Fault::no_name : tls::Fault::name);
+            co_return co_await refuse_name(hello.server_name);
         }
         const Listener& listener = **found;
         count_connection(listener.id, true);
@@ -237,9 +246,6 @@ private:
     // `first`: bytes that were received to choose the listener, and go to the backend before all others.
     ring::Task<> serve_raw(const Listener& listener, const std::string& name, std::string first) {
         const std::shared_ptr<const Host>* host = listener.hosts.find(name);
-        if (host == nullptr && listener.mode == fb::ListenerMode::TlsPassthrough && !name.empty()) {
-            co_return co_await refuse_hello(tls::Fault::name);
-        }
         if (host == nullptr || (*host)->rules.empty()) {
             co_return co_await refuse(name.empty() ? Reason::no_route : Reason::tls_no_name);
         }

@@ -104,6 +104,19 @@ TEST_CASE("ports: a terminated TLS listener carries the plain bytes, and the end
     CHECK(client.ended());
 }
 
+TEST_CASE("ports: where TLS passes through, a name that nobody has is a reset, not an alert") {
+    Snapshot snapshot = tls_snapshot(fb::ListenerMode::TlsPassthrough, {}, false);
+    snapshot.root.listeners[1]->hostname = "*.wide.example";  // it has the host b.example alone
+    Edge edge(ring_kind(), snapshot);
+    for (const char* name : {"c.example", "x.wide.example"}) {
+        INFO(name);
+        Peer client = edge.client();
+        client.send(tls::testing::first_hello(name));
+        CHECK(client.rest().empty());
+    }
+    CHECK(edge.counted(Reason::tls_no_name, 2));
+}
+
 TEST_CASE("ports: passthrough hands the hello over as it came, in however many pieces") {
     // The backend itself terminates, by another edge: the client's session is with that one.
     Backend web(always("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"));

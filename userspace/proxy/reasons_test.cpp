@@ -215,7 +215,7 @@ Scene refused_handshake(Reason reason) {
                         CHECK(client.ended());
                     }};
         case Reason::tls_no_name:
-            return {tls_snapshot(fb::ListenerMode::TlsPassthrough), [](Edge& edge) {
+            return {tls_snapshot(fb::ListenerMode::Https), [](Edge& edge) {
                         Peer client = edge.client();
                         client.send(tls::testing::first_hello("c.example"));
                         CHECK(client.rest() == std::string("\x15\x03\x03\x00\x02\x02\x70", 7));  // unrecognized_name

@@ -312,6 +312,7 @@ private:
             }
             port.proxy_protocol = either(port.proxy_protocol, listener->proxy_protocol);
             port.listeners.add(listener->hostname, listener);
+            port.passes_through = port.passes_through || listener->mode == fb::ListenerMode::TlsPassthrough;
         }
         tables_->ports.emplace(port.socket, std::move(port));
         return success();

@@ -82,6 +82,7 @@ struct Port {
     fb::ProxyProtocol proxy_protocol = fb::ProxyProtocol::None;  // what connections begin with, if a listener wants that
     fb::LimitsT limits;     // of what comes before a listener is known: the first listener's
     match::HostIndex<const Listener*> listeners;  // by hostname; Tcp and Udp: one under ""
+    bool passes_through = false;                  // one of them is TlsPassthrough
 };
 
 // Where spans go.
