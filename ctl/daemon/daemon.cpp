@@ -96,8 +96,11 @@ bool Daemon::differs(const compile::Compiled& next) const {
            next.steering != compiled_->steering || next.addresses != compiled_->addresses || next.statuses != compiled_->statuses;
 }
 
-// Every node shall have the same: the writer's.
-const compile::AddressBook* Daemon::told_addresses() const { return cluster_ ? &cluster_->addresses() : nullptr; }
+// Every node shall have the same: the writer's, which follows what there is when it begins and then nobody.
+const compile::AddressBook* Daemon::told_addresses() const {
+    const bool begins = compiled_->cache == nullptr;
+    return cluster_ && (begins || !cluster_->writes()) ? &cluster_->addresses() : nullptr;
+}
 
 void Daemon::compile_now() {
     loop_.cancel("compile");
