@@ -24,7 +24,7 @@ Error unreachable(const std::string& socket, httplib::Error why) {
         return Error{.code = Errc::kernel, .what = what + ": it gave no answer", .hint = "it is stopping, or it is no penstockd"};
     }
     if (::access(socket.c_str(), W_OK) == 0) {
-        return Error{.code = Errc::not_found, .what = what + ": " + httplib::to_string(why), .hint = "the daemon that made it does not run any more"};
+        return Error{.code = Errc::not_found, .what = what + ": " + httplib::to_string(why), .hint = "the daemon that made it does not run any more; while another takes over, try again in a second"};
     }
     return sys_error(what, errno == EACCES ? "the socket is for root and its group; try sudo" : "no daemon runs with this state folder: --state-dir names another; get, describe, analyze, apply and delete take --kubernetes for a cluster");
 }
