@@ -165,11 +165,18 @@ struct Condition {
     bool operator==(const Condition&) const = default;
 };
 
-// One more fault of the same thing: the first one's reason, and what all of them say, each once.
+// One more fault of the same thing: the first one's reason, and what all of them say, each once and no more than people read; an API server
+// refuses a status with a message of more than 32,768 characters (metav1.Condition).
+inline constexpr std::size_t kFaultsTextMax = 4096;
 inline void add_fault(std::optional<Condition>& to, Condition fault) {
+    static constexpr std::string_view kMore = "; and more";
     if (!to) {
         to = std::move(fault);
-    } else if (("; " + to->message + "; ").find("; " + fault.message + "; ") == std::string::npos) {
+    } else if (to->message.ends_with(kMore) || ("; " + to->message + "; ").find("; " + fault.message + "; ") != std::string::npos) {
+        return;
+    } else if (to->message.size() + fault.message.size() > kFaultsTextMax) {
+        to->message += kMore;
+    } else {
         to->message += "; " + fault.message;
     }
 }

@@ -19,6 +19,14 @@ using namespace penstock::keeper::testing;
 
 namespace {
 
+// Waits for the end of a process that is no child of ours.
+bool ends(pid_t process) {
+    for (int i = 0; i < 1000 && ::kill(process, 0) == 0; ++i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return ::kill(process, 0) != 0;
+}
+
 // The exit code of the keeper that ends now.
 int code_of(Lab& lab) {
     int status = -1;
@@ -72,10 +80,7 @@ TEST_CASE("keeper: another one takes over what is held, and no connection is los
     after.await([](MessageT& m) { return m.body.AsSynced() != nullptr && m.body.AsSynced()->generation == 7 && m.body.AsSynced()->root == "root"; });
     const pid_t second = after.await([](MessageT& m) { return m.body.AsTaken() != nullptr && !m.body.AsTaken()->standby; }).body.AsTaken()->pid;
     CHECK(second != first);
-    for (int i = 0; i < 1000 && ::kill(first, 0) == 0; ++i) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-    CHECK(::kill(first, 0) != 0);  // drained
+    CHECK(ends(first));  // drained
     for (int i = 0; i < 5; ++i) {
         CHECK(answer_of(connect_to(before.port)) == second);
     }
@@ -162,10 +167,7 @@ TEST_CASE("keeper: one whose daemon cannot start ends, and the one before goes o
     after.await([](MessageT& m) { return m.body.AsTaken() != nullptr && !m.body.AsTaken()->standby; });
     CHECK(::kill(worker, 0) == 0);  // its worker serves, and its daemon may still fail
     after.say(ReadyT{});
-    for (int i = 0; i < 1000 && ::kill(worker, 0) == 0; ++i) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-    CHECK(::kill(worker, 0) != 0);
+    CHECK(ends(worker));
 }
 
 TEST_CASE("keeper: one that has taken over and dies is followed by the one before") {
@@ -177,10 +179,7 @@ TEST_CASE("keeper: one that has taken over and dies is followed by the one befor
         Lab after({"--hand-over", before.path});
         after.meet();
         after.say(ReadyT{});
-        for (int i = 0; i < 1000 && ::kill(first, 0) == 0; ++i) {
-            std::this_thread::sleep_for(std::chrono::milliseconds(10));
-        }
-        REQUIRE(::kill(first, 0) != 0);
+        REQUIRE(ends(first));
         ::kill(after.keeper, number);
         before.lab->meet();
         before.lab->synced();
@@ -203,10 +202,7 @@ TEST_CASE("keeper: one that is taken over from before its daemon goes on takes t
     last.meet();
     last.say(ReadyT{});
     const pid_t serves = last.await([](MessageT& m) { return m.body.AsTaken() != nullptr && !m.body.AsTaken()->standby; }).body.AsTaken()->pid;
-    for (int i = 0; i < 1000 && ::kill(first, 0) == 0; ++i) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-    CHECK(::kill(first, 0) != 0);
+    CHECK(ends(first));
     for (int i = 0; i < 10; ++i) {
         CHECK(answer_of(connect_to(before.port)) == serves);
     }
@@ -214,10 +210,7 @@ TEST_CASE("keeper: one that is taken over from before its daemon goes on takes t
     Lab next({"--hand-over", before.path});
     next.meet();
     next.say(ReadyT{});
-    for (int i = 0; i < 1000 && ::kill(serves, 0) == 0; ++i) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-    CHECK(::kill(serves, 0) != 0);
+    CHECK(ends(serves));
 }
 
 TEST_CASE("keeper: who connects to take over and says nothing does not keep others from it") {

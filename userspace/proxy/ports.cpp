@@ -177,7 +177,7 @@ private:
     }
 
     // Nobody is here by that name. Where TLS passes through it is not ours to speak TLS, and a connection is reset, as the Gateway API's suite
-    // asks for from v1.7.0 on (TLSRouteHostnameIntersection).
+    // asks for (TLSRouteHostnameIntersection).
     ring::Task<> refuse_name(const std::string& name) {
         if (port_->passes_through) {
             co_return co_await refuse(Reason::tls_no_name);
