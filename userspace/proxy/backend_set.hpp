@@ -34,6 +34,7 @@ struct BackendSet {
     std::uint32_t connections_max = 0;   // per endpoint and thread; 0: none
     fb::ProxyProtocol proxy_protocol = fb::ProxyProtocol::None;  // what is sent first
     std::string name;                    // "Service ns/name:port"
+    std::string key;                     // of its part
 };
 
 }  // namespace penstock::proxy

@@ -20,6 +20,7 @@
 #include "userspace/proxy/span_export.hpp"
 #include "userspace/proxy/tables.hpp"
 #include "userspace/proxy/tls_ladder.hpp"
+#include "userspace/ring/sync.hpp"
 
 namespace penstock::proxy {
 
@@ -58,6 +59,7 @@ struct Context {
     H2Pool h2_pool;
     std::unordered_map<std::uint32_t, RetryBudget> retry_budgets;  // by id of a backend set
     std::shared_ptr<const Tables> tables;  // never null once the first snapshot was taken
+    ring::Broadcast tables_changed;
     std::unordered_map<std::uint32_t, std::uint32_t> busy;         // connections in use, by id of an endpoint whose set limits them
     MirrorLoad mirrors;
     bool draining = false;                 // answers end with Connection: close
@@ -79,6 +81,7 @@ struct Context {
         const auto wanted = [this](const BackendPlace& place) { return tables->counted.has_place(place.endpoint, place.tls.get()); };
         pool.keep_only(wanted);
         h2_pool.keep_only(wanted);
+        tables_changed.signal();
     }
     // Takes no more than what is there, and says so where a protocol has a word for it.
     void drain(ring::Duration wait = kDrainWait) {

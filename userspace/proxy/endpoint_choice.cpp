@@ -177,7 +177,7 @@ void Claim::release() {
 
 void Claim::succeeded() const {
     if (endpoint_ != nullptr) {
-        note_success(context_->shared, *set_, *endpoint_, context_->loop.now());
+        note_success(context_->shared, *endpoint_, context_->loop.now());
     }
 }
 

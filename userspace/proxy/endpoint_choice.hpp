@@ -23,6 +23,12 @@ struct Wish {
     const BackendEndpoint* pinned = nullptr;  // of the set: who is asked first, if that is usable
     std::vector<Endpoint> failed;  // who had it before
     std::optional<Endpoint> source, destination;  // of the client's connection, for backends that are told
+
+    // From now on it is about that version of the set.
+    void move_to(const BackendSet& set) {
+        slot = set.maglev.empty() ? 0 : slot % static_cast<std::uint32_t>(set.maglev.size());
+        pinned = nullptr;
+    }
 };
 // `client`: its address. `headers`: of the request, where there are any. A request without the header that is hashed goes by its client.
 Wish wish_of(const BackendSet& set, std::string_view client, const http::Headers* headers = nullptr);

@@ -45,6 +45,7 @@ private:
     enum class Attempt : std::uint8_t {
         over,
         again,        // at once, on a new connection: the kept one was closed under us
+        elsewhere,    // the endpoint is gone, and the set has another one now
         retry         // as the rule's policy allows
     };
 
@@ -58,8 +59,9 @@ private:
     ring::Task<> answer_last(const http::RequestHead& head);
     ring::Task<> answer(const Answer& answer, ring::Time deadline);
     ring::Task<> forward(const http::RequestHead& head);
-    ring::Task<Attempt> attempt(const Outgoing& request, const std::shared_ptr<const BackendSet>& set);
+    ring::Task<Attempt> attempt(const Outgoing& request);
     ring::Task<Attempt> answer_fault(Reason fault, bool may_try_again);
+    ring::Task<bool> finds_another(Reason fault);
     void note_fault(Reason fault) const;
     void note_answer(int status) const;
     [[nodiscard]] bool may_retry(int status);
@@ -108,15 +110,16 @@ private:
 
     Session session_;
     Wish wish_;
-    Claim claim_;                                 // of the attempt that runs, or ran last; the route's host owns its set
+    std::shared_ptr<const BackendSet> set_;       // of the attempt that runs, or ran last; a later one may have a later version of it
+    Claim claim_;                                 // of that attempt, on an endpoint of set_
     Replay body_;
     Mirroring mirroring_;
     BackendSlot slot_;
     BackendSide* backend_ = nullptr;              // of the attempt that runs
-    const BackendSet* set_ = nullptr;
     std::uint32_t interims_ = 0;                  // interim answers, of all attempts
     std::uint32_t tries_ = 0;                     // attempts before this one
     std::uint32_t retries_ = 0;                   // by the rule's policy
+    bool moved_ = false;                          // to an endpoint that came while it ran
     BodyPace pace_;
     ring::Time request_moved_ = {};               // when bytes of the body last went on
     bool request_broken_ = false;                 // the rest of the client's body cannot be told from a next request

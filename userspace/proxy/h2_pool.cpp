@@ -36,7 +36,7 @@ ring::Task<> H2Pool::keep(BackendPlace place, std::shared_ptr<H2Upstream> upstre
     co_await upstream->run();
     Place& here = places_[place];
     std::erase(here.open, upstream);
-    if (here.open.empty() && !here.connecting && here.waiting.empty()) {
+    if (here.open.empty() && !here.connecting && !here.connected.waited()) {
         places_.erase(place);
     }
     if (const auto client = place.client ? clients_.find(*place.client) : clients_.end(); client != clients_.end()) {
@@ -55,20 +55,10 @@ void H2Pool::let_client_go(const Endpoint& client) {
 void H2Pool::end_connect(const BackendPlace& place) {
     Place& here = places_[place];
     here.connecting = false;
-    while (!here.waiting.empty()) {
-        here.waiting.pop_front().event.signal();
-    }
+    here.connected.signal();
     if (here.open.empty()) {
         places_.erase(place);
     }
-}
-
-ring::Task<int> H2Pool::wait_for_connect(ring::Loop& loop, const BackendPlace& place, ring::Time deadline) {
-    Waiting waiting(loop);
-    places_[place].waiting.push_back(waiting);
-    const int waited = co_await waiting.event.wait(deadline);
-    waiting.unlink();
-    co_return waited;
 }
 
 void H2Pool::leave(const std::vector<std::shared_ptr<H2Upstream>>& open) {

@@ -30,7 +30,7 @@ public:
     // The first to call it at a place makes a connection, and says when that is done, well or not; others are told to wait for that.
     bool begin_connect(const BackendPlace& place) { return !std::exchange(places_[place].connecting, true); }
     void end_connect(const BackendPlace& place);
-    ring::Task<int> wait_for_connect(ring::Loop& loop, const BackendPlace& place, ring::Time deadline);
+    ring::Task<int> wait_for_connect(ring::Loop& loop, const BackendPlace& place, ring::Time deadline) { return places_[place].connected.wait(loop, deadline); }
 
     // See ClientHold.
     void hold_client(const Endpoint& client) { ++clients_[client].holds; }
@@ -46,14 +46,10 @@ public:
     }
 
 private:
-    struct Waiting : ring::ListNode {
-        explicit Waiting(ring::Loop& loop) : event(loop) {}
-        ring::Event event;
-    };
     struct Place {
         std::vector<std::shared_ptr<H2Upstream>> open;
         bool connecting = false;
-        ring::List<Waiting> waiting;
+        ring::Broadcast connected;
     };
     struct Client {
         std::size_t holds = 0;

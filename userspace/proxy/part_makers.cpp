@@ -32,9 +32,10 @@ std::vector<std::uint32_t> maglev_of(const std::vector<BackendEndpoint>& endpoin
     return maglev_table(members);
 }
 
-Result<std::shared_ptr<const BackendSet>> make_backends(std::span<const std::uint8_t> bytes, const PartSource& parts) {
+Result<std::shared_ptr<const BackendSet>> make_backends(std::string_view key, std::span<const std::uint8_t> bytes, const PartSource& parts) {
     PST_TRY_ASSIGN(const fb::BackendSet* part, verified<fb::BackendSet>(bytes));
     auto set = std::make_shared<BackendSet>();
+    set->key = key;
     set->id = part->id();
     set->protocol = part->protocol();
     set->name = name_of(*part->object()) + ":" + std::to_string(part->port());
@@ -106,7 +107,7 @@ Result<std::shared_ptr<const void>> make_object(const std::string& path, const M
         case fb::PartKind::Host: return make_host(bytes);
         case fb::PartKind::Certificates: return make_certificates_of(key, bytes, context);
         case fb::PartKind::Backends: {
-            PST_TRY_ASSIGN(auto set, make_backends(bytes, context.parts));
+            PST_TRY_ASSIGN(auto set, make_backends(key, bytes, context.parts));
             return std::shared_ptr<const void>(std::move(set));
         }
         case fb::PartKind::Trust: {

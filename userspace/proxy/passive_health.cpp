@@ -31,6 +31,8 @@ bool is_ejected(const EndpointState& state, ring::Time now) {
 
 void note_failure(SharedPage& shared, const BackendSet& set, const BackendEndpoint& endpoint, ring::Time now) {
     EndpointState& state = shared.endpoint(endpoint.id);
+    std::int64_t well = 0;
+    state.failing_since.compare_exchange_strong(well, ticks(now), kRelaxed);
     std::int64_t until = state.ejected_until.load(kRelaxed);
     if (set.health.failures == 0 || until > ticks(now)) {
         return;
@@ -49,12 +51,18 @@ void note_failure(SharedPage& shared, const BackendSet& set, const BackendEndpoi
     }
 }
 
+ring::Time failing_since(SharedPage& shared, const BackendEndpoint& endpoint, ring::Time now) {
+    const std::int64_t since = shared.endpoint(endpoint.id).failing_since.load(kRelaxed);
+    return since == 0 ? now : ring::Time(ring::Time::duration(since));
+}
+
 // Nearly always nothing has failed, and then nothing is written: the line stays in every core's cache.
-void note_success(SharedPage& shared, const BackendSet& set, const BackendEndpoint& endpoint, ring::Time now) {
+void note_success(SharedPage& shared, const BackendEndpoint& endpoint, ring::Time now) {
     EndpointState& state = shared.endpoint(endpoint.id);
-    if (set.health.failures == 0 || state.failures.load(kRelaxed) == 0 || is_ejected(state, now)) {
+    if (state.failing_since.load(kRelaxed) == 0 || is_ejected(state, now)) {
         return;
     }
+    state.failing_since.store(0, kRelaxed);
     state.failures.store(0, kRelaxed);
     state.ejections.store(0, kRelaxed);
 }

@@ -14,6 +14,8 @@ namespace penstock::proxy {
 
 // Ejects it where that is due, unless the set's share of ejected endpoints is reached (one may always be) or it is the last one left.
 void note_failure(SharedPage& shared, const BackendSet& set, const BackendEndpoint& endpoint, ring::Time now);
-void note_success(SharedPage& shared, const BackendSet& set, const BackendEndpoint& endpoint, ring::Time now);
+// `now` if it did well the last time.
+[[nodiscard]] ring::Time failing_since(SharedPage& shared, const BackendEndpoint& endpoint, ring::Time now);
+void note_success(SharedPage& shared, const BackendEndpoint& endpoint, ring::Time now);
 
 }  // namespace penstock::proxy

@@ -24,7 +24,7 @@ struct Ward {
             note_failure(*shared, set, set.ready[index], now);
         }
     }
-    void succeed(std::size_t index) { note_success(*shared, set, set.ready[index], now); }
+    void succeed(std::size_t index) { note_success(*shared, set.ready[index], now); }
     bool out(std::size_t index) { return is_ejected(shared->endpoint(set.ready[index].id), now); }
     std::size_t count_out() {
         std::size_t count = 0;

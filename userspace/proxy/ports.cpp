@@ -4,6 +4,7 @@
 #include <cerrno>
 
 #include "userspace/proxy/backend_connect.hpp"
+#include "userspace/proxy/endpoint_change.hpp"
 #include "userspace/proxy/h1_body.hpp"
 #include "userspace/proxy/http_proxy.hpp"
 #include "userspace/proxy/metrics_page.hpp"
@@ -253,12 +254,20 @@ private:
         if (choice.refusal) {
             co_return co_await refuse(*choice.refusal);
         }
-        const std::shared_ptr<const BackendSet>& set = choice.backend->set;
+        std::shared_ptr<const BackendSet> set = choice.backend->set;
         Wish wish = wish_of(*set, client_address());
         wish.fresh = true;
         wish.source = source_;
         wish.destination = destination_;
         BackendConnection connection = co_await connect_backend(context_, set, wish, ring::kNever);
+        if (connection.fault == Reason::backend_connect && !wish.failed.empty()) {
+            auto next = co_await changed_set(context_, *set, wish, false, ring::kNever);
+            if (next != nullptr) {
+                wish.move_to(*next);
+                set = std::move(next);
+                connection = co_await connect_backend(context_, set, wish, ring::kNever);
+            }
+        }
         if (!connection.open()) {
             co_return co_await refuse(*connection.fault);
         }

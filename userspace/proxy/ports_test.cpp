@@ -18,14 +18,6 @@ void echo_lines(Peer& peer) {
     peer.send("bye");
 }
 
-Snapshot raw_snapshot(fb::PortMode port, fb::ListenerMode mode, const Endpoint& backend) {
-    Snapshot snapshot;
-    snapshot.backends("web", {backend});
-    snapshot.host("all", {RuleSpec{}});
-    snapshot.port(port, {snapshot.listener(mode, "", {{"", "all"}})});
-    return snapshot;
-}
-
 }  // namespace
 
 TEST_CASE("ports: HTTPS is served under TLS 1.2 and 1.3, kept alive, and the backend is told") {

@@ -15,6 +15,7 @@ struct EndpointState {
     std::atomic<std::uint32_t> failures = 0;      // in a row
     std::atomic<std::uint32_t> ejections = 0;     // since it last did well
     std::atomic<std::int64_t> ejected_until = 0;  // on the loops' clock; 0: never was
+    std::atomic<std::int64_t> failing_since = 0;  // on the loops' clock; 0: it did well the last time
 };
 
 struct SharedPage {

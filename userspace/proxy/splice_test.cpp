@@ -30,14 +30,6 @@ bool eventually_spliced(const Edge& edge, std::uint64_t bytes) {
     return Edge::eventually([&] { return edge.stats().spliced_bytes_total >= bytes; });
 }
 
-Snapshot tcp_snapshot(const Endpoint& backend) {
-    Snapshot snapshot;
-    snapshot.backends("web", {backend});
-    snapshot.host("all", {RuleSpec{}});
-    snapshot.port(fb::PortMode::Tcp, {snapshot.listener(fb::ListenerMode::Tcp, "", {{"", "all"}})});
-    return snapshot;
-}
-
 constexpr const char* kGet = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
 }  // namespace

@@ -232,4 +232,13 @@ inline Snapshot http_snapshot(const std::vector<Endpoint>& ready, const std::vec
     return snapshot;
 }
 
+inline Snapshot raw_snapshot(fb::PortMode port, fb::ListenerMode mode, const Endpoint& backend) {
+    Snapshot snapshot;
+    snapshot.backends("web", {backend});
+    snapshot.host("all", {RuleSpec{}});
+    snapshot.port(port, {snapshot.listener(mode, "", {{"", "all"}})});
+    return snapshot;
+}
+inline Snapshot tcp_snapshot(const Endpoint& backend) { return raw_snapshot(fb::PortMode::Tcp, fb::ListenerMode::Tcp, backend); }
+
 }  // namespace penstock::proxy::testing

@@ -50,6 +50,34 @@ private:
     bool signalled_ = false;
 };
 
+// Any number of tasks that wait for the same thing. Outlives them.
+class Broadcast {
+public:
+    // 0, ETIMEDOUT or the error of the scope.
+    Task<int> wait(Loop& loop, Time deadline) {
+        Waiting waiting(loop);
+        waiting_.push_back(waiting);
+        const int waited = co_await waiting.event.wait(deadline);
+        waiting.unlink();
+        co_return waited;
+    }
+    // Wakes those who wait now.
+    void signal() {
+        while (!waiting_.empty()) {
+            waiting_.pop_front().event.signal();
+        }
+    }
+
+    [[nodiscard]] bool waited() const { return !waiting_.empty(); }
+
+private:
+    struct Waiting : ListNode {
+        explicit Waiting(Loop& loop) : event(loop) {}
+        Event event;
+    };
+    List<Waiting> waiting_;
+};
+
 // co_await this_scope(): the Scope& that the calling task runs in.
 struct ThisScope {
     Scope* scope = nullptr;

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// An endpoint can die before the tables say so: a pod is killed at the moment that the API server is told of it, and its EndpointSlice
+// follows some tens of milliseconds later. Who lost it, or was refused by it, waits that long for the tables to change.
+#pragma once
+
+#include <memory>
+
+#include "userspace/proxy/context.hpp"
+#include "userspace/proxy/endpoint_choice.hpp"
+
+namespace penstock::proxy {
+
+// How long an endpoint may have failed without a success between: after that nobody waits for it, and for a change nobody waits longer.
+inline constexpr std::chrono::milliseconds kChangeWait{1000};
+
+// The set as the tables have it now; null: they have it no more.
+std::shared_ptr<const BackendSet> newest(const Context& context, const BackendSet& set);
+
+// A later version of the set that has an endpoint which did not fail this request, as those in `wish.failed` did; null if none comes until
+// `deadline`. With `gone` the last that failed must have left it: one that crashed under a request, but stays, is no reason to ask others.
+// Runs in the caller's scope; the caller keeps `set` and `wish`.
+ring::Task<std::shared_ptr<const BackendSet>> changed_set(Context& context, const BackendSet& set, const Wish& wish, bool gone, ring::Time deadline);
+
+}  // namespace penstock::proxy

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// Endpoints that die before the tables say so, through real sockets on both rings.
+#include "userspace/proxy/endpoint_change.hpp"
+
+#include "userspace/proxy/testing.hpp"
+
+using namespace penstock;
+using namespace penstock::proxy;
+using namespace penstock::proxy::testing;
+
+namespace {
+
+Endpoint dead_place() {
+    const Fd closed = listening();
+    return local_of(closed.get());
+}
+
+void dies_at_once(Peer& peer) {
+    peer.message();
+    peer.reset();
+}
+
+constexpr const char* kNew = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nnew";
+constexpr const char* kGet = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+
+Snapshot with(const Endpoint& endpoint) { return http_snapshot({endpoint}); }
+
+// As long as somebody waits for the tables, or for ever.
+void until_one_waits(Edge& edge) {
+    CHECK(Edge::eventually([&] {
+        bool waits = false;
+        edge.on_thread([&](Context& context) { waits = context.tables_changed.waited(); });
+        return waits;
+    }));
+}
+
+}  // namespace
+
+TEST_CASE("endpoint_change: a request that every endpoint refuses goes to the one that comes") {
+    Backend fresh(always(kNew));
+    Edge edge(ring_kind(), with(dead_place()));
+    for (const std::string& request : std::initializer_list<std::string>{kGet, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello"}) {
+        edge.serve(with(dead_place()));  // of another number: nobody knows yet that it is dead
+        Peer client = edge.client();
+        client.send(request);
+        until_one_waits(edge);
+        edge.serve(with(fresh.at()));
+        const Message answer = client.message();
+        CHECK(answer.status() == 200);
+        CHECK(answer.body == "new");
+    }
+    CHECK(edge.reasons(Reason::backend_connect) == 0);
+}
+
+TEST_CASE("endpoint_change: a request whose endpoint dies under it goes on if that is taken out") {
+    Backend old(dies_at_once);
+    Backend fresh(always(kNew));
+    Edge edge(ring_kind(), with(old.at()));
+    Peer client = edge.client();
+    client.send(kGet);
+    until_one_waits(edge);
+    edge.serve(http_snapshot({old.at(), fresh.at()}));  // it is there still: that explains nothing
+    until_one_waits(edge);
+    edge.serve(with(fresh.at()));
+    CHECK(client.message().body == "new");
+    CHECK(old.connections() == 1);
+}
+
+TEST_CASE("endpoint_change: a kept connection that dies with its endpoint is followed by one to the next") {
+    std::atomic<int> number = 0;
+    Backend old([&](Peer& peer) {
+        if (number++ == 0) {
+            peer.message();
+            peer.send("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nold");
+        }
+        peer.message();
+        peer.reset();
+    });
+    Backend fresh(always(kNew));
+    Edge edge(ring_kind(), with(old.at()));
+    Peer client = edge.client();
+    CHECK(client.ask(kGet).body == "old");
+    client.send(kGet);
+    until_one_waits(edge);
+    edge.serve(with(fresh.at()));
+    CHECK(client.message().body == "new");
+    CHECK(old.connections() == 2);  // the kept one, and one that was tried at once
+}
+
+TEST_CASE("endpoint_change: nothing comes: the fault is told, and who was known to fail is not waited for") {
+    Edge edge(ring_kind(), with(dead_place()));
+    Peer client = edge.client();
+    CHECK(client.ask(kGet).status() == 503);
+    bool waited = false;
+    edge.on_thread([&](Context& context) { waited = context.tables_changed.waited(); });
+    CHECK_FALSE(waited);
+    // Its time is over: what comes now comes too late for the next request.
+    CHECK(client.ask(kGet).field("X-Penstock-Reason") == "backend_connect");
+}
+
+TEST_CASE("endpoint_change: what may not be sent twice is not") {
+    Backend old(dies_at_once);
+    Edge edge(ring_kind(), with(old.at()));
+    Peer client = edge.client();
+    const Message answer = client.ask("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
+    CHECK(answer.status() == 502);
+    CHECK(answer.field("X-Penstock-Reason") == "backend_closed");
+    CHECK(old.connections() == 1);
+}
+
+TEST_CASE("endpoint_change: a client that leaves while its request waits ends the wait") {
+    Edge edge(ring_kind(), with(dead_place()));
+    {
+        Peer client = edge.client();
+        client.send(kGet);
+        until_one_waits(edge);
+    }
+    CHECK(Edge::eventually([&] { return edge.stats().connections_open == 0; }));
+}
+
+TEST_CASE("endpoint_change: a stream of TCP finds the endpoint that comes") {
+    Backend fresh([](Peer& peer) { peer.send("new"); });
+    Edge edge(ring_kind(), tcp_snapshot(dead_place()));
+    Peer client = edge.client();
+    client.send("x");
+    until_one_waits(edge);
+    edge.serve(tcp_snapshot(fresh.at()));
+    CHECK(client.take(3) == "new");
+}
