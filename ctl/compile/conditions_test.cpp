@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ctl/compile/conditions.hpp"
 
+#include <nlohmann/json.hpp>
+
+#include "ctl/compile/status.hpp"
 #include "tools/test/catch.hpp"
 
 using namespace penstock::compile;
@@ -23,4 +26,18 @@ TEST_CASE("conditions: thousands of faults make a message that an API server tak
     }
     CHECK(all->message.size() <= kFaultsTextMax + 16);
     CHECK(all->message.ends_with("not supported; and more"));
+}
+
+TEST_CASE("conditions: a message is cut between characters where an API server would refuse it") {
+    ObjectStatus status;
+    std::string message = "x";
+    while (message.size() < 40'000) {
+        message += "\xc3\xa4";
+    }
+    GatewayStatus gateway;
+    gateway.conditions = {{ConditionReason::GatewayAccepted_unsupported_address, message}};
+    status.body = gateway;
+    const std::string told = to_json(status, "example.com/c")["conditions"][0]["message"];
+    CHECK(told.size() < 9000);
+    CHECK(told.ends_with("\xc3\xa4 ..."));
 }

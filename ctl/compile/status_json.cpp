@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <nlohmann/json.hpp>
+#include <string>
 
 #include "ctl/compile/status.hpp"
 
@@ -8,13 +9,27 @@ namespace {
 
 using Json = nlohmann::json;
 
+// An API server refuses a status with a message of more than 32,768 characters (metav1.Condition), and people read far less. What is cut is
+// cut between characters.
+std::string bounded(const std::string& message) {
+    constexpr std::size_t kMost = 8192;
+    if (message.size() <= kMost) {
+        return message;
+    }
+    std::size_t end = kMost;
+    while (end > 0 && (static_cast<unsigned char>(message[end]) & 0xc0U) == 0x80U) {
+        --end;
+    }
+    return message.substr(0, end) + " ...";
+}
+
 Json json_of(const Conditions& conditions, std::int64_t generation) {
     Json list = Json::array();
     for (const Condition& condition : conditions) {
         list.push_back({{"type", condition.type_name()},
                         {"status", condition.holds() ? "True" : "False"},
                         {"reason", condition.reason_name()},
-                        {"message", condition.message},
+                        {"message", bounded(condition.message)},
                         {"observedGeneration", generation}});
     }
     return list;

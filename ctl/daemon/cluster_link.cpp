@@ -235,7 +235,7 @@ void ClusterLink::look_again() {
 void ClusterLink::pump() {
     // A leader that cannot renew its Lease stops by the clock.
     writer_.enable(ready() && election_.leads(Loop::Clock::now()));
-    if (const auto again = writer_.pump(Loop::Clock::now())) {
+    if (const auto again = writer_.pump(Loop::Clock::now(), unix_us_now() / 1'000'000)) {
         loop_.at("statuses", *again, [this] { pump(); });
     }
     tell_troubles();

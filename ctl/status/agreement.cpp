@@ -24,7 +24,7 @@ const json* programmed_of(const json& status) {
         return nullptr;
     }
     for (const json& condition : status["conditions"]) {
-        if (condition.is_object() && condition.value("type", "") == "Programmed") {
+        if (text_at(condition, "type") == "Programmed") {
             return &condition;
         }
     }
@@ -33,24 +33,27 @@ const json* programmed_of(const json& status) {
 
 bool stands(const json& status) {
     const json* whole = programmed_of(status);
-    return whole != nullptr && whole->value("status", "") == "True";
+    return whole != nullptr && text_at(*whole, "status") == "True";
 }
 
-std::int64_t generation_of(const json& condition) { return condition.value("observedGeneration", std::int64_t{0}); }
+std::int64_t generation_of(const json& condition) {
+    const auto found = condition.find("observedGeneration");
+    return found != condition.end() && found->is_number_integer() ? found->get<std::int64_t>() : 0;
+}
 
 // Whether it says that something is programmed: else there is nothing to agree on.
 bool says_programmed(const json& status) {
     const json& listeners = status.value("listeners", json::array());
     return stands(status) || std::any_of(listeners.begin(), listeners.end(), [](const json& listener) {
                const json* condition = programmed_of(listener);
-               return condition != nullptr && condition->value("status", "") == "True";
+               return condition != nullptr && text_at(*condition, "status") == "True";
            });
 }
 
 // Whether the server has the outcome of this generation.
 bool was_told(const json& server, std::int64_t generation) {
     const json* whole = programmed_of(server);
-    return whole != nullptr && generation_of(*whole) >= generation && whole->value("reason", "") != "Pending";
+    return whole != nullptr && generation_of(*whole) >= generation && text_at(*whole, "reason") != "Pending";
 }
 
 // "a, b, c and 2 others"
@@ -86,8 +89,8 @@ std::vector<Failure> failures_of(const std::string& object, const Stand& at) {
 // `wanted` with what the other nodes have to say.
 json edited(const std::string& object, const json& wanted, std::int64_t generation, const Stand& at) {
     json next = corrected({.object = object, .generation = generation, .status = [&wanted] { return wanted; }}, Phase::taken, failures_of(object, at));
-    if (const json* whole = programmed_of(next); !at.behind.empty() && whole != nullptr && whole->value("status", "") == "True") {
-        set_condition(next["conditions"], "Programmed", "True", whole->value("reason", ""), counted(at), generation);
+    if (const json* whole = programmed_of(next); !at.behind.empty() && whole != nullptr && text_at(*whole, "status") == "True") {
+        set_condition(next["conditions"], "Programmed", "True", text_at(*whole, "reason"), counted(at), generation);
     }
     return next;
 }

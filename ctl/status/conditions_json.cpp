@@ -113,6 +113,11 @@ void for_each_conditions(const json& status, const std::string& ns,
     });
 }
 
+std::string text_at(const json& of, const char* name) {
+    const json& member = member_of(&of, name);
+    return member.is_string() ? member.get<std::string>() : std::string();
+}
+
 bool is_good(const json& condition) {
     const json& type = member_of(&condition, "type");
     const bool holds = member_of(&condition, "status") == "True";

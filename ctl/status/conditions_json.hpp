@@ -26,6 +26,9 @@ void keep_times(nlohmann::json& next, const nlohmann::json& previous, const std:
 void for_each_conditions(const nlohmann::json& status, const std::string& ns,
                          const std::function<void(const std::string& where, const nlohmann::json& conditions)>& visit);
 
+// A member that is a string; "" if there is none, or `of` is no object: what others wrote may be anything.
+std::string text_at(const nlohmann::json& of, const char* name);
+
 // Whether a condition says that all is well: by True, or by not being True where its type is bad news.
 bool is_good(const nlohmann::json& condition);
 

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "ctl/model/store.hpp"
+#include "ctl/status/conditions_json.hpp"
 #include "userspace/base/assert.hpp"
 #include "userspace/base/ip.hpp"
 #include "userspace/base/piece_map.hpp"
@@ -63,7 +64,7 @@ json ports_of(const model::Gateway& spec) {
 Generated slice(const model::Object& gateway, const std::string& service, Family family, const json& addresses, const json& ports) {
     json endpoints = json::array();
     for (const json& one : addresses) {
-        const auto ip = IpAddress::parse(one.value("value", ""));
+        const auto ip = IpAddress::parse(text_at(one, "value"));
         if (ip && ip->family == family) {
             endpoints.push_back({{"addresses", json::array({ip->text()})}, {"conditions", {{"ready", true}}}});
         }

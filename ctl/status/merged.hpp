@@ -9,8 +9,9 @@
 namespace penstock::status {
 
 // `theirs`: the status as the server has it (null: none). `ours`: as Book publishes it, times included. The result is a whole status; it
-// equals `theirs` if there is nothing to write. A condition of ours that the server has already keeps the server's lastTransitionTime.
-nlohmann::json merged(const nlohmann::json& theirs, const nlohmann::json& ours, const std::string& controller);
+// equals `theirs` if there is nothing to write. A condition of ours that the server has already keeps the server's lastTransitionTime, and has
+// `now` (RFC 3339) if its status is another one. Where the CRD has no room for all, ours give way.
+nlohmann::json merged(const nlohmann::json& theirs, const nlohmann::json& ours, const std::string& controller, const std::string& now);
 
 // `theirs` without anything of ours: for an object that is not ours any more.
 nlohmann::json without_ours(const nlohmann::json& theirs, const std::string& controller);

@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "ctl/status/conditions_json.hpp"
 #include "ctl/status/merged.hpp"
+#include "userspace/base/time.hpp"
 
 namespace penstock::status {
 
@@ -80,27 +82,27 @@ Writer::Time Writer::ready_at(Entry& entry, Time now) const {
     return std::max(entry.not_before, entry.tokens > 0 ? now : entry.refilled + kRefill);
 }
 
-bool Writer::send_one(const model::ObjectKey& key, Entry& entry, Time now) {
+void Writer::send_one(const model::ObjectKey& key, Entry& entry) {
     const auto target = find_(key);
     if (!target) {
         troubles_.erase(key);
         if (entry.wanted == nullptr) {
             entries_.erase(key);
         }
-        return false;
+        return;
     }
     std::optional<json> said = entry.wanted != nullptr ? std::optional(json::parse(*entry.wanted, nullptr, false)) : std::nullopt;
     if (said && say_ && (key.kind == Kind::gateway || key.kind == Kind::listener_set)) {
         said = say_(key, *said, target->status);
         if (!said) {
-            return false;
+            return;
         }
     }
-    const json next = said ? merged(target->status, *said, controller_) : without_ours(target->status, controller_);
+    const json next = said ? merged(target->status, *said, controller_, rfc3339(now_s_)) : without_ours(target->status, controller_);
     const bool settled = entry.settled_version == target->version && entry.settled == std::hash<json>()(next);
     if (settled || next == target->status || (next.empty() && target->status.is_null())) {
         troubles_.erase(key);
-        return false;
+        return;
     }
     json patch = {{"metadata", {{"resourceVersion", target->version}}}, {"status", next}};
     // A merge patch leaves alone what it does not name.
@@ -111,52 +113,49 @@ bool Writer::send_one(const model::ObjectKey& key, Entry& entry, Time now) {
     }
     entry.tokens -= entry.tokens > 0 ? 1 : 0;
     if (entry.tokens + 1 == kTokens) {
-        entry.refilled = now;
+        entry.refilled = now_;
     }
     entry.in_flight = true;
+    entry.holds_gateways = key.kind == Kind::listener_set && entry.failures == 0;
     in_flight_ += 1;
-    sets_in_flight_ += key.kind == Kind::listener_set ? 1 : 0;
+    holding_ += entry.holds_gateways ? 1 : 0;
     send_({.method = "PATCH", .path = target->path, .body = patch.dump(-1, ' ', false, json::error_handler_t::replace), .content_type = "application/merge-patch+json"},
           [this, key, next](const Result<kubeapi::Answer>& answer) { answered(key, next, answer); });
-    return true;
 }
 
-std::optional<Writer::Time> Writer::pump(Time now) {
+std::optional<Writer::Time> Writer::pump(Time now, std::int64_t now_s) {
     now_ = now;
+    now_s_ = now_s;
     if (!enabled_) {
         return std::nullopt;
     }
+    // A Gateway that says how many sets it has comes after them; but one set that is refused, or changes all the time, holds up nobody.
     std::optional<Time> again;
-    for (auto it = dirty_.begin(); it != dirty_.end() && in_flight_ < kInFlightMax;) {
+    pump_kinds(Kind::gateway_class, Kind::gateway_class, again);
+    pump_kinds(Kind::listener_set, Kind::listener_set, again);
+    if (holding_ == 0) {
+        pump_kinds(Kind::gateway, Kind::gateway, again);
+    }
+    pump_kinds(Kind::http_route, Kind::namespace_, again);
+    return again;
+}
+
+void Writer::pump_kinds(Kind first, Kind last, std::optional<Time>& again) {
+    for (auto it = dirty_.lower_bound({first, "", ""}); it != dirty_.end() && it->kind <= last && in_flight_ < kInFlightMax;) {
         const model::ObjectKey key = *it;
-        // Kinds are sorted: classes, Gateways, sets. A Gateway whose ListenerSets are not written yet is held back.
-        const auto first_set = dirty_.lower_bound({Kind::listener_set, "", ""});
-        const bool sets_wait = first_set != dirty_.end() && first_set->kind == Kind::listener_set;
-        if (key.kind == Kind::gateway && (sets_wait || sets_in_flight_ > 0)) {
-            it = first_set;
-            continue;
-        }
-        Entry& entry = entries_.try_emplace(key, Entry{.wanted = {}, .tokens = kTokens, .refilled = now}).first->second;
+        Entry& entry = entries_.try_emplace(key, Entry{.wanted = {}, .tokens = kTokens, .refilled = now_}).first->second;
         if (entry.in_flight) {
             ++it;
             continue;
         }
-        if (const Time when = ready_at(entry, now); when > now) {
+        if (const Time when = ready_at(entry, now_); when > now_) {
             again = std::min(again.value_or(when), when);
             ++it;
             continue;
         }
         it = dirty_.erase(it);
-        send_one(key, entry, now);
-        if (key.kind == Kind::listener_set && sets_in_flight_ == 0) {
-            // Nothing was to be written: Gateways that stand before it may go now.
-            const auto next_set = dirty_.lower_bound({Kind::listener_set, "", ""});
-            if (next_set == dirty_.end() || next_set->kind != Kind::listener_set) {
-                it = dirty_.begin();
-            }
-        }
+        send_one(key, entry);
     }
-    return again;
 }
 
 void Writer::hold_back(Entry& entry, std::optional<Milliseconds> retry_after) {
@@ -173,13 +172,9 @@ void Writer::failed(const model::ObjectKey& key, Entry& entry, Error error, std:
 
 void Writer::answered(const model::ObjectKey& key, const json& status, const Result<kubeapi::Answer>& answer) {
     in_flight_ -= 1;
-    sets_in_flight_ -= key.kind == Kind::listener_set ? 1 : 0;
-    const auto found = entries_.find(key);
-    if (found == entries_.end()) {
-        return;
-    }
-    Entry& entry = found->second;
+    Entry& entry = entries_.at(key);  // what is in flight is not forgotten
     entry.in_flight = false;
+    holding_ -= std::exchange(entry.holds_gateways, false) ? 1 : 0;
     if (!answer.ok()) {
         failed(key, entry, answer.error(), {});
         return;
@@ -189,12 +184,10 @@ void Writer::answered(const model::ObjectKey& key, const json& status, const Res
         return;
     }
     troubles_.erase(key);
-    if (answer->status == 404) {
-        return;  // it was deleted: the watch says so
-    }
-    if (answer->status == 409) {
-        // Somebody was faster: the watch brings the newer version, and seen() follows. Should it not, look again.
-        conflicts_ += 1;
+    if (answer->status == 404 || answer->status == 409) {
+        // It was deleted, or somebody was faster: the watch says so, and seen() follows. Should it not (a server that begins knows nothing
+        // of its CRDs for a moment), look again.
+        conflicts_ += answer->status == 409 ? 1 : 0;
         hold_back(entry, {});
         dirty_.insert(key);
         return;
@@ -202,11 +195,12 @@ void Writer::answered(const model::ObjectKey& key, const json& status, const Res
     written_ += 1;
     entry.failures = 0;
     entry.not_before = {};
-    json whole = json::parse(answer->body, nullptr, false);
-    if (whole.is_object() && whole.contains("metadata") && whole["metadata"].contains("resourceVersion")) {
+    const json whole = json::parse(answer->body, nullptr, false);
+    const std::string version = whole.is_object() && whole.contains("metadata") ? text_at(whole["metadata"], "resourceVersion") : "";
+    if (!version.empty()) {
         entry.settled = std::hash<json>()(status);
-        entry.settled_version = whole["metadata"]["resourceVersion"].get<std::string>();
-        wrote_(key, entry.settled_version, whole.value("status", json::object()));
+        entry.settled_version = version;
+        wrote_(key, version, whole.contains("status") ? whole["status"] : json::object());
     }
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Brings the statuses that Book publishes onto the API server: a merge patch of the status subresource with the version that it was made
 // from, so that nobody's newer words are overwritten; only where something differs; few at once and one per object. GatewayClasses go
-// first, then ListenerSets, and Gateways wait for those; an object that changes all the time is written at a pace. No thread, clock or
+// first, then ListenerSets, and Gateways wait for those that are being written; an object that changes all the time is written at a pace. No thread, clock or
 // I/O of its own: time and sending are parameters. An object without a published status loses what of ours it has.
 #pragma once
 
@@ -61,7 +61,8 @@ public:
 
     // Sends what may go now. When to call it again; nothing: when something happened. Answers come by the `done` of Send, on the same
     // thread, never from within: the caller pumps again after each.
-    std::optional<Time> pump(Time now);
+    // `now_s`: of the Unix clock, for lastTransitionTime.
+    std::optional<Time> pump(Time now, std::int64_t now_s);
 
     // What could not be written, and why; by object.
     [[nodiscard]] const std::map<model::ObjectKey, Error>& troubles() const { return troubles_; }
@@ -73,6 +74,7 @@ private:
     struct Entry {
         std::shared_ptr<const std::string> wanted;  // as JSON
         bool in_flight = false;
+        bool holds_gateways = false;  // a ListenerSet on its way that was not refused before
         unsigned tokens = 0;        // writes that may go without a pause
         Time refilled{};
         Time not_before{};
@@ -83,7 +85,8 @@ private:
 
     void forget_gone(const model::ObjectKey& key);
     [[nodiscard]] Time ready_at(Entry& entry, Time now) const;
-    bool send_one(const model::ObjectKey& key, Entry& entry, Time now);
+    void pump_kinds(model::Kind first, model::Kind last, std::optional<Time>& again);
+    void send_one(const model::ObjectKey& key, Entry& entry);
     void answered(const model::ObjectKey& key, const nlohmann::json& status, const Result<kubeapi::Answer>& answer);
     void hold_back(Entry& entry, std::optional<Milliseconds> retry_after);
     void failed(const model::ObjectKey& key, Entry& entry, Error error, std::optional<Milliseconds> retry_after);
@@ -97,9 +100,10 @@ private:
     std::set<model::ObjectKey> dirty_;
     std::map<model::ObjectKey, Error> troubles_;
     std::size_t in_flight_ = 0;
-    std::size_t sets_in_flight_ = 0;
+    std::size_t holding_ = 0;  // of those in flight, ListenerSets that Gateways wait for
     bool enabled_ = true;
     Time now_{};  // of the last pump
+    std::int64_t now_s_ = 0;
     std::uint64_t written_ = 0;
     std::uint64_t conflicts_ = 0;
 };

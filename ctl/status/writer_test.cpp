@@ -53,7 +53,7 @@ struct Server {
         writer.seen(key);
     }
     void want(const ObjectKey& key, const std::string& value) { writer.want(key, std::make_shared<const std::string>(status_of(value)->dump())); }
-    std::optional<Writer::Time> pump() { return writer.pump(now); }
+    std::optional<Writer::Time> pump() { return writer.pump(now, 1'800'000'000); }
     // Which objects are being written.
     [[nodiscard]] std::string flying() const {
         std::string out;
@@ -156,6 +156,64 @@ TEST_CASE("writer: classes first, ListenerSets before Gateways") {
     server.want(kGateway, "False");
     server.pump();
     CHECK(server.flying() == "Gateway default/edge,");
+}
+
+TEST_CASE("writer: a ListenerSet that cannot be written, or changes all the time, holds up no Gateway") {
+    struct Case {
+        const char* name;
+        int code;      // of what the server says to the set
+        bool changes;
+    };
+    for (const Case& one : {Case{"refused", 422, false}, Case{"refused and changing", 422, true}, Case{"changing", 0, true}}) {
+        INFO(one.name);
+        Server server;
+        server.put(kGateway);
+        server.put(kSet);
+        server.want(kSet, "True");
+        int gateways = 0;
+        for (int i = 0; i < 100; ++i) {
+            server.now += milliseconds(100);
+            if (one.changes) {
+                server.want(kSet, std::to_string(i));
+            }
+            if (i % 10 == 0) {
+                server.want(kGateway, std::to_string(i));
+            }
+            server.pump();
+            while (!server.pending.empty()) {
+                const bool set = server.pending[0].key == kSet;
+                gateways += set ? 0 : 1;
+                server.answer(set ? one.code : 0);
+            }
+        }
+        CHECK(gateways == 10);
+    }
+}
+
+TEST_CASE("writer: a server that does not know an object that it has is asked again") {
+    Server server;
+    server.put(kRoute);
+    server.want(kRoute, "True");
+    server.pump();
+    server.answer(404);
+    const auto again = server.pump();
+    REQUIRE(again.has_value());
+    server.now = *again;
+    server.pump();
+    CHECK(server.flying() == "HTTPRoute default/shop,");
+    CHECK(server.writer.troubles().empty());
+}
+
+TEST_CASE("writer: an odd answer ends nothing") {
+    for (const std::string body : {R"({"metadata":{"resourceVersion":7},"status":{}})", R"({"metadata":[1],"status":1})", "[]", "x", R"({"metadata":{"resourceVersion":"7"},"status":5})"}) {
+        Server server;
+        server.put(kRoute);
+        server.want(kRoute, "True");
+        server.pump();
+        server.answer(200, body);
+        server.pump();
+        CHECK(server.writer.written() == 1);
+    }
 }
 
 TEST_CASE("writer: one at a time per object, and the newest wish goes next") {
