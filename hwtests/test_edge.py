@@ -292,6 +292,31 @@ def test_a_socket_in_use_is_told_and_the_rest_serves(make_edge):
     lab.wait_for("http", lambda: "200" in edge.curl("http://shop.example.com:80/", "-i", host="shop.example.com", check=False), 30)
 
 
+def test_a_port_that_another_program_has_is_not_steered_past_it(make_edge):
+    """The packet core sees packets before the kernel does: without care a Gateway would take a node's own ports."""
+    edge = make_edge({}, backends=True)
+    edge.ip("edge", "addr", "add", VIP4 + "/32", "dev", "lo")
+    owner = edge.start("edge", sys.executable, "-c", f"""
+import socket
+s = socket.create_server(('{VIP4}', 5432)); print('ready', flush=True)
+while True:
+    c, _ = s.accept(); c.sendall(b'mine\\nmine\\n'); c.recv(100); c.close()
+""", log="owner.log")
+    lab.wait_for("the owner", lambda: "ready" in edge.read("owner.log"))
+    edge.put("quickstart.yaml", QUICKSTART)
+    lab.wait_for("https", lambda: "200" in edge.curl("https://shop.example.com:443/", "-k", "-i", host="shop.example.com", check=False))
+    lab.wait_for("the error", lambda: [e for e in edge.status()["errors"] if ":5432" in e["message"]])
+    assert edge.tcp(VIP4) == "mine mine"
+    edge.stop(owner)
+
+    def served(edge):
+        try:
+            return edge.tcp(VIP4).endswith("hello")
+        except lab.LabError:
+            return False
+    lab.wait_for("the listener", lambda: served(edge), 30)
+
+
 def test_route_to_a_missing_service_is_500_and_says_so(edge):
     edge.put("extra.yaml", """
 apiVersion: gateway.networking.k8s.io/v1

@@ -239,7 +239,8 @@ std::vector<Problem> Edge::finish(const compile::Compiled& wanted, std::int64_t 
 }
 
 void Edge::carry_out(const compile::Compiled& wanted, plan::Phase phase, std::int64_t now_ms, std::vector<Problem>& problems) {
-    const plan::Observed observed = datapath_->observed();
+    plan::Observed observed = datapath_->observed();
+    observed.taken = &taken_;
     const auto desired = plan::desire(wanted.steering, reacher_.table(), observed, state_, now_ms);
     if (!desired.ok()) {
         problems.push_back({.what = "plan the packet core's tables", .error = desired.error(), .address = {}});

@@ -65,6 +65,8 @@ public:
     [[nodiscard]] const std::vector<IpAddress>& own_addresses() const { return own_addresses_; }  // all but those that we put
     [[nodiscard]] const std::vector<AddressState>& addresses() const { return address_states_; }
 
+    // The places of listeners that other programs of this node have: from the next phase on the packet core leaves them alone, too.
+    void leave_to_others(std::set<plan::VipKey> taken) { taken_ = std::move(taken); }
     // Phase prepare: addresses, then everything new. `now_ms` is a monotonic clock.
     std::vector<Problem> prepare(const compile::Compiled& wanted, std::int64_t now_ms);
     // Phase finish: VIPs that go to the worker or away, what nobody names, addresses that nobody claims.
@@ -117,6 +119,7 @@ private:
     std::optional<Error> why_;
     Reacher reacher_;
     plan::State state_;
+    std::set<plan::VipKey> taken_;  // by other programs
     std::vector<Interface> interfaces_;
     std::vector<InterfaceAddress> interface_addresses_;
     std::vector<std::uint32_t> default_route_;

@@ -187,7 +187,9 @@ Trouble KernelMachine::to_trouble(const compile::Compiled& wanted, const apply::
     return trouble;
 }
 
+// A port that somebody else on this node has stays his: the packet core would take it from him.
 void KernelMachine::open_missing_sockets(const compile::Compiled& wanted, std::vector<Trouble>& troubles) {
+    std::set<plan::VipKey> taken;
     for (const auto* port : *root_of(wanted)->ports()) {
         const std::string socket = port->socket()->str();
         if (keeper_->held().contains({ItemKind::Socket, socket})) {
@@ -195,9 +197,13 @@ void KernelMachine::open_missing_sockets(const compile::Compiled& wanted, std::v
         }
         auto opened = [&]() -> Status {
             PST_TRY_ASSIGN(const apply::SocketName name, apply::parse_socket_name(socket));
-            PST_TRY_ASSIGN(const std::vector<Fd> fds, apply::open_sockets(name, keeper_->slots()));
+            auto fds = apply::open_sockets(name, keeper_->slots());
+            if (!fds.ok()) {
+                taken.insert({name.endpoint, static_cast<std::uint8_t>(name.transport)});
+                return std::move(fds).error();
+            }
             std::vector<int> numbers;
-            for (const Fd& fd : fds) {
+            for (const Fd& fd : *fds) {
                 numbers.push_back(fd.get());
             }
             return keeper_->put(ItemKind::Socket, socket, numbers);
@@ -206,15 +212,16 @@ void KernelMachine::open_missing_sockets(const compile::Compiled& wanted, std::v
             troubles.push_back({.what = "socket " + socket, .error = opened.error(), .failure = owner_of_socket(wanted, socket, opened.error().sentence())});
         }
     }
+    edge_->leave_to_others(std::move(taken));
 }
 
 std::vector<Trouble> KernelMachine::prepare(const compile::Compiled& wanted) {
     std::vector<Trouble> troubles;
+    open_missing_sockets(wanted, troubles);
     for (const apply::Problem& problem : edge_->prepare(wanted, now_ms())) {
         troubles.push_back(to_trouble(wanted, problem));
     }
     announce();
-    open_missing_sockets(wanted, troubles);
     return troubles;
 }
 

@@ -72,6 +72,10 @@ public:
 private:
     Status vips() {
         for (const compile::Vip& vip : steering_.vips) {
+            const VipKey key{vip.address, static_cast<std::uint8_t>(vip.transport)};
+            if (observed_.taken != nullptr && observed_.taken->contains(key)) {
+                continue;
+            }
             if (out_.vips.size() == observed_.vips_max) {
                 return full("pst_vips", observed_.vips_max, vip.listener_name + " " + vip.address.text(), "vips_max");
             }
@@ -80,7 +84,7 @@ private:
             record.kind = steered ? PST_VIP_SERVICE : PST_VIP_OURS;
             record.service = steered ? vip.service : std::uint16_t{0};
             record.listener = vip.listener;
-            out_.vips.emplace_hint(out_.vips.end(), VipKey{vip.address, static_cast<std::uint8_t>(vip.transport)}, record);
+            out_.vips.emplace_hint(out_.vips.end(), key, record);
             out_.filter.slot[filter_slot(vip.address.address)] |= PST_FILTER_VIP;
         }
         return success();

@@ -15,6 +15,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -38,6 +39,7 @@ struct Observed {
     std::span<const pst_service_word_t> services;  // by service id
     std::span<const std::uint32_t> slots;          // the slab
     std::span<const pst_backend> backends;         // by backend id
+    const std::set<VipKey>* taken = nullptr;       // places that another program of this node has: no VIP leads past it; null: none
 };
 
 // What they shall hold. Ids that are not named shall hold nothing: word 0, flags 0 (the rest of a backend's record stays, so that its

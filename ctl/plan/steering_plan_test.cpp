@@ -44,6 +44,22 @@ TEST_CASE("plan: a changed value is one put and no delete") {
     CHECK(steps[0].text() == "write pst_backends[2 10.1.0.2:80]");
 }
 
+TEST_CASE("plan: no VIP leads past a program of this node that has the port, and one that leads already goes") {
+    World world;
+    const compile::Steering steering = Builder::quickstart().steering;
+    const std::set<VipKey> taken{{steering.vips[0].address, static_cast<std::uint8_t>(steering.vips[0].transport)}};
+    const auto go = [&](const std::set<VipKey>* places) {
+        Observed observed = world.tables.observed();
+        observed.taken = places;
+        auto desired = desire(steering, reach_of(steering), observed, world.state, 0);
+        REQUIRE(desired.ok());
+        return desired->vips.contains(*taken.begin());
+    };
+    CHECK(go(nullptr));
+    CHECK_FALSE(go(&taken));
+    CHECK(go(nullptr));
+}
+
 TEST_CASE("plan: what goes away goes in the finishing phase, front first") {
     World world;
     world.go(Builder::quickstart().steering);
