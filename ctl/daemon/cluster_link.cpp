@@ -16,7 +16,8 @@ using nlohmann::json;
 
 namespace {
 
-constexpr auto kApplyAgain = std::chrono::seconds(5);
+// The Lease is asked for every few seconds, collections every half minute when the server is away for long.
+constexpr auto kLongAway = std::chrono::seconds(10);
 constexpr auto kReleasePatience = std::chrono::milliseconds(1000);
 constexpr const char* kLease = "penstock-status";
 
@@ -39,7 +40,8 @@ ClusterLink::ClusterLink(Loop& loop, const kubeapi::Access& access, std::string 
               cluster_.wrote(key, std::move(version), status.dump(-1, ' ', false, json::error_handler_t::replace));
           },
           [this](const model::ObjectKey& key, const json& published, const json& server) { return nodes_.say(source::name_of(key), published, server); }),
-      election_(access.ns, kLease, node) {
+      election_(access.ns, kLease, node),
+      generated_(loop, cluster_, [this] { return ready() && election_.leads(Loop::Clock::now()); }, [this] { tell_troubles(); }) {
     writer_.enable(false);
 }
 
@@ -59,6 +61,7 @@ Result<std::unique_ptr<ClusterLink>> ClusterLink::open(Loop& loop, kubeapi::Acce
         loop.post([raw, read] { raw->on_news(std::move(*read)); });
     });
     link->nodes_.start(*link->client_);
+    link->generated_.start(*link->client_);
     loop.post([raw = link.get()] { raw->elect(); });
     return link;
 }
@@ -72,36 +75,32 @@ void ClusterLink::elect() {
 
 void ClusterLink::elected(const Result<kubeapi::Answer>& answer) {
     const auto now = Loop::Clock::now();
-    const bool was_away = election_.trouble().has_value();
     election_.answered(answer, now);
-    if (was_away && !election_.trouble()) {
-        follower_->hurry();  // the Lease is asked for every few seconds, collections every half minute when the server is away for long
+    if (election_.trouble()) {
+        away_since_ = away_since_.value_or(now);
+    } else if (const auto since = std::exchange(away_since_, std::nullopt); since && now - *since >= kLongAway) {
+        follower_->hurry();
     }
     loop_.at("lease", now + election_.pause(), [this] { elect(); });
     if (const bool leads = election_.leads(now); leads != led_) {
         led_ = leads;
         log::info("statuses are written by {}", leads ? "this node" : election_.holder());
-        made_.clear();
+        generated_.forget_made();
     }
     pump();
-    make_generated();
+    generated_.make();
     tell_troubles();
 }
 
 // ---- what comes -------------------------------------------------------------------------------------------------------
 void ClusterLink::on_news(source::ClusterNews news) {
-    bool lost = false;
-    for (const source::ClusterItem& item : news.items) {
-        const auto ours = item.gone ? generated_.find(item.key) : generated_.end();
-        if (ours != generated_.end()) {
-            lost = true;  // somebody deleted it, or its Gateway went
-            made_.erase(ours->second);
-            generated_.erase(ours);
-        }
-    }
     const source::Cluster::Changed changed = cluster_.apply(std::move(news));
     for (const model::ObjectKey& key : changed.statuses) {
         writer_.seen(key);
+        generated_.seen(key);
+    }
+    for (const model::ObjectKey& key : changed.gone) {
+        generated_.seen(key);
     }
     if (changed.content) {
         events_.content();
@@ -110,69 +109,6 @@ void ClusterLink::on_news(source::ClusterNews news) {
     if (ready() && !changed.statuses.empty()) {
         pump();
     }
-    if (lost) {
-        make_generated();
-    }
-}
-
-bool ClusterLink::is_foreign(const model::ObjectKey& key) const {
-    const source::Cluster::Stored* stored = cluster_.find(key);
-    if (stored == nullptr) {
-        return false;
-    }
-    if (stored->object == nullptr) {
-        return true;
-    }
-    const auto label = stored->object->meta.labels.find(status::kManagedBy);
-    return label == stored->object->meta.labels.end() || label->second != status::kManager;
-}
-
-// Whatever a Gateway's object or status may have changed of it.
-void ClusterLink::make_generated() {
-    if (!ready() || !election_.leads(Loop::Clock::now())) {
-        return;
-    }
-    std::erase_if(made_, [this](const auto& entry) { return cluster_.find(entry.first) == nullptr; });
-    for (const auto& [key, status] : gateways_) {
-        const source::Cluster::Stored* stored = cluster_.find(key);
-        if (stored == nullptr || stored->object == nullptr || stored->object->meta.deletion_s) {
-            continue;
-        }
-        Made& made = made_[key];
-        if (made.gateway == stored->object && made.status == status) {
-            continue;
-        }
-        made = {stored->object, status};
-        for (const status::Generated& thing : status::generated_of(*stored->object, json::parse(*status, nullptr, false).value("addresses", json::array()))) {
-            apply_generated(key, thing);
-        }
-    }
-}
-
-void ClusterLink::apply_generated(const model::ObjectKey& gateway, const status::Generated& thing) {
-    if (is_foreign(thing.key)) {
-        not_made_.insert_or_assign(thing.path, Error{.code = Errc::exists, .what = thing.key.text() + " is somebody else's: " + gateway.text() + " gets none",
-                                                     .hint = "delete or rename it"});
-        return;
-    }
-    generated_.insert_or_assign(thing.key, gateway);
-    kubeapi::Request request{.method = "PATCH", .path = thing.path + "?fieldManager=penstock&force=true", .body = thing.content.dump(-1, ' ', false, json::error_handler_t::replace),
-                             .content_type = "application/apply-patch+yaml"};
-    client_->send(std::move(request), [this, gateway, key = thing.key, path = thing.path](Result<kubeapi::Answer> answer) {
-        loop_.post([this, gateway, key, path, answer = std::move(answer)] {
-            if (answer.ok() && answer->good()) {
-                applied_ += 1;
-                if (!is_foreign(key)) {  // else somebody has put theirs into its place since
-                    not_made_.erase(path);
-                }
-            } else {
-                not_made_.insert_or_assign(path, answer.ok() ? answer->failure("apply " + path) : answer.error());
-                made_.erase(gateway);
-                loop_.at("generated", Loop::Clock::now() + kApplyAgain, [this] { make_generated(); });
-            }
-            tell_troubles();
-        });
-    });
 }
 
 // ---- what goes ----------------------------------------------------------------------------------------------------------
@@ -193,16 +129,14 @@ void ClusterLink::publish(const status::Book::Published& published) {
     });
     published_ = published;
     pump();
-    make_generated();
+    generated_.make();
 }
 
 // Of an object that the server does not have the writer remembers it: it may come.
 void ClusterLink::want(const model::ObjectKey& key, const std::shared_ptr<const std::string>& status) {
     writer_.want(key, status);
-    if (key.kind == model::Kind::gateway && status != nullptr) {
-        gateways_.insert_or_assign(key, status);
-    } else {
-        gateways_.erase(key);
+    if (key.kind == model::Kind::gateway) {
+        generated_.want(key, status);
     }
 }
 
@@ -226,10 +160,10 @@ void ClusterLink::say_again(const status::Agreement::Objects& objects) {
 }
 
 void ClusterLink::look_again() {
-    made_.clear();
+    generated_.forget_made();
     writer_.look_again();
     pump();
-    make_generated();
+    generated_.make();
 }
 
 void ClusterLink::pump() {
@@ -269,9 +203,7 @@ std::vector<Trouble> ClusterLink::troubles() const {
     }
     const std::vector<Trouble> nodes = nodes_.troubles();
     out.insert(out.end(), nodes.begin(), nodes.end());
-    for (const auto& [path, error] : not_made_) {
-        out.push_back({.what = "apply " + path, .error = error, .failure = {}});
-    }
+    generated_.add_troubles(out);
     return out;
 }
 
@@ -290,7 +222,7 @@ json ClusterLink::facts() const {
             {"statuses_written", writer_.written()},
             {"statuses_waiting", writer_.waiting()},
             {"conflicts", writer_.conflicts()},
-            {"objects_applied", applied_},
+            {"objects_applied", generated_.applied()},
             {"writer", election_.holder()},
             {"is_writer", writes()},
             {"nodes", nodes_.facts()},

@@ -6,17 +6,18 @@
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "ctl/daemon/error_book.hpp"
+#include "ctl/daemon/generated_link.hpp"
 #include "ctl/daemon/loop.hpp"
 #include "ctl/daemon/node_link.hpp"
 #include "ctl/kubeapi/client.hpp"
 #include "ctl/kubeapi/election.hpp"
 #include "ctl/kubeapi/follower.hpp"
 #include "ctl/source/cluster.hpp"
-#include "ctl/status/generated.hpp"
 #include "ctl/status/writer.hpp"
 
 namespace penstock::daemon {
@@ -64,10 +65,6 @@ private:
     void pump();
     void say_again(const status::Agreement::Objects& objects);
     void tell_troubles();
-    // Whether somebody else has a Service or an EndpointSlice where a Gateway's should be.
-    [[nodiscard]] bool is_foreign(const model::ObjectKey& key) const;
-    void make_generated();
-    void apply_generated(const model::ObjectKey& gateway, const status::Generated& thing);
     [[nodiscard]] std::optional<status::Target> find(const model::ObjectKey& key) const;
 
     Loop& loop_;
@@ -78,15 +75,8 @@ private:
     status::Writer writer_;
     kubeapi::Election election_;
     bool led_ = false;
-    struct Made {
-        model::ObjectPtr gateway;
-        std::shared_ptr<const std::string> status;
-    };
-    std::map<model::ObjectKey, Made> made_;  // Gateways whose generated objects were applied, and as of what
-    std::map<model::ObjectKey, model::ObjectKey> generated_;  // whose each is
-    std::map<std::string, Error> not_made_;  // by path
-    std::uint64_t applied_ = 0;
-    std::map<model::ObjectKey, std::shared_ptr<const std::string>> gateways_;  // of the published statuses
+    std::optional<Loop::Clock::time_point> away_since_;  // the Lease's server does not answer
+    GeneratedLink generated_;
     status::Book::Published published_;
     std::vector<std::string> troubles_told_;
     std::shared_ptr<kubeapi::Follower> follower_;

@@ -178,7 +178,7 @@ TEST_CASE("cluster link: a Gateway gets a Service of its addresses, again if som
         });
     };
     publish("192.0.2.1");
-    REQUIRE(linked.until([&] { return !linked.server.get("/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/edge-penstock-ipv4").is_null(); }));
+    REQUIRE(linked.until([&] { return !linked.server.get("/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/edge-penstock-ipv4").is_null() && !linked.server.get(service).is_null(); }));
     const json made = linked.server.get(service);
     CHECK(made["metadata"]["labels"]["team"] == "shop");
     CHECK(made["metadata"]["labels"]["gateway.networking.k8s.io/gateway-name"] == "edge");
@@ -206,4 +206,37 @@ TEST_CASE("cluster link: a Gateway gets a Service of its addresses, again if som
     REQUIRE(linked.until([&] { return linked.link->facts()["objects_applied"] == linked.server.requests("fieldManager=penstock"); }));
     CHECK_FALSE(linked.ask([&] { return linked.link->troubles().empty(); }));
     CHECK(linked.server.get(service)["metadata"]["labels"].empty());
+
+    linked.server.remove(service);  // as the trouble's hint says
+    REQUIRE(linked.until([&] { return !linked.server.get(service).is_null() && linked.link->troubles().empty(); }));
+    CHECK(linked.server.get(service)["metadata"]["labels"]["team"] == "shop");
+}
+
+TEST_CASE("cluster link: what could not be applied is tried again, and is forgotten with its Gateway") {
+    Linked linked;
+    const json gateway = {{"apiVersion", "gateway.networking.k8s.io/v1"}, {"kind", "Gateway"}, {"metadata", {{"name", "edge"}, {"namespace", "default"}}},
+                          {"spec", {{"gatewayClassName", "penstock"}, {"listeners", json::array({{{"name", "http"}, {"port", 80}, {"protocol", "HTTP"}}})}}}};
+    const std::string service = "/api/v1/namespaces/default/services/edge-penstock";
+    linked.server.put(gateway);
+    linked.server.fail("/services/", 500, 1);
+    linked.start();
+    REQUIRE(linked.until([&] { return linked.link->ready(); }));
+    const auto publish = [&](bool ours) {
+        linked.ask([&] {
+            status::Book::Published published;
+            if (ours) {
+                published.set("Gateway/default/edge", std::make_shared<const std::string>(R"({"addresses":[]})"));
+            }
+            linked.link->publish(published);
+            return true;
+        });
+    };
+    publish(true);
+    REQUIRE(linked.until([&] { return !linked.link->troubles().empty(); }));
+    REQUIRE(linked.until([&] { return !linked.server.get(service).is_null() && linked.link->troubles().empty(); }));
+    linked.server.fail("/services/", 403, 1000);
+    linked.server.remove(service);
+    REQUIRE(linked.until([&] { return !linked.link->troubles().empty(); }));
+    publish(false);
+    CHECK(linked.ask([&] { return linked.link->troubles().empty(); }));
 }

@@ -167,6 +167,7 @@ void Cluster::take_out(const model::ObjectKey& key, Changed& changed) {
     readable_.erase(key);
     note_addresses(key, "");
     if (objects_.erase(key) != 0) {
+        changed.gone.push_back(key);
         mattered_ += 1;
         changed.content = true;
     }

@@ -42,6 +42,7 @@ public:
     explicit Cluster(std::string name) : name_(std::move(name)) {}
 
     struct Changed {
+        std::vector<model::ObjectKey> gone;
         bool content = false;                     // something that compile reads
         std::vector<model::ObjectKey> statuses;   // objects whose status or version on the server is another one
     };
