@@ -75,14 +75,15 @@ std::optional<Line> parse_line(std::string_view text) {
     return line;
 }
 
-bool add_line(IdTable& table, const Line& line, std::unordered_set<std::uint32_t>& used) {
+bool add_line(IdTable& table, const Line& line) {
     if (line.word == "next") {
         table.next = line.id;
         return true;
     }
-    if (!used.insert(line.id).second) {
+    if (table.used.contains(line.id)) {
         return false;
     }
+    table.used.set(line.id, true);
     if (line.word == "live") {
         const bool fresh = !table.live.contains(line.name);
         table.live.set(std::string(line.name), line.id);
@@ -124,7 +125,7 @@ std::optional<std::uint32_t> IdTaker::take(const std::string& name) {
     const auto id = returned(name) ? returned(name) : fresh();
     if (id) {
         added_.emplace(name, *id);
-        used_.insert(*id);
+        used_.set(*id, true);
     }
     return id;
 }
@@ -146,12 +147,7 @@ void IdTaker::prepare() {
     }
     ready_ = true;
     resting_ = previous_->resting;
-    for (const auto& [name, id] : previous_->live) {
-        used_.insert(id);
-    }
-    for (const auto& [name, id] : resting_) {
-        used_.insert(id);
-    }
+    used_ = previous_->used;
 }
 
 std::optional<std::uint32_t> IdTaker::returned(const std::string& name) {
@@ -200,7 +196,13 @@ std::vector<std::pair<std::uint32_t, std::string>> IdTaker::gone() const {
 
 IdTablePtr IdTaker::finish() {
     const auto gone = this->gone();
-    std::erase_if(added_, [&](const auto& entry) { return !uses_.contains(entry.first); });
+    std::erase_if(added_, [&](const auto& entry) {
+        const bool unused = !uses_.contains(entry.first);
+        if (unused && !returned(entry.first)) {
+            used_.erase(entry.second);
+        }
+        return unused;
+    });
     if (added_.empty() && gone.empty()) {
         return previous_;
     }
@@ -222,7 +224,9 @@ IdTablePtr IdTaker::finish() {
     for (const auto& [id, name] : gone) {
         table->resting.emplace_back(name, id);
     }
+    table->used = std::move(used_);
     while (table->resting.size() > IdTable::kRestingMax) {
+        table->used.erase(table->resting.front().second);
         table->resting.pop_front();
     }
     return table;
@@ -245,7 +249,6 @@ std::string encode(const Ids& ids) {
 
 Result<Ids> decode_ids(std::string_view text) {
     std::array<IdTable, kSpaceNames.size()> tables;
-    std::array<std::unordered_set<std::uint32_t>, kSpaceNames.size()> used;
     AddressBook book;
     for (std::size_t number = 1; !text.empty(); ++number) {
         const std::size_t end = std::min(text.find('\n'), text.size());
@@ -260,8 +263,7 @@ Result<Ids> decode_ids(std::string_view text) {
         }
         const auto space = line ? std::find(kSpaceNames.begin(), kSpaceNames.end(), line->space) : kSpaceNames.end();
         if (number == 1 || space == kSpaceNames.end() ||
-            !add_line(tables[static_cast<std::size_t>(space - kSpaceNames.begin())], *line,
-                      used[static_cast<std::size_t>(space - kSpaceNames.begin())])) {
+            !add_line(tables[static_cast<std::size_t>(space - kSpaceNames.begin())], *line)) {
             return Error{.code = Errc::invalid, .what = "read the kept ids: line " + std::to_string(number) + " is not one"};
         }
     }

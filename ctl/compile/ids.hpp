@@ -13,7 +13,6 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -27,8 +26,14 @@ namespace penstock::compile {
 struct IdTable {
     static constexpr std::size_t kRestingMax = 4096;  // names whose numbers are kept for their return
 
+    struct NumberHash {
+        std::uint64_t operator()(std::uint32_t number) const { return number * 0x9e3779b97f4a7c15U; }
+    };
+    using Numbers = PieceMap<std::uint32_t, bool, std::less<>, NumberHash>;
+
     PieceMap<std::string, std::uint32_t> live;
     std::deque<std::pair<std::string, std::uint32_t>> resting;  // oldest first
+    Numbers used;                                               // of those that live or rest
     std::uint32_t next = 1;                                     // where the circle goes on
 };
 using IdTablePtr = std::shared_ptr<const IdTable>;
@@ -63,7 +68,7 @@ private:
     bool whole_;                  // every use is told
     std::set<std::string> idle_;  // names that a release left without a use
     std::unordered_map<std::string, std::uint32_t> added_;
-    std::unordered_set<std::uint32_t> used_;  // live or resting; filled when the first number is given out
+    IdTable::Numbers used_;       // live or resting
     std::deque<std::pair<std::string, std::uint32_t>> resting_;
     bool ready_ = false;
 };

@@ -16,6 +16,7 @@ std::vector<std::uint32_t> round(IdTablePtr& table, const std::vector<std::strin
         ids.push_back(taker.take(name).value_or(0));
     }
     table = std::move(taker).finish();
+    CHECK(table->used.size() == table->live.size() + table->resting.size());
     return ids;
 }
 using Numbers = std::vector<std::uint32_t>;
@@ -50,6 +51,28 @@ TEST_CASE("ids: a name that comes back finds its old number") {
     round(table, {"b"});
     CHECK(round(table, {"x", "b", "a"}) == Numbers{3, 2, 1});
     CHECK(round(table, {"a"}) == Numbers{1});
+}
+
+TEST_CASE("ids: a number that was taken and released in one compilation is free, but for one that rested") {
+    IdTablePtr table;
+    IdUses uses;
+    const auto compile = [&](const std::vector<std::string>& take, const std::vector<std::string>& release) {
+        IdTaker taker(table, 100, uses);
+        for (const std::string& name : take) {
+            (void)taker.take(name);
+        }
+        for (const std::string& name : release) {
+            taker.release(name);
+        }
+        uses = taker.uses();
+        table = taker.finish();
+        CHECK(table->used.size() == table->live.size() + table->resting.size());
+    };
+    compile({"a", "b"}, {});
+    compile({"c"}, {"b"});
+    compile({"d", "b"}, {"d", "b"});
+    CHECK(table->resting.size() == 1);
+    CHECK_FALSE(table->used.contains(4U));
 }
 
 TEST_CASE("ids: the resting list is bounded, and numbers are never shared") {

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <utility>
 
 #include "schema/keeper.hpp"
 #include "userspace/base/log.hpp"
@@ -284,12 +285,34 @@ void Keeper::equip(Worker& worker) {
     for (const auto& [name, descriptors] : items_.all()) {
         worker.peer.send(encode(put_message(name)), descriptors);
     }
-    if (items_.published.generation != 0) {
+    tell_published(worker);
+}
+
+void Keeper::tell_published(Worker& worker) {
+    if (worker.state != WorkerState::Draining && !std::exchange(worker.told, true) && items_.published.generation != 0) {
         worker.peer.send(encode(publish_message(items_.published)));
     }
 }
 
+// Clients wait for the worker that serves: the others build their tables once it has built its own, and do not compete with it for the
+// processor. One that is made active learns before that what it is to serve.
+void Keeper::publish() {
+    bool served = false;
+    for (Worker& worker : workers_) {
+        worker.ready = worker.told = false;
+        worker.said = 0;
+        if (worker.state == WorkerState::Active) {
+            tell_published(worker);
+            served = true;
+        }
+    }
+    if (!served) {
+        std::for_each(workers_.begin(), workers_.end(), [this](Worker& worker) { tell_published(worker); });
+    }
+}
+
 void Keeper::activate(Worker& worker) {
+    tell_published(worker);
     worker.peer.send(encode(ActivateT{}));
     set_state(worker, WorkerState::Active, "");
     tell_predecessor();
@@ -362,6 +385,9 @@ void Keeper::on_taken(Worker& worker, TakenT taken) {
     taken.pid = worker.process.pid;
     taken.standby = worker.state != WorkerState::Active;
     worker.ready = taken.refused.empty() && taken.generation == items_.published.generation;
+    if (worker.state == WorkerState::Active && taken.generation == items_.published.generation) {
+        std::for_each(workers_.begin(), workers_.end(), [this](Worker& other) { tell_published(other); });
+    }
     tell_predecessor();
     tell_daemon(encode(std::move(taken)));
 }

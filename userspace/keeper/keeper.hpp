@@ -44,6 +44,7 @@ private:
         WorkerState state = WorkerState::Started;  // Started: the standby
         std::int64_t kill_at_ms = 0;               // draining: when patience ends
         bool ready = false;                        // it has taken the published root
+        bool told = false;                         // it was sent the Publish of the published root
         std::uint32_t said = 0;                    // messages since the last Publish: what it says is passed on, and must not drown the daemon
         std::optional<AboutT> about;               // once it has said it
     };
@@ -88,6 +89,8 @@ private:
     void keep_workers();
     void start_worker();
     void equip(Worker& worker);
+    void publish();
+    void tell_published(Worker& worker);
     void activate(Worker& worker);
     void drain(Worker& worker);
     [[nodiscard]] std::int64_t drain_ms() const { return items_.published.drain_ms != 0 ? items_.published.drain_ms : config_.drain_ms; }

@@ -138,11 +138,7 @@ void Keeper::take(Peer::Received received) {
         to_workers(encode(*drop));
     } else if (const PublishT* publish = received.message->body.AsPublish()) {
         items_.published = {publish->generation, publish->root, publish->drain_ms};
-        for (Worker& worker : workers_) {
-            worker.ready = false;
-            worker.said = 0;
-        }
-        to_workers(encode(*publish));
+        this->publish();
     } else if (received.message->body.type == Body::Ready) {
         daemon_ready_ = true;
         tell_predecessor();

@@ -218,3 +218,20 @@ TEST_CASE("backoff: the first failure costs nothing, a loop waits longer and lon
     backoff.started(now);
     CHECK(backoff.ended(now + 60'000) == now + 60'000);
 }
+
+TEST_CASE("keeper: the worker that serves has a snapshot before the standby is told of it") {
+    Lab lab;
+    lab.meet();
+    lab.synced();
+    const auto taken = [&](std::uint64_t generation) {
+        const auto message = lab.await([&](MessageT& m) { return m.body.AsTaken() != nullptr && m.body.AsTaken()->generation == generation; });
+        return message.body.AsTaken()->standby;
+    };
+    lab.publish(1);
+    lab.await([](MessageT& m) { return m.body.AsTaken() != nullptr && m.body.AsTaken()->standby; });
+    for (std::uint64_t generation = 2; generation < 40; ++generation) {
+        lab.publish(generation);
+        CHECK_FALSE(taken(generation));
+        CHECK(taken(generation));
+    }
+}
