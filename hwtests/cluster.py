@@ -14,7 +14,7 @@ RIG = ROOT / "hwtests" / "conformance" / "run.sh"
 STATE = pathlib.Path(os.environ.get("RIG_STATE", ROOT / "build" / "conformance"))
 BIN = pathlib.Path(os.environ.get("PST_BIN", ROOT / "build" / "release" / "bin"))
 VERSION = "v1.7.0"
-API, RELAY_PORT = ("10.249.0.1", 6443), 6444
+API, RELAY_PORT, REFUSER_PORT = ("10.249.0.1", 6443), 6444, 6445
 PATIENCE = 60  # seconds, for what should take one
 
 
@@ -32,12 +32,13 @@ def eventually(holds, what, patience=PATIENCE):
 
 
 class Daemon:
-    def __init__(self, cluster, name, namespace="gwrig-node", kubeconfig=None, options=()):
+    def __init__(self, cluster, name, namespace="gwrig-node", kubeconfig=None, options=(), environment=None):
         self.cluster, self.name, self.namespace = cluster, name, namespace
         self.folder = STATE / f"penstock-{name}"
         self.pins = pathlib.Path("/sys/fs/bpf") / f"penstock-cluster-{name}"
         self.kubeconfig = kubeconfig or cluster.relayed
         self.options = options
+        self.environment = environment or {}
         self.process = None
         run("rm", "-rf", str(self.folder))
         self.start()
@@ -47,7 +48,7 @@ class Daemon:
         self.process = subprocess.Popen(
             ["nsenter", f"--net=/run/netns/{self.namespace}", str(BIN / "penstockd"), "--kubeconfig", str(self.kubeconfig), "--node-name", self.name,
              "--workers", "1", "--state-dir", str(self.folder), "--pin-dir", str(self.pins), *self.options],
-            stdout=log, stderr=log, env={**os.environ, "NO_PROXY": "*", "no_proxy": "*"})
+            stdout=log, stderr=log, env={**os.environ, "NO_PROXY": "*", "no_proxy": "*", **self.environment})
 
     def status(self):
         done = subprocess.run(["curl", "-s", "--max-time", "5", "--unix-socket", str(self.folder / "control.sock"), "http://penstock/v1/status"],
@@ -157,6 +158,23 @@ class Cluster:
     def api_server(self):
         pid = int(run("pgrep", "-f", f"^{STATE}/bin/kube-apiserver").split()[0])
         return pid, pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")[:-1]
+
+    def refuser(self):
+        """Another way to the API server, which refuses what refuse() says: a kubeconfig."""
+        whole = STATE / "kubeconfig-whole"
+        whole.write_text(self.kubectl("config", "view", "--raw", "--flatten", "-o", "json"))
+        self.refuse("")
+        self.children.append(subprocess.Popen(["nsenter", "--net=/run/netns/gwrig-cp", sys.executable, str(ROOT / "hwtests" / "api_refuser.py"), API[0], str(REFUSER_PORT),
+                                               str(whole), str(STATE / "refusals")]))
+        kubeconfig = STATE / "kubeconfig-refused"
+        kubeconfig.write_text(json.dumps({
+            "apiVersion": "v1", "kind": "Config", "current-context": "c", "clusters": [{"name": "c", "cluster": {"server": f"http://{API[0]}:{REFUSER_PORT}"}}],
+            "users": [{"name": "u", "user": {}}], "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}]}))
+        return kubeconfig
+
+    def refuse(self, order):
+        """api_refuser.py: a status and a share, or nothing."""
+        (STATE / "refusals").write_text(order)
 
     def start_api_server(self, command):
         with open(STATE / "log" / "kube-apiserver", "a", encoding="utf-8") as log:

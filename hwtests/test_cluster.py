@@ -117,6 +117,73 @@ def test_the_api_server_is_slow(cluster):
     new_route(cluster, "fast-again")
 
 
+def test_the_api_server_refuses_much_of_what_it_is_asked(cluster):
+    """Too many requests, and errors of its own, for half of them and then for all."""
+    first = cluster.daemons[0]
+    first.end()
+    before, first.kubeconfig = first.kubeconfig, cluster.refuser()
+    first.start()
+    try:
+        eventually(first.writes, "the daemon writes through the other way")
+        eventually(lambda: cluster.ask(v4_of(cluster), "one.lab.example") == 200, "the Gateway is back")
+        for code in (429, 500):
+            steady = cluster.steady(v4_of(cluster), "one.lab.example")
+            cluster.refuse(f"{code} 0.5")
+            served, told = new_route(cluster, f"half-{code}")
+            print(f"half are answered {code}: a new route served {served:.1f} s after it was made, its status {told:.1f} s")
+            cluster.refuse(f"{code} 1")
+            requests = first.status()["cluster"]["requests"]
+            time.sleep(20)
+            asked = first.status()["cluster"]["requests"] - requests
+            cluster.refuse("")
+            served, told = new_route(cluster, f"after-{code}")
+            print(f"after 20 s of {code}, in which it asked {asked} times: a new route served {served:.1f} s after it was made, its status {told:.1f} s")
+            assert asked < 600  # 30 a second, with sixteen kinds and their statuses
+            answers = steady.stop()
+            assert set(answers) == {"200"} and len(answers) > 50
+    finally:
+        cluster.refuse("")
+        first.end()
+        first.kubeconfig = before
+        first.start()
+    eventually(first.writes, "the daemon writes again", 40)
+
+
+def test_the_clock_jumps(cluster, tmp_path):
+    """Forward and back, under a daemon that writes; another one with the right time sees no reason to take over."""
+    shift = tmp_path / "shift"
+    set_shift = lambda seconds: shift.write_bytes(seconds.to_bytes(8, "little", signed=True))  # noqa: E731
+    set_shift(0)
+    clusters.run("cc", "-shared", "-fPIC", "-O1", "-o", str(tmp_path / "clock.so"), str(ROOT / "hwtests" / "clock_shift.c"), "-ldl")
+    first = cluster.daemons[0]
+    first.end()
+    first.environment = {"LD_PRELOAD": str(tmp_path / "clock.so"), "PST_CLOCK_SHIFT": str(shift)}
+    first.start()
+    second = None
+    try:
+        eventually(first.writes, "the daemon writes", 40)
+        eventually(lambda: cluster.ask(v4_of(cluster), "one.lab.example") == 200, "the Gateway is back")
+        second = cluster.daemon("steady", namespace=cluster.second_node("steady", "10.249.0.6"), options=["--datapath", "userspace"])
+        eventually(second.serves, "the second daemon serves")
+        steady = cluster.steady(v4_of(cluster), "one.lab.example")
+        for number, seconds in enumerate((5 * 3600, -50 * 60, 0)):  # as far back as the API server's certificate is valid
+            set_shift(seconds)
+            served, told = new_route(cluster, f"jump-{number}")
+            print(f"the clock is {seconds} s ahead: a new route served {served:.1f} s after it was made, its status {told:.1f} s")
+            time.sleep(16)  # longer than the Lease of who writes
+            assert first.writes() and not second.writes()
+        answers = steady.stop()
+        assert set(answers) == {"200"} and len(answers) > 200
+    finally:
+        if second:
+            cluster.daemons.remove(second)
+            second.close()
+        first.end()
+        first.environment = {}
+        first.start()
+    eventually(first.writes, "the daemon writes again", 40)
+
+
 def test_watches_are_cut_in_the_middle_of_an_object(cluster):
     steady = cluster.steady(v4_of(cluster), "one.lab.example")
     for number, after in enumerate((0, 1, 100, 700, 3000)):
