@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "ctl/model/value_text.hpp"
+#include "ctl/status/merged.hpp"
 #include "userspace/base/log.hpp"
 #include "userspace/base/time.hpp"
 
@@ -118,7 +119,7 @@ std::optional<status::Target> ClusterLink::find(const model::ObjectKey& key) con
     if (stored == nullptr || resource == nullptr) {
         return std::nullopt;
     }
-    return status::Target{.path = resource->path(key.ns, key.name, "status"), .version = stored->version, .status = stored->status.empty() ? json() : json::parse(stored->status, nullptr, false)};
+    return status::Target{.path = resource->path(key.ns, key.name, "status"), .version = stored->version, .status = stored->status.empty() ? json() : json::parse(stored->status, nullptr, false), .generation = stored->object != nullptr ? stored->object->meta.generation : 0};
 }
 
 void ClusterLink::publish(const status::Book::Published& published) {
@@ -134,10 +135,21 @@ void ClusterLink::publish(const status::Book::Published& published) {
 
 // Of an object that the server does not have the writer remembers it: it may come.
 void ClusterLink::want(const model::ObjectKey& key, const std::shared_ptr<const std::string>& status) {
-    writer_.want(key, status);
+    if (status == nullptr && is_orphan(key)) {
+        writer_.part(key, status::waiting_status(cluster_.find(key)->object->meta.generation, unix_us_now() / 1'000'000));
+    } else {
+        writer_.want(key, status);
+    }
     if (key.kind == model::Kind::gateway) {
         generated_.want(key, status);
     }
+}
+
+// A Gateway whose class is not there: no controller will say that it is not served any more.
+bool ClusterLink::is_orphan(const model::ObjectKey& key) const {
+    const source::Cluster::Stored* stored = key.kind == model::Kind::gateway ? cluster_.find(key) : nullptr;
+    const auto* gateway = stored != nullptr && stored->object != nullptr ? model::body_of<model::Gateway>(*stored->object) : nullptr;
+    return gateway != nullptr && cluster_.find({model::Kind::gateway_class, "", gateway->gateway_class_name}) == nullptr;
 }
 
 // Only of what the cluster has: other nodes know nothing of this one's folder.

@@ -62,6 +62,7 @@ private:
     void elected(const Result<kubeapi::Answer>& answer);
     void on_news(source::ClusterNews news);
     void want(const model::ObjectKey& key, const std::shared_ptr<const std::string>& status);
+    [[nodiscard]] bool is_orphan(const model::ObjectKey& key) const;
     void pump();
     void say_again(const status::Agreement::Objects& objects);
     void tell_troubles();

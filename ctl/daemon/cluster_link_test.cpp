@@ -240,3 +240,39 @@ TEST_CASE("cluster link: what could not be applied is tried again, and is forgot
     publish(false);
     CHECK(linked.ask([&] { return linked.link->troubles().empty(); }));
 }
+
+TEST_CASE("cluster link: a Gateway whose class goes is told to wait, one that another class takes is left alone") {
+    Linked linked;
+    const auto gateway = [](const std::string& name) {
+        return json{{"apiVersion", "gateway.networking.k8s.io/v1"}, {"kind", "Gateway"}, {"metadata", {{"name", name}, {"namespace", "default"}}},
+                    {"spec", {{"gatewayClassName", name}, {"listeners", json::array({{{"name", "http"}, {"port", 80}, {"protocol", "HTTP"}}})}}}};
+    };
+    const auto path = [](const std::string& name) { return "/apis/gateway.networking.k8s.io/v1/namespaces/default/gateways/" + name; };
+    const auto said = [&](const std::string& name) {
+        const json conditions = linked.server.get(path(name)).value("status", json::object()).value("conditions", json::array());
+        return conditions.empty() ? "" : conditions[0].value("status", "");
+    };
+    linked.server.put(gateway("lost"));
+    linked.server.put(gateway("moved"));
+    linked.server.put({{"apiVersion", "gateway.networking.k8s.io/v1"}, {"kind", "GatewayClass"}, {"metadata", {{"name", "moved"}}}, {"spec", {{"controllerName", "example.com/other"}}}});
+    linked.start();
+    REQUIRE(linked.until([&] { return linked.link->ready(); }));
+    const auto publish = [&](bool ours) {
+        linked.ask([&] {
+            status::Book::Published published;
+            for (const char* name : {"Gateway/default/lost", "Gateway/default/moved"}) {
+                if (ours) {
+                    published.set(name, std::make_shared<const std::string>(R"({"addresses":[{"type":"IPAddress","value":"192.0.2.1"}],"conditions":[{"type":"Accepted","status":"True","lastTransitionTime":"t"}]})"));
+                }
+            }
+            linked.link->publish(published);
+            return true;
+        });
+    };
+    publish(true);
+    REQUIRE(linked.until([&] { return said("lost") == "True" && said("moved") == "True"; }));
+    publish(false);
+    REQUIRE(linked.until([&] { return said("lost") == "Unknown"; }));
+    CHECK(linked.server.get(path("lost"))["status"]["addresses"].empty());
+    CHECK(said("moved") == "True");
+}

@@ -36,11 +36,6 @@ bool stands(const json& status) {
     return whole != nullptr && text_at(*whole, "status") == "True";
 }
 
-std::int64_t generation_of(const json& condition) {
-    const auto found = condition.find("observedGeneration");
-    return found != condition.end() && found->is_number_integer() ? found->get<std::int64_t>() : 0;
-}
-
 // Whether it says that something is programmed: else there is nothing to agree on.
 bool says_programmed(const json& status) {
     const json& listeners = status.value("listeners", json::array());

@@ -118,6 +118,11 @@ std::string text_at(const json& of, const char* name) {
     return member.is_string() ? member.get<std::string>() : std::string();
 }
 
+std::int64_t generation_of(const json& condition) {
+    const json& member = member_of(&condition, "observedGeneration");
+    return member.is_number_integer() ? member.get<std::int64_t>() : 0;
+}
+
 bool is_good(const json& condition) {
     const json& type = member_of(&condition, "type");
     const bool holds = member_of(&condition, "status") == "True";

@@ -29,6 +29,9 @@ void for_each_conditions(const nlohmann::json& status, const std::string& ns,
 // A member that is a string; "" if there is none, or `of` is no object: what others wrote may be anything.
 std::string text_at(const nlohmann::json& of, const char* name);
 
+// Its observedGeneration; 0 if there is none.
+std::int64_t generation_of(const nlohmann::json& condition);
+
 // Whether a condition says that all is well: by True, or by not being True where its type is bad news.
 bool is_good(const nlohmann::json& condition);
 

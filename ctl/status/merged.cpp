@@ -7,6 +7,7 @@
 
 #include "ctl/compile/conditions.hpp"
 #include "ctl/status/conditions_json.hpp"
+#include "userspace/base/time.hpp"
 
 namespace penstock::status {
 
@@ -142,6 +143,14 @@ json merged(const json& theirs, const json& ours, const std::string& controller,
         }
     }
     return out;
+}
+
+std::string waiting_status(std::int64_t generation, std::int64_t now_s) {
+    json conditions = json::array();
+    for (const char* type : {"Accepted", "Programmed"}) {
+        conditions.push_back({{"type", type}, {"status", "Unknown"}, {"reason", "Pending"}, {"message", "Waiting for controller"}, {"observedGeneration", generation}, {"lastTransitionTime", rfc3339(now_s)}});
+    }
+    return json{{"addresses", json::array()}, {"listeners", json::array()}, {"conditions", std::move(conditions)}}.dump();
 }
 
 json without_ours(const json& theirs, const std::string& controller) {

@@ -21,6 +21,15 @@ constexpr auto kRefill = std::chrono::milliseconds(700);      // a Gateway whose
 constexpr auto kFirstRetry = std::chrono::milliseconds(250);
 constexpr unsigned kRetryShiftMax = 8;                        // a minute
 
+// Whether it speaks of a generation that the object has not reached: one of that name was deleted, and this is another.
+bool is_of_another(const json& status, std::int64_t generation) {
+    bool later = false;
+    for_each_conditions(status, "", [&](const std::string&, const json& conditions) {
+        later |= std::any_of(conditions.begin(), conditions.end(), [&](const json& one) { return generation_of(one) > generation; });
+    });
+    return generation != 0 && later;
+}
+
 }  // namespace
 
 bool has_status(Kind kind) {
@@ -45,8 +54,17 @@ void Writer::want(const model::ObjectKey& key, std::shared_ptr<const std::string
         entry.not_before = {};
     }
     entry.wanted = std::move(published);
+    entry.once = false;
     dirty_.insert(key);
     forget_gone(key);
+}
+
+void Writer::part(const model::ObjectKey& key, std::string last) {
+    const auto target = enabled_ ? find_(key) : std::nullopt;
+    want(key, target ? std::make_shared<const std::string>(std::move(last)) : nullptr);
+    if (target) {
+        entries_.at(key).once = true;
+    }
 }
 
 // Sending forgets what nobody wants and the server does not have; while others write, nothing is sent.
@@ -92,7 +110,10 @@ void Writer::send_one(const model::ObjectKey& key, Entry& entry) {
         return;
     }
     std::optional<json> said = entry.wanted != nullptr ? std::optional(json::parse(*entry.wanted, nullptr, false)) : std::nullopt;
-    if (said && say_ && (key.kind == Kind::gateway || key.kind == Kind::listener_set)) {
+    if (said && is_of_another(*said, target->generation)) {
+        return;  // the words for this one are on the way
+    }
+    if (said && say_ && !entry.once && (key.kind == Kind::gateway || key.kind == Kind::listener_set)) {
         said = say_(key, *said, target->status);
         if (!said) {
             return;
@@ -174,6 +195,9 @@ void Writer::answered(const model::ObjectKey& key, const json& status, const Res
     in_flight_ -= 1;
     Entry& entry = entries_.at(key);  // what is in flight is not forgotten
     entry.in_flight = false;
+    if (std::exchange(entry.once, false)) {
+        entry.wanted = nullptr;
+    }
     holding_ -= std::exchange(entry.holds_gateways, false) ? 1 : 0;
     if (!answer.ok()) {
         failed(key, entry, answer.error(), {});

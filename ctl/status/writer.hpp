@@ -26,6 +26,7 @@ struct Target {
     std::string path;     // of its status subresource
     std::string version;  // metadata.resourceVersion
     nlohmann::json status;
+    std::int64_t generation = 0;  // metadata.generation; 0: not known
 };
 
 // Whether objects of this kind have a status that a Gateway API controller writes.
@@ -52,6 +53,8 @@ public:
 
     // What is published of an object now; null: nothing, it is not ours (any more). The next pump() looks at it.
     void want(const model::ObjectKey& key, std::shared_ptr<const std::string> published);
+    // It is nobody's from now on, as far as is known: `last` is said of it once, unless somebody else says something meanwhile, or others write.
+    void part(const model::ObjectKey& key, std::string last);
     // All of them, as if the server had others.
     void look_again();
     // The server has another status or version of it, or has it anew.
@@ -73,6 +76,7 @@ public:
 private:
     struct Entry {
         std::shared_ptr<const std::string> wanted;  // as JSON
+        bool once = false;            // `wanted` is said once
         bool in_flight = false;
         bool holds_gateways = false;  // a ListenerSet on its way that was not refused before
         unsigned tokens = 0;        // writes that may go without a pause

@@ -204,6 +204,50 @@ TEST_CASE("writer: a server that does not know an object that it has is asked ag
     CHECK(server.writer.troubles().empty());
 }
 
+TEST_CASE("writer: the words for a deleted object are not said of the next of its name") {
+    Server server;
+    const auto of_generation = [](int generation) {
+        return std::make_shared<const std::string>(json{{"conditions", json::array({{{"type", "Accepted"}, {"status", "True"}, {"observedGeneration", generation}, {"lastTransitionTime", "t"}}})}}.dump());
+    };
+    server.put(kRoute);
+    server.objects[kRoute].generation = 1;
+    server.writer.want(kRoute, of_generation(5));
+    server.pump();
+    CHECK(server.flying().empty());
+    server.writer.want(kRoute, of_generation(1));
+    server.pump();
+    CHECK(server.flying() == "HTTPRoute default/shop,");
+}
+
+TEST_CASE("writer: a last word is said once, and not against somebody else's") {
+    const std::string last = R"({"conditions":[{"type":"Accepted","status":"Unknown","lastTransitionTime":"t"}]})";
+    for (const bool conflict : {false, true}) {
+        Server server;
+        server.put(kGateway, *status_of("True"));
+        server.want(kGateway, "True");
+        server.pump();
+        server.writer.part(kGateway, last);
+        server.pump();
+        REQUIRE(server.flying() == "Gateway default/edge,");
+        if (conflict) {
+            server.put(kGateway, *status_of("Theirs"));
+        }
+        server.answer();
+        server.put(kGateway, *status_of("Theirs"));
+        server.now += milliseconds(5000);
+        server.pump();
+        CHECK(server.flying().empty());
+        CHECK(server.objects[kGateway].status == *status_of("Theirs"));
+    }
+    Server other;
+    other.put(kGateway, *status_of("True"));
+    other.writer.enable(false);
+    other.writer.part(kGateway, last);
+    other.writer.enable(true);
+    other.pump();
+    CHECK(other.flying().empty());  // who wrote then has said it
+}
+
 TEST_CASE("writer: an odd answer ends nothing") {
     for (const std::string body : {R"({"metadata":{"resourceVersion":7},"status":{}})", R"({"metadata":[1],"status":1})", "[]", "x", R"({"metadata":{"resourceVersion":"7"},"status":5})"}) {
         Server server;
