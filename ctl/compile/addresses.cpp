@@ -25,10 +25,13 @@ bool is_usable(const IpAddress& ip, const GatewayFront& gateway, const Options& 
     return is_unicast(ip) && (options.usable_addresses.empty() || listed(options.usable_addresses) || listed(options.node_addresses));
 }
 
+bool has(const GatewayFront& gateway, const IpAddress& ip) {
+    return std::find(gateway.addresses.begin(), gateway.addresses.end(), ip) != gateway.addresses.end();
+}
+
 void add(GatewayFront& gateway, const IpAddress& ip) {
-    if (std::find(gateway.addresses.begin(), gateway.addresses.end(), ip) == gateway.addresses.end()) {
+    if (!has(gateway, ip)) {
         gateway.addresses.push_back(ip);
-        gateway.status_addresses.push_back({std::string(kIpType), ip.text()});
     }
 }
 
@@ -38,8 +41,23 @@ void unprogram(GatewayFront& gateway, ConditionReason reason, std::string messag
     }
 }
 
-// An address that was asked for; nothing: the node's own will do.
-void add_requested(GatewayFront& gateway, const model::GatewayAddress& wanted, const Options& options, bool& own) {
+std::string owner_name(const GatewayFront& gateway) { return "Gateway/" + gateway.object.ns() + "/" + gateway.object.name(); }
+
+// A Gateway, and what it asks for.
+struct Asking {
+    GatewayFront& gateway;
+    std::vector<IpAddress> named;
+    bool any = false;  // one that it does not name
+
+    [[nodiscard]] bool names(const IpAddress& ip) const { return std::find(named.begin(), named.end(), ip) != named.end(); }
+    // One that it does not name.
+    [[nodiscard]] bool was_given(Family family) const {
+        return std::any_of(gateway.addresses.begin(), gateway.addresses.end(), [&](const IpAddress& ip) { return ip.family == family && !names(ip); });
+    }
+};
+
+void read_wanted(Asking& asking, const model::GatewayAddress& wanted, const Options& options) {
+    GatewayFront& gateway = asking.gateway;
     if (wanted.type != kIpType) {
         gateway.refused = gateway.refused ? gateway.refused
                                           : Condition{ConditionReason::GatewayAccepted_unsupported_address,
@@ -47,7 +65,7 @@ void add_requested(GatewayFront& gateway, const model::GatewayAddress& wanted, c
         return;
     }
     if (wanted.value.empty()) {
-        own = true;
+        asking.any = true;
         return;
     }
     const auto ip = IpAddress::parse(wanted.value);
@@ -56,121 +74,147 @@ void add_requested(GatewayFront& gateway, const model::GatewayAddress& wanted, c
                   "address " + wanted.value + (ip ? " is not one that this edge may use" : " is not an IP address"));
         return;
     }
-    add(gateway, *ip);
+    asking.named.push_back(*ip);
 }
 
-// The addresses that a Gateway names, and whether one that it does not name is wanted, too.
-bool choose_requested(GatewayFront& gateway, const Options& options) {
+Asking read_asking(GatewayFront& gateway, const Options& options) {
     const auto& wanted = gateway.object.spec->addresses;
-    bool own = wanted.empty();
+    Asking asking{.gateway = gateway, .named = {}, .any = wanted.empty()};
     for (const auto& address : wanted) {
-        add_requested(gateway, address, options, own);
+        read_wanted(asking, address, options);
     }
-    return own;
+    return asking;
 }
 
-// Who has which address of a pool. No two Gateways have one: they would need to agree on ports.
-struct Owners {
-    std::set<IpAddress> taken;
-    AddressBook now;
-};
-
-void claim(GatewayFront& gateway, const std::vector<IpAddress>& asked, Owners& owners) {
-    for (const IpAddress& ip : asked) {
-        if (owners.taken.insert(ip).second) {
-            add(gateway, ip);
-        } else {
-            unprogram(gateway, ConditionReason::GatewayProgrammed_address_not_usable, "address " + ip.text() + " belongs to another Gateway");
+// Who gets which address. What a pool gave stays; what is named, by the oldest Gateway first, goes before what is given out anew.
+// No two Gateways have an address of a pool: they would need to agree on ports.
+class Chooser {
+public:
+    Chooser(std::vector<GatewayFront>& gateways, const Options& options) : options_(options) {
+        for (GatewayFront& gateway : gateways) {
+            Asking asking = read_asking(gateway, options);
+            if (!gateway.refused) {
+                (gateway.pool != nullptr ? pooled_ : others_).push_back(std::move(asking));
+            }
         }
     }
-}
 
-std::string owner_name(const GatewayFront& gateway) { return "Gateway/" + gateway.object.ns() + "/" + gateway.object.name(); }
-
-void give(GatewayFront& gateway, const IpAddress& ip, Owners& owners) {
-    owners.taken.insert(ip);
-    owners.now[owner_name(gateway)].push_back(ip);
-    add(gateway, ip);
-}
-
-// What it has by `book`, unless it has something already.
-void keep_given(GatewayFront& gateway, const AddressBook* book, Owners& owners) {
-    if (book == nullptr || !gateway.addresses.empty()) {
-        return;
+    // Who has what of a pool.
+    AddressBook choose(const AddressBook* told, const AddressBook* before) {
+        for (const AddressBook* book : {told, before}) {
+            for (Asking& one : pooled_) {
+                keep(one, book);
+            }
+        }
+        for (Asking& one : others_) {
+            serve_without_pool(one);
+        }
+        for (Asking& one : pooled_) {
+            claim(one);
+        }
+        for (Asking& one : pooled_) {
+            give_free(one);
+        }
+        return finish();
     }
-    if (const auto had = book->find(owner_name(gateway)); had != book->end()) {
+
+private:
+    // What it has by `book`, unless it has something already.
+    void keep(Asking& one, const AddressBook* book) {
+        if (book == nullptr || !one.gateway.addresses.empty()) {
+            return;
+        }
+        const auto had = book->find(owner_name(one.gateway));
+        if (had == book->end()) {
+            return;
+        }
         for (const IpAddress& ip : had->second) {
-            if (gateway.pool->contains(ip) && !owners.taken.contains(ip)) {
-                give(gateway, ip, owners);
+            if (may_keep(one, ip) && taken_.insert(ip).second) {
+                one.gateway.addresses.push_back(ip);
             }
         }
     }
-}
 
-// One of each family that the pool has.
-void give_free(GatewayFront& gateway, Owners& owners) {
-    const std::vector<IpAddress>& given = owners.now[owner_name(gateway)];
-    for (const Family family : {Family::v4, Family::v6}) {
-        const bool has_one = std::any_of(given.begin(), given.end(), [&](const IpAddress& ip) { return ip.family == family; });
-        if (has_one || !gateway.pool->has(family)) {
-            continue;
+    // One of each family. What it names is not given: it claims that.
+    static bool may_keep(const Asking& one, const IpAddress& ip) {
+        return one.gateway.pool->contains(ip) && one.any && !one.names(ip) && !one.was_given(ip.family);
+    }
+
+    void serve_without_pool(Asking& one) {
+        for (const IpAddress& ip : one.named) {
+            add(one.gateway, ip);
         }
-        if (const auto ip = gateway.pool->free_one(family, owner_name(gateway), owners.taken)) {
-            give(gateway, *ip, owners);
-        } else {
-            unprogram(gateway, ConditionReason::GatewayProgrammed_address_not_assigned, "every address of its class is in use");
+        for (std::size_t i = 0; one.any && i < options_.node_addresses.size(); ++i) {
+            add(one.gateway, options_.node_addresses[i]);
         }
     }
-}
 
-// What was given out before stays; what is asked for goes before what is given out now.
-AddressBook choose(std::vector<GatewayFront>& gateways, const Options& options, const AddressBook* told, const AddressBook* before) {
-    Owners owners{.taken = {}, .now = {}};
-    std::vector<GatewayFront*> asking;
-    std::vector<GatewayFront*> open;
-    for (GatewayFront& gateway : gateways) {
-        const bool own = choose_requested(gateway, options);
-        if (gateway.refused) {
-            continue;
-        }
-        if (gateway.pool == nullptr) {
-            for (std::size_t i = 0; own && i < options.node_addresses.size(); ++i) {
-                add(gateway, options.node_addresses[i]);
+    // What it names and does not have yet.
+    void claim(Asking& one) {
+        for (const IpAddress& ip : one.named) {
+            if (has(one.gateway, ip)) {
+                continue;
             }
-            continue;
-        }
-        asking.push_back(&gateway);
-        if (own) {
-            open.push_back(&gateway);
-        }
-    }
-    std::map<const GatewayFront*, std::vector<IpAddress>> asked;
-    for (GatewayFront* gateway : asking) {
-        asked[gateway] = std::exchange(gateway->addresses, {});
-        gateway->status_addresses.clear();
-    }
-    for (const AddressBook* book : {told, before}) {
-        for (GatewayFront* gateway : open) {
-            keep_given(*gateway, book, owners);
+            if (taken_.insert(ip).second) {
+                add(one.gateway, ip);
+            } else {
+                unprogram(one.gateway, ConditionReason::GatewayProgrammed_address_not_usable, "address " + ip.text() + " belongs to another Gateway");
+            }
         }
     }
-    for (GatewayFront* gateway : asking) {
-        claim(*gateway, asked[gateway], owners);
+
+    // One of each family that the pool has.
+    void give_free(Asking& one) {
+        for (const Family family : {Family::v4, Family::v6}) {
+            if (!one.any || one.was_given(family) || !one.gateway.pool->has(family)) {
+                continue;
+            }
+            if (const auto ip = one.gateway.pool->free_one(family, owner_name(one.gateway), taken_)) {
+                taken_.insert(*ip);
+                add(one.gateway, *ip);
+            } else {
+                unprogram(one.gateway, ConditionReason::GatewayProgrammed_address_not_assigned, "every address of its class is in use");
+            }
+        }
     }
-    for (GatewayFront* gateway : open) {
-        give_free(*gateway, owners);
+
+    AddressBook finish() {
+        AddressBook book;
+        for (Asking& one : pooled_) {
+            order(one);
+            if (!one.gateway.addresses.empty()) {
+                book.emplace(owner_name(one.gateway), one.gateway.addresses);
+            }
+        }
+        for (const auto* list : {&pooled_, &others_}) {
+            for (const Asking& one : *list) {
+                tell(one.gateway);
+            }
+        }
+        return book;
     }
-    for (GatewayFront& gateway : gateways) {
-        if (gateway.refused) {
-            gateway.addresses.clear();
-            gateway.status_addresses.clear();
-        } else if (gateway.addresses.empty()) {
+
+    // As it names them, then the others.
+    static void order(Asking& one) {
+        std::stable_sort(one.gateway.addresses.begin(), one.gateway.addresses.end(), [&](const IpAddress& left, const IpAddress& right) {
+            return std::find(one.named.begin(), one.named.end(), left) < std::find(one.named.begin(), one.named.end(), right);
+        });
+    }
+
+    static void tell(GatewayFront& gateway) {
+        for (const IpAddress& ip : gateway.addresses) {
+            gateway.status_addresses.push_back({std::string(kIpType), ip.text()});
+        }
+        if (gateway.addresses.empty()) {
             unprogram(gateway, ConditionReason::GatewayProgrammed_address_not_assigned, "this edge has no address to give it");
         }
     }
-    std::erase_if(owners.now, [](const auto& entry) { return entry.second.empty(); });
-    return std::move(owners.now);
-}
+
+    const Options& options_;
+    std::vector<Asking> pooled_;  // oldest first, as the next
+    std::vector<Asking> others_;
+    std::set<IpAddress> taken_;
+};
 
 using Place = std::tuple<IpAddress, Transport, std::uint16_t>;
 
@@ -211,7 +255,7 @@ bool over_limits(const GatewayFront& gateway, const Claims& claims, std::size_t 
 }  // namespace
 
 std::vector<ClaimedAddress> assign_addresses(Front& front, const Options& options, const AddressBook* told, AddressBookPtr& book) {
-    if (AddressBook chosen = choose(front.gateways, options, told, book.get()); book == nullptr || chosen != *book) {
+    if (AddressBook chosen = Chooser(front.gateways, options).choose(told, book.get()); book == nullptr || chosen != *book) {
         book = std::make_shared<const AddressBook>(std::move(chosen));
     }
     Claims claims;

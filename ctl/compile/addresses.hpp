@@ -10,8 +10,8 @@
 namespace penstock::compile {
 
 // Fills the addresses of Gateways and listeners, and their conditions. The result: every address that some Gateway claims. `book` says what
-// pools gave before, and then what they give now; it may be null, and stays the same object if nothing changed. What `told` says that a
-// Gateway has goes before that; it may be null.
+// Gateways had of pools before, and then what they have now; it may be null, and stays the same object if nothing changed. What `told` says
+// that a Gateway has goes before that; it may be null.
 [[nodiscard]] std::vector<ClaimedAddress> assign_addresses(Front& front, const Options& options, const AddressBook* told, AddressBookPtr& book);
 
 }  // namespace penstock::compile

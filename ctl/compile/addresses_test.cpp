@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ctl/compile/addresses.hpp"
 
+#include <sstream>
+
 #include "ctl/compile/compile.hpp"
 #include "ctl/model/decode.hpp"
 #include "tools/test/catch.hpp"
@@ -10,23 +12,55 @@ using namespace penstock::compile;
 
 namespace {
 
-// A class with a pool, and Gateways: "name" or "name address".
-model::Store store_of(const std::string& pool, const std::vector<std::string>& gateways) {
-    std::string text = R"(
+constexpr const char* kClass = R"(---
 apiVersion: gateway.networking.k8s.io/v1
 kind: GatewayClass
-metadata: {name: pool}
-spec: {controllerName: penstock.dev/gateway-controller, parametersRef: {group: "", kind: ConfigMap, name: pool, namespace: edge}}
----
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: pool, namespace: edge}
-data: {addresses: ")" + pool + "\"}\n";
+metadata: {name: NAME}
+spec: {controllerName: penstock.dev/gateway-controller, parametersRef: {group: "", kind: ConfigMap, name: NAME, namespace: edge}}
+)";
+
+std::string replaced(std::string text, const std::string& word, const std::string& by) {
+    for (std::size_t at = text.find(word); at != std::string::npos; at = text.find(word, at + by.size())) {
+        text.replace(at, word.size(), by);
+    }
+    return text;
+}
+
+std::string class_of(const std::string& name, const std::string& pool) {
+    std::string text = replaced(kClass, "NAME", name);
+    return pool == "absent" ? text : text + "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: " + name + ", namespace: edge}\ndata: {addresses: \"" + pool + "\"}\n";
+}
+
+// One entry of spec.addresses: "any", "host" or an address.
+std::string address_of(const std::string& word) {
+    return word == "any" ? "{type: IPAddress}" : word == "host" ? "{type: Hostname, value: a.example.com}" : "{value: \"" + word + "\"}";
+}
+
+// "name@class:port addresses": class "pool" and port 80 if it names none.
+std::string gateway_of(const std::string& one) {
+    std::istringstream words(one);
+    std::string name;
+    std::string addresses;
+    words >> name;
+    for (std::string word; words >> word;) {
+        addresses += (addresses.empty() ? "" : ", ") + address_of(word);
+    }
+    const std::size_t colon = std::min(name.find(':'), name.size());
+    const std::string port = colon == name.size() ? "80" : name.substr(colon + 1);
+    name.resize(colon);
+    const std::size_t at = std::min(name.find('@'), name.size());
+    const std::string of = at == name.size() ? "pool" : name.substr(at + 1);
+    name.resize(at);
+    return "---\napiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: " + name + "}\nspec:\n  gatewayClassName: " + of + "\n" +
+           (addresses.empty() ? "" : "  addresses: [" + addresses + "]\n") + "  listeners: [{name: http, port: " + port + ", protocol: HTTP}]\n";
+}
+
+// The class "pool" with that pool ("absent": without its ConfigMap), "other" with 10.0.1.1 to 3, "none" without one, and Gateways.
+model::Store store_of(const std::string& pool, const std::vector<std::string>& gateways) {
+    std::string text = class_of("pool", pool) + class_of("other", "10.0.1.1-10.0.1.3");
+    text += "---\napiVersion: gateway.networking.k8s.io/v1\nkind: GatewayClass\nmetadata: {name: none}\nspec: {controllerName: penstock.dev/gateway-controller}\n";
     for (const std::string& one : gateways) {
-        const std::size_t space = std::min(one.find(' '), one.size());
-        text += "---\napiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: " + one.substr(0, space) + "}\nspec:\n  gatewayClassName: pool\n";
-        text += space == one.size() ? "" : "  addresses: [{value: " + one.substr(space + 1) + "}]\n";
-        text += "  listeners: [{name: http, port: 80, protocol: HTTP}]\n";
+        text += gateway_of(one);
     }
     model::Store store;
     for (const model::ObjectPtr& object : model::parse_manifests(text, "test").objects) {
@@ -34,6 +68,8 @@ data: {addresses: ")" + pool + "\"}\n";
     }
     return store;
 }
+
+IpAddress ip(const char* text) { return *IpAddress::parse(text); }
 
 // "a=10.0.0.1 b=- ": who has which, in order of names; "-" with the reason's name if it has none.
 std::string who(const Compiled& compiled) {
@@ -55,6 +91,19 @@ std::string who(const Compiled& compiled) {
     return out;
 }
 
+// What its statuses tell to one that begins.
+AddressBook told_of(const Compiled& compiled) {
+    AddressBook told;
+    for (const auto& [key, status] : compiled.statuses) {
+        if (const auto* gateway = std::get_if<GatewayStatus>(&status->body)) {
+            for (const StatusAddress& address : gateway->addresses) {
+                told["Gateway/" + key.ns + "/" + key.name].push_back(ip(address.value.c_str()));
+            }
+        }
+    }
+    return told;
+}
+
 }  // namespace
 
 TEST_CASE("addresses: a Gateway keeps what its pool gave it, whoever comes and goes") {
@@ -70,7 +119,6 @@ TEST_CASE("addresses: a Gateway keeps what its pool gave it, whoever comes and g
 }
 
 TEST_CASE("addresses: what is told for all nodes goes before what was given here, as far as the pool and what is asked for go") {
-    const auto ip = [](const char* text) { return *IpAddress::parse(text); };
     const Compiled first = compile::compile(store_of("10.0.0.1-10.0.0.3", {"a", "b"}), {});
     struct Row {
         AddressBook told;
@@ -109,4 +157,34 @@ TEST_CASE("addresses: what was given outlives a restart, and a pool that lost it
     CHECK(*restarted.ids.addresses == *first.ids.addresses);
     CHECK(who(compile::compile(store_of("10.0.0.1-10.0.0.200", {"0", "a", "b"}), {}, &restarted)).find(who(first)) != std::string::npos);
     CHECK(who(compile::compile(store_of("10.0.1.1", {"a"}), {}, &first)) == "a=10.0.1.1, ");
+}
+
+TEST_CASE("addresses: what a Gateway has and then names stays its own, and of what it had and names no more it keeps one of each family") {
+    struct Row {
+        const char* pool;
+        std::vector<std::string> before;
+        std::vector<std::string> after;
+        const char* want;
+    };
+    const Row rows[] = {
+        {"10.0.0.1", {"a"}, {"a 10.0.0.1"}, "a=10.0.0.1, "},
+        {"10.0.0.1", {"a"}, {"a 10.0.0.1 any"}, "a=10.0.0.1,AddressNotAssigned "},
+        {"10.0.0.1", {"a 10.0.0.1"}, {"a"}, "a=10.0.0.1, "},
+        {"10.0.0.1-10.0.0.2", {"a 10.0.0.2", "b"}, {"a 10.0.0.2 any", "b"}, "a=10.0.0.2,AddressNotAssigned b=10.0.0.1, "},
+        {"10.0.0.1-10.0.0.2", {"a 10.0.0.1 any"}, {"a 10.0.0.1 any"}, "a=10.0.0.1,10.0.0.2, "},
+        {"10.0.0.1-10.0.0.2", {"a 10.0.0.1 any"}, {"a any 10.0.0.1"}, "a=10.0.0.1,10.0.0.2, "},
+        {"10.0.0.1-10.0.0.3", {"a 10.0.0.2 10.0.0.1 10.0.0.3"}, {"a"}, "a=10.0.0.2, "},
+        {"10.0.0.1-10.0.0.2,2001:db8::1-2001:db8::2", {"a 10.0.0.1 10.0.0.2 2001:db8::2 2001:db8::1"}, {"a"}, "a=10.0.0.1,2001:db8::2, "},
+        {"10.0.0.1-10.0.0.2", {"a 10.0.0.1", "b 10.0.0.2"}, {"a 10.0.0.2", "b 10.0.0.1"}, "a=10.0.0.2, b=10.0.0.1, "},
+        {"10.0.0.1-10.0.0.2", {"a 10.0.0.2", "b 10.0.0.1"}, {"a 10.0.0.1", "b 10.0.0.1"}, "a=10.0.0.1, b=AddressNotUsable "},
+    };
+    for (const Row& row : rows) {
+        const Compiled first = compile::compile(store_of(row.pool, row.before), {});
+        const model::Store store = store_of(row.pool, row.after);
+        CAPTURE(who(first));
+        CHECK(who(compile::compile(store, {}, &first)) == row.want);
+        const AddressBook told = told_of(first);
+        CHECK(who(compile::compile(store, {}, nullptr, &told)) == row.want);
+        CHECK(who(compile::compile(store, {}, &first, &told)) == row.want);
+    }
 }

@@ -43,7 +43,7 @@ private:
     std::vector<AddressRange> ranges_;
 };
 
-// What pools gave to whom: "Gateway/ns/name" -> addresses, in order. It is kept over compilations and restarts.
+// Who has what of a pool: "Gateway/ns/name" -> addresses, those first that it names. It is kept over compilations and restarts.
 using AddressBook = std::map<std::string, std::vector<IpAddress>>;
 using AddressBookPtr = std::shared_ptr<const AddressBook>;
 
