@@ -46,6 +46,7 @@ std::string owner_name(const GatewayFront& gateway) { return "Gateway/" + gatewa
 // A Gateway, and what it asks for.
 struct Asking {
     GatewayFront& gateway;
+    bool good_class = true;
     std::vector<IpAddress> named;
     bool any = false;  // one that it does not name
 
@@ -69,7 +70,7 @@ void read_wanted(Asking& asking, const model::GatewayAddress& wanted, const Opti
         return;
     }
     const auto ip = IpAddress::parse(wanted.value);
-    if (!ip || !is_usable(*ip, gateway, options)) {
+    if (!ip || (asking.good_class && !is_usable(*ip, gateway, options))) {
         unprogram(gateway, ConditionReason::GatewayProgrammed_address_not_usable,
                   "address " + wanted.value + (ip ? " is not one that this edge may use" : " is not an IP address"));
         return;
@@ -77,9 +78,9 @@ void read_wanted(Asking& asking, const model::GatewayAddress& wanted, const Opti
     asking.named.push_back(*ip);
 }
 
-Asking read_asking(GatewayFront& gateway, const Options& options) {
+Asking read_asking(GatewayFront& gateway, bool good_class, const Options& options) {
     const auto& wanted = gateway.object.spec->addresses;
-    Asking asking{.gateway = gateway, .named = {}, .any = wanted.empty()};
+    Asking asking{.gateway = gateway, .good_class = good_class, .named = {}, .any = wanted.empty()};
     for (const auto& address : wanted) {
         read_wanted(asking, address, options);
     }
@@ -87,23 +88,29 @@ Asking read_asking(GatewayFront& gateway, const Options& options) {
 }
 
 // Who gets which address. What a pool gave stays; what is named, by the oldest Gateway first, goes before what is given out anew.
-// No two Gateways have an address of a pool: they would need to agree on ports.
+// No two Gateways have an address of a pool: they would need to agree on ports. While a Gateway is refused nobody else gets what it has, and
+// while a pool cannot be read its Gateways go on with what they have.
 class Chooser {
 public:
-    Chooser(std::vector<GatewayFront>& gateways, const Options& options) : options_(options) {
-        for (GatewayFront& gateway : gateways) {
-            Asking asking = read_asking(gateway, options);
-            if (!gateway.refused) {
+    Chooser(Front& front, const AddressContext& context)
+        : context_(context), own_(context.options.node_addresses.begin(), context.options.node_addresses.end()) {
+        for (GatewayFront& gateway : front.gateways) {
+            Asking asking = read_asking(gateway, has_good_class(front, gateway), context.options);
+            if (!asking.good_class || (gateway.refused && gateway.pool != nullptr)) {
+                troubled_.push_back(std::move(asking));
+            } else if (!gateway.refused) {
                 (gateway.pool != nullptr ? pooled_ : others_).push_back(std::move(asking));
             }
         }
     }
 
     // Who has what of a pool.
-    AddressBook choose(const AddressBook* told, const AddressBook* before) {
-        for (const AddressBook* book : {told, before}) {
-            for (Asking& one : pooled_) {
-                keep(one, book);
+    AddressBook choose(const AddressBook* before) {
+        for (const AddressBook* book : {context_.told, before}) {
+            for (auto* list : {&pooled_, &troubled_}) {
+                for (Asking& one : *list) {
+                    keep(one, book);
+                }
             }
         }
         for (Asking& one : others_) {
@@ -129,23 +136,40 @@ private:
             return;
         }
         for (const IpAddress& ip : had->second) {
-            if (may_keep(one, ip) && taken_.insert(ip).second) {
+            if (is_left(one, ip, book) && may_keep(one, ip) && taken_.insert(ip).second) {
                 one.gateway.addresses.push_back(ip);
             }
         }
     }
 
-    // One of each family. What it names is not given: it claims that.
+    // Whether the pool of its class has it still. One that cannot be read had what the Gateway has: unless that is of another class, or, as a
+    // status tells that of Gateways without a pool too, the node's own.
+    bool is_left(const Asking& one, const IpAddress& ip, const AddressBook* book) const {
+        if (one.good_class) {
+            return one.gateway.pool->contains(ip);
+        }
+        return !changed_class(one.gateway) && !(book == context_.told && own_.contains(ip));
+    }
+
+    bool changed_class(const GatewayFront& gateway) const {
+        const model::ObjectPtr before = context_.before.get(model::Kind::gateway, gateway.object.ns(), gateway.object.name());
+        return before != nullptr && model::body_of<model::Gateway>(*before)->gateway_class_name != gateway.object.spec->gateway_class_name;
+    }
+
+    // Of what was given one of each family. What it names it claims, if it can.
     static bool may_keep(const Asking& one, const IpAddress& ip) {
-        return one.gateway.pool->contains(ip) && one.any && !one.names(ip) && !one.was_given(ip.family);
+        if (one.gateway.refused) {
+            return true;
+        }
+        return one.names(ip) ? !one.good_class : one.any && !one.was_given(ip.family);
     }
 
     void serve_without_pool(Asking& one) {
         for (const IpAddress& ip : one.named) {
             add(one.gateway, ip);
         }
-        for (std::size_t i = 0; one.any && i < options_.node_addresses.size(); ++i) {
-            add(one.gateway, options_.node_addresses[i]);
+        for (std::size_t i = 0; one.any && i < context_.options.node_addresses.size(); ++i) {
+            add(one.gateway, context_.options.node_addresses[i]);
         }
     }
 
@@ -180,18 +204,39 @@ private:
 
     AddressBook finish() {
         AddressBook book;
-        for (Asking& one : pooled_) {
-            order(one);
-            if (!one.gateway.addresses.empty()) {
-                book.emplace(owner_name(one.gateway), one.gateway.addresses);
+        for (auto* list : {&pooled_, &troubled_}) {
+            for (Asking& one : *list) {
+                order(one);
+                if (!one.gateway.addresses.empty()) {
+                    book.emplace(owner_name(one.gateway), one.gateway.addresses);
+                }
             }
         }
-        for (const auto* list : {&pooled_, &others_}) {
+        for (Asking& one : troubled_) {
+            judge(one);
+        }
+        for (const auto* list : {&pooled_, &others_, &troubled_}) {
             for (const Asking& one : *list) {
                 tell(one.gateway);
             }
         }
         return book;
+    }
+
+    // Whether it is served.
+    static void judge(Asking& one) {
+        GatewayFront& gateway = one.gateway;
+        if (!gateway.refused && gateway.addresses.empty()) {
+            gateway.refused = Condition{ConditionReason::GatewayAccepted_invalid_parameters, "its GatewayClass is not accepted"};
+        }
+        for (const IpAddress& ip : one.named) {
+            if (!has(gateway, ip)) {
+                unprogram(gateway, ConditionReason::GatewayProgrammed_address_not_usable, "address " + ip.text() + " is not given: its GatewayClass is not accepted");
+            }
+        }
+        if (gateway.refused) {
+            gateway.addresses.clear();
+        }
     }
 
     // As it names them, then the others.
@@ -205,14 +250,16 @@ private:
         for (const IpAddress& ip : gateway.addresses) {
             gateway.status_addresses.push_back({std::string(kIpType), ip.text()});
         }
-        if (gateway.addresses.empty()) {
+        if (gateway.addresses.empty() && !gateway.refused) {
             unprogram(gateway, ConditionReason::GatewayProgrammed_address_not_assigned, "this edge has no address to give it");
         }
     }
 
-    const Options& options_;
-    std::vector<Asking> pooled_;  // oldest first, as the next
+    const AddressContext& context_;
+    std::set<IpAddress> own_;
+    std::vector<Asking> pooled_;    // oldest first, as the next two
     std::vector<Asking> others_;
+    std::vector<Asking> troubled_;  // their class has a pool, or had one, and they get nothing new of it
     std::set<IpAddress> taken_;
 };
 
@@ -254,8 +301,14 @@ bool over_limits(const GatewayFront& gateway, const Claims& claims, std::size_t 
 
 }  // namespace
 
-std::vector<ClaimedAddress> assign_addresses(Front& front, const Options& options, const AddressBook* told, AddressBookPtr& book) {
-    if (AddressBook chosen = Chooser(front.gateways, options).choose(told, book.get()); book == nullptr || chosen != *book) {
+bool has_good_class(const Front& front, const GatewayFront& gateway) {
+    return std::any_of(front.classes.begin(), front.classes.end(),
+                       [&](const ClassFront& entry) { return entry.good && entry.object.name() == gateway.object.spec->gateway_class_name; });
+}
+
+std::vector<ClaimedAddress> assign_addresses(Front& front, const AddressContext& context, AddressBookPtr& book) {
+    const Options& options = context.options;
+    if (AddressBook chosen = Chooser(front, context).choose(book.get()); book == nullptr || chosen != *book) {
         book = std::make_shared<const AddressBook>(std::move(chosen));
     }
     Claims claims;

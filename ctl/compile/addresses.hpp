@@ -9,9 +9,18 @@
 
 namespace penstock::compile {
 
+struct AddressContext {
+    const Options& options;
+    const model::Store& before;  // of the compilation before: tells who changed its class
+    const AddressBook* told;     // what Gateways have by somebody who speaks for all nodes; it goes before the book, and may be null
+};
+
+// Whether its GatewayClass is good. One of a class that is not goes on with what it has of the class' pool, and gets nothing else.
+[[nodiscard]] bool has_good_class(const Front& front, const GatewayFront& gateway);
+
 // Fills the addresses of Gateways and listeners, and their conditions. The result: every address that some Gateway claims. `book` says what
-// Gateways had of pools before, and then what they have now; it may be null, and stays the same object if nothing changed. What `told` says
-// that a Gateway has goes before that; it may be null.
-[[nodiscard]] std::vector<ClaimedAddress> assign_addresses(Front& front, const Options& options, const AddressBook* told, AddressBookPtr& book);
+// Gateways had of pools before, and then what they have now; it may be null, and stays the same object if nothing changed. A Gateway that is
+// refused stays in it, so that it gets back what it had.
+[[nodiscard]] std::vector<ClaimedAddress> assign_addresses(Front& front, const AddressContext& context, AddressBookPtr& book);
 
 }  // namespace penstock::compile

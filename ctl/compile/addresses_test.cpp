@@ -36,14 +36,19 @@ std::string address_of(const std::string& word) {
     return word == "any" ? "{type: IPAddress}" : word == "host" ? "{type: Hostname, value: a.example.com}" : "{value: \"" + word + "\"}";
 }
 
-// "name@class:port addresses": class "pool" and port 80 if it names none.
+// "name@class:port addresses": class "pool" and port 80 if it names none; "parameters" among them: it has some that we do not know.
 std::string gateway_of(const std::string& one) {
     std::istringstream words(one);
     std::string name;
     std::string addresses;
+    std::string more;
     words >> name;
     for (std::string word; words >> word;) {
-        addresses += (addresses.empty() ? "" : ", ") + address_of(word);
+        if (word == "parameters") {
+            more = "  infrastructure: {parametersRef: {group: \"\", kind: ConfigMap, name: any}}\n";
+        } else {
+            addresses += (addresses.empty() ? "" : ", ") + address_of(word);
+        }
     }
     const std::size_t colon = std::min(name.find(':'), name.size());
     const std::string port = colon == name.size() ? "80" : name.substr(colon + 1);
@@ -52,7 +57,7 @@ std::string gateway_of(const std::string& one) {
     const std::string of = at == name.size() ? "pool" : name.substr(at + 1);
     name.resize(at);
     return "---\napiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: " + name + "}\nspec:\n  gatewayClassName: " + of + "\n" +
-           (addresses.empty() ? "" : "  addresses: [" + addresses + "]\n") + "  listeners: [{name: http, port: " + port + ", protocol: HTTP}]\n";
+           (addresses.empty() ? "" : "  addresses: [" + addresses + "]\n") + more + "  listeners: [{name: http, port: " + port + ", protocol: HTTP}]\n";
 }
 
 // The class "pool" with that pool ("absent": without its ConfigMap), "other" with 10.0.1.1 to 3, "none" without one, and Gateways.
@@ -187,4 +192,70 @@ TEST_CASE("addresses: what a Gateway has and then names stays its own, and of wh
         CHECK(who(compile::compile(store, {}, nullptr, &told)) == row.want);
         CHECK(who(compile::compile(store, {}, &first, &told)) == row.want);
     }
+}
+
+TEST_CASE("addresses: a Gateway that is refused for a while gets back what it had, and nobody else has it meanwhile") {
+    constexpr const char* kPool = "10.0.0.1-10.0.0.3,2001:db8::1-2001:db8::3";
+    const std::vector<std::string> began = {"n", "p 10.0.0.2"};
+    const Compiled first = compile::compile(store_of(kPool, began), {});
+    const std::string had = who(first);
+    struct Row {
+        std::vector<std::string> trouble;
+        std::string pool;
+        const char* want;  // of the trouble
+    };
+    const std::string n = had.substr(0, had.find(' ') + 1);
+    const Row rows[] = {
+        {{"n host", "p 10.0.0.2"}, kPool, "n=Invalid p=10.0.0.2, "},
+        {{"n parameters", "p 10.0.0.2 parameters"}, kPool, "n=Invalid p=Invalid "},
+        {{"n host", "p 10.0.0.2 host"}, "10.0.0.1-10.0.0.x", "n=Invalid p=Invalid "},
+    };
+    for (const Row& row : rows) {
+        Compiled now = compile::compile(store_of(row.pool, row.trouble), {}, &first);
+        CHECK(who(now) == row.want);
+        std::vector<std::string> crowd = row.trouble;
+        crowd.insert(crowd.end(), {"x 10.0.0.2", "y", "z"});
+        const AddressBook told = told_of(now);
+        now = compile::compile(store_of(kPool, crowd), {}, &now, &told);
+        CHECK(who(now).starts_with(row.want));
+        CHECK(who(now).find("x=AddressNotUsable") != std::string::npos);
+        Compiled restarted;
+        restarted.ids = decode_ids(encode(now.ids)).value();
+        CHECK(who(compile::compile(store_of(kPool, began), {}, &restarted)) == had);
+        CHECK(who(compile::compile(store_of(kPool, {"p 10.0.0.2", "n", "x 10.0.0.2", "y", "z"}), {}, &now)).starts_with(had));
+    }
+    // It is over when the Gateway goes or moves.
+    const Compiled refused = compile::compile(store_of("10.0.0.2", {"p 10.0.0.2 host"}), {}, &first);
+    CHECK(who(compile::compile(store_of("10.0.0.2", {"x"}), {}, &refused)) == "x=10.0.0.2, ");
+    CHECK(who(compile::compile(store_of("10.0.0.2", {"p@other host", "x"}), {}, &refused)) == "p=Invalid x=10.0.0.2, ");
+}
+
+TEST_CASE("addresses: while a pool cannot be read its Gateways go on with what they have, and no other gets any of it") {
+    constexpr const char* kPool = "10.0.0.1-10.0.0.9,2001:db8::1-2001:db8::9";
+    const std::vector<std::string> began = {"a", "b 10.0.0.2", "c 10.0.0.3 any"};
+    const Compiled first = compile::compile(store_of(kPool, began), {});
+    const std::string had = who(first);
+    const AddressBook told = told_of(first);
+    for (const char* broken : {"absent", "", "10.0.0.1-10.0.0.x"}) {
+        const Compiled during = compile::compile(store_of(broken, {"a", "b 10.0.0.2", "c 10.0.0.3 any", "new", "named 10.0.0.2"}), {}, &first);
+        CHECK(who(during) == had + "named=Invalid new=Invalid ");
+        CHECK((during.addresses == first.addresses));
+        const auto& accepted = std::get<GatewayStatus>((*during.statuses.get(model::ObjectKey{model::Kind::gateway, "default", "a"}))->body).conditions.front();
+        CHECK(accepted.holds());
+        CHECK(accepted.message == "it goes on with the addresses that it has: its GatewayClass is not accepted");
+        CHECK(who(compile::compile(store_of(broken, began), {}, nullptr, &told)) == had);  // one that begins meanwhile
+        CHECK(who(compile::compile(store_of(broken, {"b 10.0.0.4"}), {}, &during)) == "b=Invalid ");
+        CHECK(who(compile::compile(store_of(broken, {"b 10.0.0.2 10.0.0.4"}), {}, &during)) == "b=10.0.0.2,AddressNotUsable ");
+        const Compiled after = compile::compile(store_of(kPool, {"a", "b 10.0.0.2", "c 10.0.0.3 any", "new"}), {}, &during);
+        CHECK(who(after).starts_with(had + "new=10.0.0."));
+        CHECK(who(compile::compile(store_of("10.0.1.1", {"a"}), {}, &during)) == "a=10.0.1.1, ");
+    }
+    const Compiled elsewhere = compile::compile(store_of(kPool, {"a@other"}), {});
+    const AddressBook there = told_of(elsewhere);
+    CHECK(who(compile::compile(store_of("absent", {"a"}), {}, &elsewhere, &there)) == "a=Invalid ");
+    Options options;
+    options.node_addresses = {ip("192.0.2.1")};
+    const Compiled own = compile::compile(store_of("absent", {"a@none"}), options);
+    const AddressBook of_node = told_of(own);
+    CHECK(who(compile::compile(store_of("absent", {"a", "b@none"}), options, nullptr, &of_node)) == "a=Invalid b=192.0.2.1, ");
 }

@@ -175,7 +175,7 @@ Compiled compile(const model::Store& store, const Options& options, const Compil
     Front front = make_front(world, options, material);
     const BackendPolicies policies(world, material);
     AddressBookPtr addresses = previous != nullptr ? previous->ids.addresses : nullptr;
-    out.addresses = assign_addresses(front, options, told, addresses);
+    out.addresses = assign_addresses(front, {options, before.store, told}, addresses);
     cache->shape = shape_of(front, policies);
 
     const bool same_ground = !first && !changes.ground && before.options == options;

@@ -2,6 +2,7 @@
 #include "ctl/compile/edge.hpp"
 
 #include "ctl/compile/compile.hpp"
+#include "ctl/model/decode.hpp"
 #include "tools/test/catch.hpp"
 
 namespace penstock::compile {
@@ -23,6 +24,29 @@ TEST_CASE("edge: keys of tickets and sessions are named in the root in their ord
 
     std::swap(options.ticket_keys[0], options.ticket_keys[1]);
     CHECK(compile({}, options, &compiled).snapshot.root != compiled.snapshot.root);
+}
+
+TEST_CASE("edge: the oldest class speaks for it also while its pool cannot be read, unless another is good") {
+    const std::string broken = R"(
+apiVersion: gateway.networking.k8s.io/v1
+kind: GatewayClass
+metadata: {name: a, annotations: {penstock.dev/access-log: json}}
+spec: {controllerName: penstock.dev/gateway-controller, parametersRef: {group: "", kind: ConfigMap, name: gone, namespace: edge}}
+)";
+    const std::string good = R"(---
+apiVersion: gateway.networking.k8s.io/v1
+kind: GatewayClass
+metadata: {name: b}
+spec: {controllerName: penstock.dev/gateway-controller}
+)";
+    for (const auto& [text, logs] : {std::pair(broken, true), {broken + good, false}}) {
+        model::Store store;
+        for (const model::ObjectPtr& object : model::parse_manifests(text, "test").objects) {
+            store.put(object);
+        }
+        const Compiled compiled = compile(store, {});
+        CHECK((fb::GetRoot(compiled.snapshot.root->data())->access_log() != nullptr) == logs);
+    }
 }
 
 }  // namespace penstock::compile

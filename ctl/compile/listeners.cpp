@@ -149,7 +149,7 @@ private:
     std::string class_remark(const Typed<model::GatewayClass>& object) {
         const ClassFront* edge = front_.edge();
         std::string names;
-        for (const std::string& name : edge != nullptr ? edge_names(object.object->meta.annotations) : std::vector<std::string>()) {
+        for (const std::string& name : edge != nullptr && edge->good ? edge_names(object.object->meta.annotations) : std::vector<std::string>()) {
             names += (names.empty() ? "" : ", ") + name;
         }
         return names.empty() ? "" : "without effect, as GatewayClass " + edge->object.name() + " is older: " + names;
@@ -167,9 +167,7 @@ private:
         gateway.pool = found->pool;
         gateway.annotations = read_gateway(object.object->meta.annotations, gateway.settings).condition();
         resolve_client_certificate(gateway, material_);
-        if (!found->good) {
-            gateway.refused = Condition{ConditionReason::GatewayAccepted_invalid_parameters, "its GatewayClass is not accepted"};
-        } else if (object.spec->infrastructure && object.spec->infrastructure->parameters_ref) {
+        if (object.spec->infrastructure && object.spec->infrastructure->parameters_ref) {
             gateway.refused = Condition{ConditionReason::GatewayAccepted_invalid_parameters,
                                         "spec.infrastructure.parametersRef: no kind of parameters is supported"};
         }
@@ -250,7 +248,7 @@ Front make_front(const World& world, const Options& options, Material& material)
 
 ClassFront* Front::edge() {
     const auto found = std::find_if(classes.begin(), classes.end(), [](const ClassFront& entry) { return entry.good; });
-    return found != classes.end() ? &*found : nullptr;
+    return found != classes.end() ? &*found : classes.empty() ? nullptr : &classes.front();
 }
 
 const ClassSettings& Front::edge_settings() const {

@@ -102,7 +102,7 @@ struct Front {
     std::vector<Listener> listeners;
     std::vector<ClassFront> classes;     // ours, oldest first
 
-    // What holds for the whole edge is said by the oldest class that is good.
+    // What holds for the whole edge is said by the oldest class that is good, or by the oldest while none is.
     [[nodiscard]] ClassFront* edge();
     [[nodiscard]] const ClassSettings& edge_settings() const;
     std::unordered_map<std::string, FrontParent> parents;                // by "Gateway/ns/name", "ListenerSet/ns/name"

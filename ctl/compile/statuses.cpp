@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "ctl/compile/addresses.hpp"
 #include "ctl/compile/policy_statuses.hpp"
 
 namespace penstock::compile {
@@ -130,14 +131,17 @@ ListenerSetStatus set_status(const Front& front, const ListenerSetFront& set) {
 
 // ---- Gateways ---------------------------------------------------------------------------------------------------------
 
-Condition gateway_accepted(const GatewayFront& gateway, const Tally& tally) {
+Condition gateway_accepted(const Front& front, const GatewayFront& gateway, const Tally& tally) {
     if (gateway.refused) {
         return *gateway.refused;
     }
     if (tally.none_valid()) {
         return {R::GatewayAccepted_listeners_not_valid, tally.first};
     }
-    return tally.refused != 0 ? Condition{R::GatewayAccepted_listeners_partly_valid, tally.first} : Condition{R::GatewayAccepted_accepted, {}};
+    if (tally.refused != 0) {
+        return {R::GatewayAccepted_listeners_partly_valid, tally.first};
+    }
+    return {R::GatewayAccepted_accepted, has_good_class(front, gateway) ? "" : "it goes on with the addresses that it has: its GatewayClass is not accepted"};
 }
 
 Condition gateway_programmed(const Condition& accepted, const GatewayFront& gateway, const Tally& tally) {
@@ -171,7 +175,7 @@ bool has_fallback(const model::Gateway& gateway) {
 GatewayStatus gateway_status(const Front& front, const GatewayFront& gateway) {
     const Tally counted = tally(front, gateway.listeners);  // its sets tell of theirs
     GatewayStatus status;
-    status.conditions.push_back(gateway_accepted(gateway, counted));
+    status.conditions.push_back(gateway_accepted(front, gateway, counted));
     const Condition accepted = status.conditions.front();
     if (gateway.object.spec->default_scope == "All") {
         status.conditions.push_back({R::GatewayDefault_default_gateway, "routes with useDefaultGateways: All attach"});
