@@ -88,12 +88,15 @@ Asking read_asking(GatewayFront& gateway, bool good_class, const Options& option
 }
 
 // Who gets which address. What a pool gave stays; what is named, by the oldest Gateway first, goes before what is given out anew.
-// No two Gateways have an address of a pool: they would need to agree on ports. While a Gateway is refused nobody else gets what it has, and
+// No two Gateways have an address unless both are without a pool: they would need to agree on ports. While a Gateway is refused nobody else gets what it has, and
 // while a pool cannot be read its Gateways go on with what they have.
 class Chooser {
 public:
     Chooser(Front& front, const AddressContext& context)
         : context_(context), own_(context.options.node_addresses.begin(), context.options.node_addresses.end()) {
+        if (context.options.metrics) {
+            own_.insert(context.options.metrics->address);
+        }
         for (GatewayFront& gateway : front.gateways) {
             Asking asking = read_asking(gateway, has_good_class(front, gateway), context.options);
             if (!asking.good_class || (gateway.refused && gateway.pool != nullptr)) {
@@ -116,9 +119,13 @@ public:
         for (Asking& one : others_) {
             serve_without_pool(one);
         }
+        for (const Asking& one : others_) {
+            taken_.insert(one.gateway.addresses.begin(), one.gateway.addresses.end());
+        }
         for (Asking& one : pooled_) {
             claim(one);
         }
+        taken_.insert(own_.begin(), own_.end());
         for (Asking& one : pooled_) {
             give_free(one);
         }
@@ -148,7 +155,7 @@ private:
         if (one.good_class) {
             return one.gateway.pool->contains(ip);
         }
-        return !changed_class(one.gateway) && !(book == context_.told && own_.contains(ip));
+        return is_unicast(ip) && !changed_class(one.gateway) && !(book == context_.told && own_.contains(ip));
     }
 
     bool changed_class(const GatewayFront& gateway) const {
@@ -156,21 +163,33 @@ private:
         return before != nullptr && model::body_of<model::Gateway>(*before)->gateway_class_name != gateway.object.spec->gateway_class_name;
     }
 
-    // Of what was given one of each family. What it names it claims, if it can.
-    static bool may_keep(const Asking& one, const IpAddress& ip) {
+    // Of what was given one of each family. What it names it claims, if it can; it cannot claim what looks like the node's own, as its address
+    // does once it is put on an interface of an old kernel.
+    bool may_keep(const Asking& one, const IpAddress& ip) const {
         if (one.gateway.refused) {
             return true;
         }
-        return one.names(ip) ? !one.good_class : one.any && !one.was_given(ip.family);
+        return one.names(ip) ? !one.good_class || own_.contains(ip) : one.any && !one.was_given(ip.family);
     }
 
+    // Such Gateways share addresses, but not with those that a pool gave.
     void serve_without_pool(Asking& one) {
         for (const IpAddress& ip : one.named) {
-            add(one.gateway, ip);
+            if (taken_.contains(ip)) {
+                tell_taken(one.gateway, ip);
+            } else {
+                add(one.gateway, ip);
+            }
         }
         for (std::size_t i = 0; one.any && i < context_.options.node_addresses.size(); ++i) {
-            add(one.gateway, context_.options.node_addresses[i]);
+            if (const IpAddress& ip = context_.options.node_addresses[i]; !taken_.contains(ip)) {
+                add(one.gateway, ip);
+            }
         }
+    }
+
+    static void tell_taken(GatewayFront& gateway, const IpAddress& ip) {
+        unprogram(gateway, ConditionReason::GatewayProgrammed_address_not_usable, "address " + ip.text() + " belongs to another Gateway");
     }
 
     // What it names and does not have yet.
@@ -179,10 +198,12 @@ private:
             if (has(one.gateway, ip)) {
                 continue;
             }
-            if (taken_.insert(ip).second) {
+            if (own_.contains(ip)) {
+                unprogram(one.gateway, ConditionReason::GatewayProgrammed_address_not_usable, "address " + ip.text() + " is the node's own");
+            } else if (taken_.insert(ip).second) {
                 add(one.gateway, ip);
             } else {
-                unprogram(one.gateway, ConditionReason::GatewayProgrammed_address_not_usable, "address " + ip.text() + " belongs to another Gateway");
+                tell_taken(one.gateway, ip);
             }
         }
     }

@@ -259,3 +259,37 @@ TEST_CASE("addresses: while a pool cannot be read its Gateways go on with what t
     const AddressBook of_node = told_of(own);
     CHECK(who(compile::compile(store_of("absent", {"a", "b@none"}), options, nullptr, &of_node)) == "a=Invalid b=192.0.2.1, ");
 }
+
+TEST_CASE("addresses: no address has two Gateways unless both are without a pool") {
+    struct Row {
+        const char* pool;
+        std::vector<const char*> own;
+        std::vector<std::string> before;
+        std::vector<std::string> gateways;
+        const char* want;
+    };
+    const Row rows[] = {
+        {"10.0.0.1", {}, {}, {"a", "b@none:81 10.0.0.1"}, "a=AddressNotAssigned b=10.0.0.1, "},
+        {"10.0.0.1", {}, {}, {"a 10.0.0.1", "b@none:81 10.0.0.1"}, "a=AddressNotUsable b=10.0.0.1, "},
+        {"10.0.0.1", {}, {}, {"a@none:81 10.0.0.1", "b@none:82 10.0.0.1"}, "a=10.0.0.1, b=10.0.0.1, "},
+        {"10.0.0.1", {"10.0.0.1"}, {}, {"a", "b@none:81", "c@none:82"}, "a=AddressNotAssigned b=10.0.0.1, c=10.0.0.1, "},
+        {"10.0.0.1", {"10.0.0.1"}, {}, {"a 10.0.0.1"}, "a=AddressNotUsable "},
+        {"10.0.0.8-10.0.0.9", {}, {}, {"a", "b"}, "a=10.0.0.8, b=AddressNotAssigned "},  // the metrics have 10.0.0.9
+        {"10.0.0.9", {}, {}, {"a 10.0.0.9"}, "a=AddressNotUsable "},
+        // What a pool gave stays, also where an interface has it meanwhile.
+        {"10.0.0.1", {}, {"a"}, {"a", "b@none:81 10.0.0.1"}, "a=10.0.0.1, b=AddressNotUsable "},
+        {"10.0.0.1", {"10.0.0.1", "192.0.2.1"}, {"a"}, {"a", "b@none:81"}, "a=10.0.0.1, b=192.0.2.1, "},
+        {"10.0.0.1", {"10.0.0.1", "192.0.2.1"}, {"a 10.0.0.1"}, {"a 10.0.0.1", "b@none:81"}, "a=10.0.0.1, b=192.0.2.1, "},
+    };
+    for (const Row& row : rows) {
+        Options options;
+        options.metrics = Endpoint::parse("10.0.0.9:9650");
+        const Compiled first = compile::compile(store_of(row.pool, row.before), options);
+        for (const char* own : row.own) {
+            options.node_addresses.push_back(ip(own));
+        }
+        const Compiled next = compile::compile(store_of(row.pool, row.gateways), options, &first);
+        CHECK(who(next) == row.want);
+        CHECK(who(compile::compile(store_of(row.pool, row.gateways), options, &next)) == row.want);
+    }
+}
