@@ -7,6 +7,7 @@
 
 #include "ctl/apply/namespace_hold.hpp"
 #include "ctl/apply/nat_ports.hpp"
+#include "ctl/apply/node_addresses.hpp"
 #include "ctl/apply/pins.hpp"
 #include "userspace/base/log.hpp"
 
@@ -107,19 +108,16 @@ void Edge::look(bool routes) {
             default_route_ = std::move(indexes).value();
         }
     }
-    const auto collect = [&](const auto& counts) {
-        std::vector<IpAddress> list;
-        for (const InterfaceAddress& one : interface_addresses_) {
-            if (!one.ours && counts(one)) {
-                list.push_back(one.address);
-            }
+    own_addresses_.clear();
+    for (const InterfaceAddress& one : interface_addresses_) {
+        if (!one.ours) {
+            own_addresses_.push_back(one.address);
         }
-        std::sort(list.begin(), list.end());
-        list.erase(std::unique(list.begin(), list.end()), list.end());
-        return list;
-    };
-    own_addresses_ = collect([](const InterfaceAddress&) { return true; });
-    node_addresses_ = !options_.addresses.empty() ? options_.addresses : collect([](const InterfaceAddress& one) { return one.global && !one.address.is_loopback(); });
+    }
+    std::sort(own_addresses_.begin(), own_addresses_.end());
+    own_addresses_.erase(std::unique(own_addresses_.begin(), own_addresses_.end()), own_addresses_.end());
+    node_addresses_ = !options_.addresses.empty() ? options_.addresses
+                                                  : apply::node_addresses({interfaces_, interface_addresses_, default_route_, options_.interfaces});
 }
 
 bool Edge::is_port(const Interface& interface) const {

@@ -27,7 +27,7 @@ struct EdgeOptions {
     DatapathOptions datapath;
     bool bpf = true;                      // false: --datapath=userspace, addresses only
     std::vector<std::string> interfaces;  // uplinks: XDP is attached to exactly these. Empty: hardware with a default route or a global address
-    std::vector<IpAddress> addresses;     // for Gateways that name none; empty: the global addresses of this node
+    std::vector<IpAddress> addresses;     // for Gateways that name none; empty: those of node_addresses.hpp
     std::string announce;                 // interface that Gateways' addresses are put on; empty: where others look for each
     bool shared = false;                  // addresses are shared out among nodes: this one has those of share(), and no more before
 };

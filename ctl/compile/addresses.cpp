@@ -11,6 +11,7 @@ namespace penstock::compile {
 namespace {
 
 constexpr std::string_view kIpType = "IPAddress";
+constexpr std::size_t kAddressesMax = 16;  // of a Gateway: its status has no more, and spec.addresses neither
 
 bool is_unicast(const IpAddress& ip) {
     const bool multicast = ip.family == Family::v6 ? ip.bytes[0] == 0xff : ip.bytes[12] >= 224;
@@ -51,7 +52,11 @@ struct Asking {
     bool any = false;  // one that it does not name
 
     [[nodiscard]] bool names(const IpAddress& ip) const { return std::find(named.begin(), named.end(), ip) != named.end(); }
-    // One that it does not name.
+    // For one that it does not name.
+    [[nodiscard]] bool has_room() const {
+        const auto given = std::count_if(gateway.addresses.begin(), gateway.addresses.end(), [&](const IpAddress& ip) { return !names(ip); });
+        return named.size() + static_cast<std::size_t>(given) < kAddressesMax;
+    }
     [[nodiscard]] bool was_given(Family family) const {
         return std::any_of(gateway.addresses.begin(), gateway.addresses.end(), [&](const IpAddress& ip) { return ip.family == family && !names(ip); });
     }
@@ -143,7 +148,7 @@ private:
             return;
         }
         for (const IpAddress& ip : had->second) {
-            if (is_left(one, ip, book) && may_keep(one, ip) && taken_.insert(ip).second) {
+            if (is_left(one, ip, book) && may_keep(one, ip) && (one.names(ip) || one.has_room()) && taken_.insert(ip).second) {
                 one.gateway.addresses.push_back(ip);
             }
         }
@@ -181,7 +186,7 @@ private:
                 add(one.gateway, ip);
             }
         }
-        for (std::size_t i = 0; one.any && i < context_.options.node_addresses.size(); ++i) {
+        for (std::size_t i = 0; one.any && one.has_room() && i < context_.options.node_addresses.size(); ++i) {
             if (const IpAddress& ip = context_.options.node_addresses[i]; !taken_.contains(ip)) {
                 add(one.gateway, ip);
             }
@@ -211,7 +216,7 @@ private:
     // One of each family that the pool has.
     void give_free(Asking& one) {
         for (const Family family : {Family::v4, Family::v6}) {
-            if (!one.any || one.was_given(family) || !one.gateway.pool->has(family)) {
+            if (!one.any || !one.has_room() || one.was_given(family) || !one.gateway.pool->has(family)) {
                 continue;
             }
             if (const auto ip = one.gateway.pool->free_one(family, owner_name(one.gateway), taken_)) {

@@ -293,3 +293,30 @@ TEST_CASE("addresses: no address has two Gateways unless both are without a pool
         CHECK(who(compile::compile(store_of(row.pool, row.gateways), options, &next)) == row.want);
     }
 }
+
+TEST_CASE("addresses: a Gateway has at most sixteen, as many as its status, and those that it names are among them") {
+    Options options;
+    std::string fifteen;
+    for (int i = 1; i <= 40; ++i) {
+        options.node_addresses.push_back(ip(("192.0.2." + std::to_string(i)).c_str()));
+        fifteen += i <= 15 ? " 10.0.0." + std::to_string(i) : "";
+    }
+    const std::string pool = "10.0.0.1-10.0.0.40,2001:db8::1-2001:db8::9";
+    const auto count = [](const AddressBook& book, const char* name) { return book.at(std::string("Gateway/default/") + name).size(); };
+    const model::Store store = store_of(pool, {"a@none:81", "b" + fifteen + " any", "c@none:82 192.0.2.40 any"});
+    Compiled compiled = compile::compile(store, options);
+    for (int i = 0; i < 2; ++i) {
+        const AddressBook told = told_of(compiled);
+        CHECK(count(told, "a") == 16);
+        CHECK(count(told, "b") == 16);
+        CHECK(count(told, "c") == 16);
+        CHECK(told.at("Gateway/default/c").front() == ip("192.0.2.40"));
+        CHECK(who(compiled).find("Address") == std::string::npos);
+        compiled = compile::compile(store, options, &compiled);
+    }
+    AddressBook told;
+    for (int i = 1; i <= 40; ++i) {
+        told["Gateway/default/e"].push_back(ip(("10.0.0." + std::to_string(i)).c_str()));
+    }
+    CHECK(compile::compile(store_of(pool, {"e host"}), options, nullptr, &told).ids.addresses->at("Gateway/default/e").size() == 16);
+}
