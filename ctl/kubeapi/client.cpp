@@ -4,6 +4,7 @@
 #include <curl/curl.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <ctime>
 #include <deque>
 #include <future>
@@ -48,7 +49,14 @@ public:
     CurlClient& operator=(const CurlClient&) = delete;
 
     void send(Request request, Done done) override { post({std::move(request), {}, std::move(done)}); }
-    void stream(Request request, OnLine line, Done done) override { post({std::move(request), std::move(line), std::move(done)}); }
+    std::uint64_t stream(Request request, OnLine line, Done done) override {
+        const std::uint64_t number = ++streams_;
+        post({std::move(request), std::move(line), std::move(done), number});
+        return number;
+    }
+    void end_stream(std::uint64_t number) override {
+        after(milliseconds(0), [this, number] { drop(number); });
+    }
     void after(milliseconds delay, Task task) override {
         {
             const std::lock_guard lock(mutex_);
@@ -141,6 +149,16 @@ private:
         running_.back()->place = std::prev(running_.end());
     }
 
+    void drop(std::uint64_t number) {
+        (void)take_posted();
+        const auto running = std::find_if(running_.begin(), running_.end(), [&](const auto& one) { return one->number() == number; });
+        if (running != running_.end()) {
+            ::curl_multi_remove_handle(multi_, (*running)->handle());
+            running_.erase(running);
+        }
+        std::erase_if(waiting_, [&](const Order& order) { return order.number == number; });
+    }
+
     void finish() {
         int left = 0;
         while (CURLMsg* message = ::curl_multi_info_read(multi_, &left)) {
@@ -189,6 +207,8 @@ private:
     const Access access_;
     const ClientLimits limits_;
     ClientCounts counts_;
+
+    std::atomic<std::uint64_t> streams_{0};
 
     std::mutex mutex_;  // of the next three
     std::vector<Order> posted_;

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <functional>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -69,8 +70,10 @@ public:
     // All of these may be called from any thread. What they are given is called on the client's thread, never from within the call, and
     // not any more once the client is gone.
     virtual void send(Request request, Done done) = 0;
-    // An answer that goes on: each whole line of a good one is given out as it comes. Others come whole with `done`, as above.
-    virtual void stream(Request request, OnLine line, Done done) = 0;
+    // An answer that goes on: each whole line of a good one is given out as it comes. Others come whole with `done`, as above. Its number.
+    virtual std::uint64_t stream(Request request, OnLine line, Done done) = 0;
+    // Soon ends the stream, and frees what it holds without `done`; a line or its end may still come meanwhile.
+    virtual void end_stream(std::uint64_t number) = 0;
     virtual void after(milliseconds delay, Task task) = 0;
 
     // Waits for the answer. Not from the client's own thread.

@@ -61,23 +61,64 @@ void CollectionWatch::list(const Reflection::Next& next) {
 
 void CollectionWatch::watch(const Reflection::Next& next) {
     Request request{.path = collection_ + "?" + next.query, .patience = next.patience};
-    auto line = [self = shared_from_this()](std::string_view text) {
-        if (self->ended_) {
-            return;
-        }
-        self->reflection_.line(text, self->batch_);
-        if (!self->handing_on_) {
-            self->handing_on_ = true;  // once for all lines that came together
-            self->client_.after(milliseconds(0), [self] { self->hand_on(); });
+    began_ = Clock::now();
+    const std::uint64_t turn = ++turn_;
+    auto line = [self = shared_from_this(), turn](std::string_view text) {
+        if (!self->ended_ && turn == self->turn_) {
+            self->took(text);
         }
     };
-    client_.stream(std::move(request), std::move(line), [self = shared_from_this()](const Result<Answer>& answer) {
-        if (!self->ended_) {
-            self->reflection_.watch_ended(answer);
-            self->hand_on();
-            self->step();
+    stream_ = client_.stream(std::move(request), std::move(line), [self = shared_from_this(), turn](const Result<Answer>& answer) {
+        if (!self->ended_ && turn == self->turn_) {
+            self->stream_.reset();
+            self->watch_ended(answer);
         }
     });
+}
+
+void CollectionWatch::took(std::string_view line) {
+    if (!reflection_.line(line, batch_)) {
+        let_go();
+        watch_ended(Answer{.status = 200, .body = {}, .retry_after = {}});
+        return;
+    }
+    if (!handing_on_) {
+        handing_on_ = true;  // once for all lines that came together
+        client_.after(milliseconds(0), [self = shared_from_this()] { self->hand_on(); });
+    }
+}
+
+void CollectionWatch::watch_ended(const Result<Answer>& answer) {
+    reflection_.watch_ended(answer, std::chrono::duration_cast<milliseconds>(Clock::now() - began_));
+    hand_on();
+    step();
+}
+
+// What it still gives counts no more.
+void CollectionWatch::let_go() {
+    if (stream_) {
+        client_.end_stream(*std::exchange(stream_, std::nullopt));
+        ++turn_;
+    }
+}
+
+void CollectionWatch::restart() {
+    if (ended_ || next_.what == Reflection::Next::What::list) {
+        return;
+    }
+    reflection_.restart();
+    if (waiting_) {
+        next_ = reflection_.next();
+    } else {
+        let_go();
+        hand_on();
+        step();
+    }
+}
+
+void CollectionWatch::end() {
+    ended_ = true;
+    let_go();
 }
 
 void CollectionWatch::hand_on() {

@@ -4,7 +4,9 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "ctl/kubeapi/client.hpp"
 #include "ctl/kubeapi/reflection.hpp"
@@ -22,8 +24,10 @@ public:
 
     // The server answers others again: if this one waits after a failure, it tries now (but not before the server asked it to).
     void hurry();
+    // Lists anew and goes on from there, for who does not trust events. A wait after a failure is waited all the same.
+    void restart();
     // Nothing is told any more.
-    void end() { ended_ = true; }
+    void end();
 
 private:
     CollectionWatch(Client& client, std::string collection, Reflection reflection, Tell tell);
@@ -31,6 +35,9 @@ private:
     void go_after(milliseconds delay);
     void list(const Reflection::Next& next);
     void watch(const Reflection::Next& next);
+    void took(std::string_view line);
+    void watch_ended(const Result<Answer>& answer);
+    void let_go();
     void hand_on();
 
     Client& client_;
@@ -40,7 +47,9 @@ private:
     Batch batch_;
     Reflection::Next next_;      // what is waited for, or runs
     Time asked_until_{};         // by the server
-    std::uint64_t turn_ = 0;     // the newest wait counts
+    std::uint64_t turn_ = 0;     // the newest wait counts, and the newest watch
+    std::optional<std::uint64_t> stream_;  // of the watch that runs
+    Time began_{};               // it
     bool waiting_ = false;
     bool ended_ = false;
     bool handing_on_ = false;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // How one collection of the API is followed, as a state machine without I/O: list page by page, then watch from where the list was, go on
-// from the last version seen after an end or a lost connection, and list anew when the server has forgotten that version (410).
-// Kubernetes API concepts, "Efficient detection of changes".
-// Invariant: what `Batch`es say, one after the other, is the collection as the server had it; a failure says nothing.
+// from the last version seen after an end or a lost connection, and list anew when the server has forgotten that version (410), cannot go
+// on from it, or said what makes no sense. Kubernetes API concepts, "Efficient detection of changes".
+// Invariants: what `Batch`es say, one after the other, is the collection as the server had it; a failure says nothing. Whatever a server
+// answers, it is not asked in a tight loop, and what it told wrong or not at all is made up for by a list.
 #pragma once
 
 #include <cstdint>
@@ -51,10 +52,12 @@ public:
 
     // The answer to a list. Something only after its last page.
     std::optional<Batch> listed(const Result<Answer>& answer);
-    // A line of a watch, added to `batch`.
-    void line(std::string_view text, Batch& batch);
-    // The watch ended.
-    void watch_ended(const Result<Answer>& answer);
+    // A whole line of a watch, added to `batch`. False: nothing more will come of this watch, end it.
+    [[nodiscard]] bool line(std::string_view text, Batch& batch);
+    // The watch ended, so long after it was asked for.
+    void watch_ended(const Result<Answer>& answer, milliseconds lived);
+    // Lists anew, for who does not trust events. A watch that runs is of no use after that.
+    void restart();
 
     [[nodiscard]] bool synced() const { return synced_; }  // a whole list was seen at some time
     [[nodiscard]] bool missing() const { return missing_; }  // the server has no such collection (404)
@@ -64,21 +67,34 @@ public:
 private:
     void failed(Error error, std::optional<milliseconds> retry_after);
     void start_over();
+    void list_anew();
+    Status take_page(const Answer& answer);
     [[nodiscard]] model::Value whole(const model::Value& item) const;
+    void heard();
+    bool no_event(const char* why);
     void watch_error(const model::Value& status);
+    void watch_in_vain();
 
     const std::string api_version_;
     const std::string kind_;
     const std::string selector_;
-    Backoff backoff_;
+    Backoff backoff_;       // between tries
+    Backoff anew_;          // between lists that follow one another
     std::minstd_rand random_;
 
     std::string version_;   // to watch from; "": list first
     std::string continue_;  // of the page to ask for
     Batch pages_;
+    std::size_t pages_read_ = 0;
+    std::size_t bytes_read_ = 0;
+    unsigned page_failures_ = 0;
     milliseconds delay_{0};
     milliseconds asked_{0};
     bool heard_ = false;    // the watch that runs has given a line
+    bool failed_ = false;   // it has said that it failed
+    bool short_ = false;    // the watch before ended at once
+    unsigned in_vain_ = 0;  // watches, one after the other, of which the server made nothing
+    bool relisted_ = false; // no watch has lasted since a list was begun anew
     bool synced_ = false;
     bool missing_ = false;
     std::optional<Error> trouble_;

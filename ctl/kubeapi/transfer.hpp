@@ -19,6 +19,7 @@ struct Order {
     Request request;
     Client::OnLine line;
     Client::Done done;
+    std::uint64_t number = 0;  // of a stream
     bool counted_as_throttled = false;
 };
 
@@ -32,6 +33,7 @@ public:
 
     [[nodiscard]] CURL* handle() const { return handle_; }
     [[nodiscard]] bool is_stream() const { return static_cast<bool>(order_.line); }
+    [[nodiscard]] std::uint64_t number() const { return order_.number; }
     [[nodiscard]] Result<Answer> result(CURLcode code);
     void done(Result<Answer> result) const { order_.done(std::move(result)); }
 
