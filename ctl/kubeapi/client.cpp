@@ -18,6 +18,7 @@
 #include "ctl/kubeapi/credentials.hpp"
 #include "ctl/kubeapi/transfer.hpp"
 #include "ctl/model/value_text.hpp"
+#include "userspace/base/log.hpp"
 
 namespace penstock::kubeapi {
 
@@ -25,19 +26,26 @@ namespace {
 
 std::int64_t unix_now() { return static_cast<std::int64_t>(::time(nullptr)); }
 
+CURLM* new_multi() {
+    CURLM* multi = ::curl_multi_init();
+    if (multi != nullptr) {
+        ::curl_multi_setopt(multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
+    }
+    return multi;
+}
+
 class CurlClient : public Client {
 public:
     CurlClient(Access access, ClientLimits limits, CURLM* multi)
         : access_(access), limits_(limits), credentials_(std::move(access), unix_now), bucket_(limits.per_second, limits.burst, Clock::now()), multi_(multi) {
-        ::curl_multi_setopt(multi_, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
         thread_ = std::thread([this] { run(); });
     }
     ~CurlClient() override {
         {
             const std::lock_guard lock(mutex_);
             over_ = true;
+            ::curl_multi_wakeup(multi_);
         }
-        ::curl_multi_wakeup(multi_);
         thread_.join();
         for (auto& transfer : running_) {
             ::curl_multi_remove_handle(multi_, transfer->handle());
@@ -58,10 +66,8 @@ public:
         after(milliseconds(0), [this, number] { drop(number); });
     }
     void after(milliseconds delay, Task task) override {
-        {
-            const std::lock_guard lock(mutex_);
-            timers_.emplace(Clock::now() + delay, std::move(task));
-        }
+        const std::lock_guard lock(mutex_);
+        timers_.emplace(Clock::now() + delay, std::move(task));
         ::curl_multi_wakeup(multi_);
     }
     [[nodiscard]] const ClientCounts& counts() const override { return counts_; }
@@ -70,10 +76,8 @@ private:
     using Running = std::list<std::unique_ptr<Transfer>>;
 
     void post(Order order) {
-        {
-            const std::lock_guard lock(mutex_);
-            posted_.push_back(std::move(order));
-        }
+        const std::lock_guard lock(mutex_);
+        posted_.push_back(std::move(order));
         ::curl_multi_wakeup(multi_);
     }
 
@@ -142,7 +146,7 @@ private:
             return;
         }
         plain_running_ += order.line ? 0 : 1;
-        auto transfer = std::make_unique<Transfer>(std::move(order), access_, std::move(identity).value(), limits_);
+        auto transfer = std::make_unique<Transfer>(std::move(order), access_, std::move(identity).value(), limits_, heard_);
         ::curl_easy_setopt(transfer->handle(), CURLOPT_PRIVATE, transfer.get());
         ::curl_multi_add_handle(multi_, transfer->handle());
         running_.push_back(std::move(transfer));
@@ -161,6 +165,7 @@ private:
 
     void finish() {
         int left = 0;
+        bool mute = false;
         while (CURLMsg* message = ::curl_multi_info_read(multi_, &left)) {
             if (message->msg != CURLMSG_DONE) {
                 continue;
@@ -172,7 +177,44 @@ private:
             const std::unique_ptr<Transfer> transfer = std::move(*ended->place);
             running_.erase(transfer->place);
             plain_running_ -= transfer->is_stream() ? 0 : 1;
+            mute = mute || is_mute(code, *transfer);
+            http1_ = transfer->http1().value_or(http1_);
             Result<Answer> result = transfer->result(code);
+            tell(result);
+            transfer->done(std::move(result));
+        }
+        if (mute) {
+            connect_anew();
+        }
+    }
+
+    // All requests share one connection of HTTP/2, and libcurl keeps it when one of them times out. Nothing that came since the request began, of
+    // any of them, is our sign that nothing will, as a PING is others'. A server that is away altogether is not knocked at all the time.
+    [[nodiscard]] bool is_mute(CURLcode code, const Transfer& transfer) const {
+        const auto now = Clock::now();
+        return code == CURLE_OPERATION_TIMEDOUT && !http1_ && heard_ < transfer.began() && (heard_ >= connected_ || now - connected_ >= limits_.silence);
+    }
+
+    void connect_anew() {
+        CURLM* fresh = new_multi();
+        if (fresh == nullptr) {
+            return;
+        }
+        log::warn("Kubernetes API: {} fell silent; connecting anew", access_.server);
+        Running lost;
+        lost.swap(running_);
+        plain_running_ = 0;
+        for (const auto& transfer : lost) {
+            ::curl_multi_remove_handle(multi_, transfer->handle());
+        }
+        {
+            const std::lock_guard lock(mutex_);  // others wake it
+            std::swap(multi_, fresh);
+        }
+        ::curl_multi_cleanup(fresh);
+        connected_ = Clock::now();
+        for (const auto& transfer : lost) {
+            Result<Answer> result = transfer->failure(Errc::timeout, "the connection fell silent");
             tell(result);
             transfer->done(std::move(result));
         }
@@ -222,7 +264,10 @@ private:
     Running running_;
     unsigned plain_running_ = 0;
     milliseconds pause_{-1};  // for the pace; negative: none
-    CURLM* multi_;
+    CURLM* multi_;            // changed under the mutex
+    Time connected_ = Clock::now();  // since when it is this one
+    Time heard_{};            // the last byte of any answer
+    bool http1_ = false;      // as the newest answer had it: each request has a connection of its own
     std::thread thread_;
 };
 
@@ -254,7 +299,7 @@ Result<Answer> Client::call(Request request) {
 
 Result<std::unique_ptr<Client>> Client::start(Access access, ClientLimits limits) {
     static const CURLcode kReady = ::curl_global_init(CURL_GLOBAL_DEFAULT);
-    CURLM* multi = kReady == CURLE_OK ? ::curl_multi_init() : nullptr;
+    CURLM* multi = kReady == CURLE_OK ? new_multi() : nullptr;
     if (multi == nullptr) {
         return Error{.code = Errc::internal, .what = "set up libcurl"};
     }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Requests to one API server, over HTTP/2 where it speaks it: many at once on one connection, bounded in number and pace, with the
 // credentials of the moment. A thread of its own does the work and calls back; libcurl does HTTP and TLS. It knows no kinds and does not
-// repeat a request: who asks knows whether that is right.
+// repeat a request: who asks knows whether that is right. A connection of HTTP/2 that is mute (a request timed out, and no byte came for any
+// meanwhile) is given up with all that is on it: who only streams should ask for something now and then, too.
 #pragma once
 
 #include <atomic>
-#include <functional>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -45,7 +46,8 @@ struct ClientLimits {
     std::size_t body_max = 512U << 20;
     std::size_t line_max = 16U << 20;
     milliseconds connect{10'000};    // for a connection to come about
-    milliseconds silence{20'000};    // a peer that acknowledges nothing for so long is gone: a watch would never notice
+    milliseconds silence{20'000};    // a peer that acknowledges nothing for so long is gone: a watch would never notice. And between two
+                                     // connections on which nothing was heard
 };
 
 // Since start; may be read from any thread.

@@ -5,9 +5,11 @@
 #include <future>
 
 #include "ctl/kubeapi/credentials.hpp"
+#include "ctl/kubeapi/transfer.hpp"
 #include "tools/test/api_server.hpp"
 #include "tools/test/catch.hpp"
 #include "tools/test/folder.hpp"
+#include "tools/test/mute_server.hpp"
 
 using namespace penstock;
 using namespace penstock::kubeapi;
@@ -134,6 +136,92 @@ TEST_CASE("client: a stream gives whole lines, and the end says how it was") {
     const auto ended = end.get_future().get();
     REQUIRE(ended.ok());
     CHECK(ended->status == 200);
+}
+
+TEST_CASE("client: a stream that is ended gives nothing more and keeps nothing") {
+    test::ApiServer server;
+    const auto client = client_of(access_to(server));
+    std::promise<void> line;
+    auto kept = std::make_shared<int>(0);
+    const std::uint64_t number = client->stream({.path = "/api/v1/services?watch=1&resourceVersion=100"},
+                                                [&line, kept](std::string_view) {
+                                                    if (++*kept == 1) {
+                                                        line.set_value();
+                                                    }
+                                                },
+                                                [](const Result<Answer>&) { FAIL_CHECK("it was ended by us"); });
+    server.put(service("a"));
+    line.get_future().get();
+    const std::weak_ptr<int> left = kept;
+    kept.reset();
+    client->end_stream(number);
+    client->end_stream(number + 1);  // there is none
+    std::promise<void> after;
+    client->after(milliseconds(0), [&] { after.set_value(); });
+    after.get_future().get();
+    CHECK(left.expired());
+    CHECK(client->call({.path = "/api/v1/services"}).ok());
+}
+
+TEST_CASE("client: a connection of HTTP/2 that falls silent is given up with all that is on it") {
+    test::MuteServer server;
+    Access access;
+    access.server = server.url();
+    access.skip_verify = true;
+    const auto client = client_of(access);
+    std::promise<void> line;
+    std::promise<Result<Answer>> end;
+    server.go_on(true);
+    client->stream({.path = "/watch", .patience = milliseconds(600'000)}, [&](std::string_view) { line.set_value(); }, [&](Result<Answer> answer) { end.set_value(std::move(answer)); });
+    line.get_future().get();
+    server.go_on(false);
+    REQUIRE(client->call({.path = "/lease"}).ok());
+    CHECK(server.connections() == 1);
+    server.make_mute();
+    const auto lost = client->call({.path = "/lease", .patience = milliseconds(100)});
+    REQUIRE_FALSE(lost.ok());
+    CHECK(lost.error().code == Errc::timeout);
+    const auto ended = end.get_future().get();
+    REQUIRE_FALSE(ended.ok());
+    CHECK(ended.error().message() == "GET /watch: the connection fell silent");
+    CHECK(client->call({.path = "/lease"}).ok());
+    CHECK(server.connections() == 2);
+    // A server that is mute on every connection is not connected to at each time-out.
+    server.make_mute(true);
+    for (int i = 0; i < 6; ++i) {
+        CHECK_FALSE(client->call({.path = "/lease", .patience = milliseconds(100)}).ok());
+    }
+    CHECK(server.connections() <= 3);
+}
+
+TEST_CASE("client: the server's certificate may be that of another name, which is then given") {
+    const test::Pair certificate = test::issue({.name = "api", .names = "DNS:api.example"});
+    test::MuteServer server(certificate);
+    Access access;
+    access.server = server.url();
+    access.ca.bytes = certificate.chain;
+    CHECK_FALSE(client_of(access)->call({.path = "/version"}).ok());
+    access.tls_server_name = "api.example";
+    const auto answer = client_of(access)->call({.path = "/version"});
+    CHECK(answer.ok());
+    access.tls_server_name = "other.example";
+    CHECK_FALSE(client_of(access)->call({.path = "/version"}).ok());
+}
+
+TEST_CASE("client: what Retry-After asks is counted by the clock of who asks") {
+    struct Row {
+        const char* retry_after;
+        const char* date;
+        std::int64_t seconds;  // 0: nothing
+    };
+    constexpr std::int64_t kNow = 1'000'000'000;  // Sun, 09 Sep 2001 01:46:40 GMT
+    for (const Row& row : {Row{"7", "", 7}, Row{"0", "", 0}, Row{"-3", "", 0}, Row{"", "", 0}, Row{"soon", "", 0}, Row{"99999999999", "", 600}, Row{"99999999999999999999999", "", 0},
+                           Row{"Wed, 01 Jul 2026 10:00:05 GMT", "Wed, 01 Jul 2026 10:00:00 GMT", 5}, Row{"Wed, 01 Jul 2026 10:00:00 GMT", "Wed, 01 Jul 2026 10:00:05 GMT", 0},
+                           Row{"Sun, 09 Sep 2001 01:46:45 GMT", "", 5}, Row{"Sun, 09 Sep 2001 01:46:45 GMT", "junk", 5}}) {
+        INFO(row.retry_after << " at " << row.date);
+        const auto wait = wait_asked(row.retry_after, row.date, kNow);
+        CHECK(wait.value_or(milliseconds(0)) == std::chrono::seconds(row.seconds));
+    }
 }
 
 TEST_CASE("client: it ends with requests on their way") {

@@ -4,7 +4,12 @@
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <strings.h>
 #include <sys/socket.h>
+
+#include <algorithm>
+#include <charconv>
+#include <ctime>
 
 #include "userspace/base/assert.hpp"
 #include "userspace/base/version.hpp"
@@ -24,12 +29,41 @@ curl_blob blob_of(const std::string& bytes) {
     return {.data = const_cast<char*>(bytes.data()), .len = bytes.size(), .flags = CURL_BLOB_NOCOPY};  // NOLINT(cppcoreguidelines-pro-type-const-cast)
 }
 
+// Where a server is: "https://[fd00::1]:6443/prefix".
+struct ServerAddress {
+    std::string host;  // "[fd00::1]"
+    std::string port;
+    std::string rest;  // "/prefix"
+};
+
+ServerAddress address_of(const std::string& server) {
+    const std::size_t from = server.find("://") + 3;
+    const std::size_t end = std::min(server.find('/', from), server.size());
+    const std::string place = server.substr(from, end - from);
+    const std::size_t colon = place.find(':', place.starts_with('[') ? place.find(']') : 0);
+    return {.host = place.substr(0, colon), .port = colon == std::string::npos ? "443" : place.substr(colon + 1), .rest = server.substr(end)};
+}
+
 }  // namespace
 
-Transfer::Transfer(Order order, const Access& access, std::shared_ptr<const Identity> identity, const ClientLimits& limits)
-    : order_(std::move(order)), identity_(std::move(identity)), limits_(limits), handle_(::curl_easy_init()) {
+std::optional<milliseconds> wait_asked(const std::string& retry_after, const std::string& date, std::int64_t now_s) {
+    std::int64_t seconds = 0;
+    const char* end = retry_after.data() + retry_after.size();
+    if (const auto [stop, failure] = std::from_chars(retry_after.data(), end, seconds); failure != std::errc() || stop != end) {
+        const std::int64_t when = ::curl_getdate(retry_after.c_str(), nullptr);
+        const std::int64_t theirs = date.empty() ? -1 : ::curl_getdate(date.c_str(), nullptr);
+        seconds = when < 0 ? 0 : when - (theirs < 0 ? now_s : theirs);
+    }
+    return seconds > 0 ? std::optional(milliseconds(std::min<std::int64_t>(seconds, 600) * 1000)) : std::nullopt;
+}
+
+Transfer::Transfer(Order order, const Access& access, std::shared_ptr<const Identity> identity, const ClientLimits& limits, Time& heard)
+    : order_(std::move(order)), identity_(std::move(identity)), limits_(limits), heard_(heard), handle_(::curl_easy_init()) {
     PST_ASSERT(handle_ != nullptr);
     url_ = access.server + order_.request.path;
+    if (!access.tls_server_name.empty() && access.server.starts_with("https://")) {
+        be_named(access);
+    }
     set_connection(access);
     set_request();
 }
@@ -37,6 +71,18 @@ Transfer::Transfer(Order order, const Access& access, std::shared_ptr<const Iden
 Transfer::~Transfer() {
     ::curl_easy_cleanup(handle_);
     ::curl_slist_free_all(fields_);
+    ::curl_slist_free_all(connect_to_);
+}
+
+// TLS asks for, and verifies, the URL's name: so that is the one that was given, and who is connected to, and named to HTTP, is the server.
+void Transfer::be_named(const Access& access) {
+    const ServerAddress at = address_of(access.server);
+    const bool v6 = access.tls_server_name.find(':') != std::string::npos;
+    const std::string name = v6 ? "[" + access.tls_server_name + "]" : access.tls_server_name;
+    url_ = fmt::format("https://{}:{}{}{}", name, at.port, at.rest, order_.request.path);
+    host_ = fmt::format("Host: {}:{}", at.host, at.port);
+    connect_to_ = ::curl_slist_append(nullptr, fmt::format("{}:{}:{}:{}", name, at.port, at.host, at.port).c_str());
+    ::curl_easy_setopt(handle_, CURLOPT_CONNECT_TO, connect_to_);
 }
 
 void Transfer::set_connection(const Access& access) {
@@ -76,6 +122,9 @@ void Transfer::set_request() {
     add("Accept: " + request.accept);
     add(fmt::format("User-Agent: penstock/{}", kVersion));
     add("Expect:");
+    if (!host_.empty()) {
+        add(host_);
+    }
     if (!identity_->authorization.empty()) {
         add("Authorization: " + identity_->authorization);
     }
@@ -100,9 +149,30 @@ void Transfer::set_request() {
     };
     ::curl_easy_setopt(handle_, CURLOPT_WRITEFUNCTION, write);
     ::curl_easy_setopt(handle_, CURLOPT_WRITEDATA, this);
+    curl_write_callback field = [](char* bytes, std::size_t size, std::size_t count, void* self) {
+        static_cast<Transfer*>(self)->take_field({bytes, size * count});
+        return size * count;
+    };
+    ::curl_easy_setopt(handle_, CURLOPT_HEADERFUNCTION, field);
+    ::curl_easy_setopt(handle_, CURLOPT_HEADERDATA, this);
+}
+
+void Transfer::take_field(std::string_view line) {
+    heard_ = Clock::now();
+    const auto value_of = [line](std::string_view name) -> std::optional<std::string> {
+        if (line.size() < name.size() || ::strncasecmp(line.data(), name.data(), name.size()) != 0) {
+            return std::nullopt;
+        }
+        const std::size_t from = line.find_first_not_of(" \t", name.size());
+        const std::size_t to = line.find_last_not_of(" \t\r\n");
+        return from <= to && to != std::string_view::npos ? std::string(line.substr(from, to - from + 1)) : std::string();
+    };
+    retry_after_ = value_of("retry-after:").value_or(retry_after_);
+    date_ = value_of("date:").value_or(date_);
 }
 
 std::size_t Transfer::take(std::string_view piece) {
+    heard_ = Clock::now();
     body_.append(piece);
     long status = 0;
     ::curl_easy_getinfo(handle_, CURLINFO_RESPONSE_CODE, &status);
@@ -130,19 +200,25 @@ bool Transfer::give_lines() {
     return overflow_.empty();
 }
 
+std::optional<bool> Transfer::http1() const {
+    long version = 0;
+    ::curl_easy_getinfo(handle_, CURLINFO_HTTP_VERSION, &version);
+    return version != 0 ? std::optional(version < CURL_HTTP_VERSION_2_0) : std::nullopt;
+}
+
+Error Transfer::failure(Errc code, const std::string& why) const {
+    const std::size_t query = order_.request.path.find('?');
+    return Error{.code = code, .what = fmt::format("{} {}: {}", order_.request.method, order_.request.path.substr(0, query), why)};
+}
+
 Result<Answer> Transfer::result(CURLcode code) {
     if (code != CURLE_OK) {
         const std::string why = !overflow_.empty() ? overflow_ : error_[0] != '\0' ? std::string(error_.data()) : std::string(::curl_easy_strerror(code));
-        const std::size_t query = order_.request.path.find('?');
-        return Error{.code = code == CURLE_OPERATION_TIMEDOUT ? Errc::timeout : Errc::internal,
-                     .what = fmt::format("{} {}: {}", order_.request.method, order_.request.path.substr(0, query), why)};
+        return failure(code == CURLE_OPERATION_TIMEDOUT ? Errc::timeout : Errc::internal, why);
     }
     Answer answer;
     ::curl_easy_getinfo(handle_, CURLINFO_RESPONSE_CODE, &answer.status);
-    curl_off_t wait_s = 0;
-    if (::curl_easy_getinfo(handle_, CURLINFO_RETRY_AFTER, &wait_s) == CURLE_OK && wait_s > 0) {
-        answer.retry_after = milliseconds(std::min<curl_off_t>(wait_s, 600) * 1000);
-    }
+    answer.retry_after = wait_asked(retry_after_, date_, static_cast<std::int64_t>(::time(nullptr)));
     answer.body = std::move(body_);
     return answer;
 }
