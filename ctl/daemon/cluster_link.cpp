@@ -173,6 +173,7 @@ void ClusterLink::say_again(const status::Agreement::Objects& objects) {
 
 void ClusterLink::look_again() {
     generated_.forget_made();
+    follower_->relist();
     writer_.look_again();
     pump();
     generated_.make();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ctl/kubeapi/follower.hpp"
 
+#include <algorithm>
 #include <random>
 #include <utility>
 
@@ -12,11 +13,12 @@ namespace penstock::kubeapi {
 
 namespace {
 
-constexpr auto kLookForMissing = milliseconds(5'000);
-constexpr auto kLookForNew = milliseconds(300'000);  // another version of a kind that we have
-constexpr auto kDiscoveryAgain = milliseconds(2'000);
-// A server that starts may not know its CRDs yet: what we follow is given up only after so many rounds without it.
-constexpr unsigned kMissedMax = 4;
+constexpr auto kLookForNew = milliseconds(300'000);      // another version of a kind that we have
+constexpr auto kLookForApi = milliseconds(5'000);        // the Gateway API itself: nothing can be served without it
+constexpr auto kLookForMissing = milliseconds(60'000);   // kinds that many installations do not have
+// A server that starts may not know its CRDs yet: what it seems not to have is taken for missing only after so many rounds without it.
+constexpr unsigned kMissedMax = 5;
+constexpr unsigned kMissedOptional = 2;  // where the rest is there
 
 std::string selector_of(model::Kind kind) { return kind == model::Kind::secret ? "fieldSelector=" + url_encoded(kUsableSecrets) : ""; }
 
@@ -26,6 +28,7 @@ struct Follower::Followed {
     model::Kind kind;
     Resource resource;
     std::shared_ptr<CollectionWatch> watch;  // ended if the kind is gone or is read in another version
+    bool missing = false;                    // as its own collection has it
 };
 
 // Several requests make one round; it counts as a whole or not at all.
@@ -33,7 +36,12 @@ struct Follower::Round {
     Resources resources = built_in_resources();
     unsigned waiting = 0;
     std::optional<Error> failure;
+    milliseconds asked{0};  // to wait, by the server
 };
+
+Follower::Follower(Client& client, Tell tell)
+    : client_(client), tell_(std::move(tell)), again_(milliseconds(1'000), milliseconds(30'000), std::random_device()()),
+      unsure_(milliseconds(500), milliseconds(8'000), std::random_device()()), rarely_(kLookForApi, kLookForMissing, std::random_device()()) {}
 
 std::shared_ptr<Follower> Follower::start(Client& client, Tell tell) {
     std::shared_ptr<Follower> follower(new Follower(client, std::move(tell)));
@@ -47,8 +55,17 @@ void Follower::hurry() {
         for (const auto& [kind, followed] : self->followed_) {
             followed->watch->hurry();
         }
-        if (self->followed_.empty()) {
-            self->discover();
+        if (!self->failure_.empty()) {
+            self->again_.succeeded();
+            self->discover_after(std::max(milliseconds(1), std::chrono::ceil<milliseconds>(self->asked_until_ - Clock::now())));
+        }
+    });
+}
+
+void Follower::relist() {
+    client_.after(milliseconds(0), [self = self_.lock()] {
+        for (const auto& [kind, followed] : self->followed_) {
+            followed->watch->restart();
         }
     });
 }
@@ -61,7 +78,7 @@ void Follower::discover() {
     discovering_ = true;
     auto round = std::make_shared<Round>();
     for (const std::string& path : discovered_groups()) {
-        ask_group(round, path);
+        ask(round, path);
     }
 }
 
@@ -74,70 +91,92 @@ void Follower::discover_after(milliseconds delay) {
     });
 }
 
-void Follower::ask_group(const std::shared_ptr<Round>& round, const std::string& path) {
+void Follower::ask(const std::shared_ptr<Round>& round, const std::string& path) {
     round->waiting += 1;
-    client_.send({.path = path}, [this, self = self_.lock(), round, path](const Result<Answer>& answer) {
-        const bool none = answer.ok() && answer->status == 404;
-        auto parsed = answer.ok() && answer->good() ? model::parse_json(answer->body) : Result<model::Value>(model::Value());
-        if (!answer.ok()) {
-            round->failure = answer.error();
-        } else if (!none && (!answer->good() || !parsed.ok())) {
-            round->failure = answer->failure("discover " + path);
-        } else if (!none) {
-            for (const std::string& version : version_paths(*parsed)) {
-                ask_version(round, version);
-            }
-        }
-        if (--round->waiting == 0) {
-            discovered(*round);
-        }
-    });
+    client_.send({.path = path}, [this, self = self_.lock(), round, path](const Result<Answer>& answer) { answered(round, answer, path); });
 }
 
-void Follower::ask_version(const std::shared_ptr<Round>& round, const std::string& path) {
-    round->waiting += 1;
-    client_.send({.path = path}, [this, self = self_.lock(), round, path](const Result<Answer>& answer) {
-        if (!answer.ok()) {
-            round->failure = answer.error();
-        } else if (!answer->good() && answer->status != 404) {
-            round->failure = answer->failure("discover " + path);
-        } else if (auto parsed = model::parse_json(answer->body); answer->good() && parsed.ok()) {
-            add_resources(*parsed, round->resources);
+void Follower::answered(const std::shared_ptr<Round>& round, const Result<Answer>& answer, const std::string& path) {
+    const auto parsed = answer.ok() && answer->good() ? model::parse_json(answer->body) : Result<model::Value>(model::Value());
+    if (!answer.ok()) {
+        round->failure = answer.error();
+    } else if (!answer->good() && answer->status != 404) {
+        round->failure = answer->failure("discover " + path);
+        round->asked = std::max(round->asked, answer->retry_after.value_or(milliseconds(0)));
+    } else if (answer->good() && (!parsed.ok() || !is_discovery_of(*parsed, path))) {
+        round->failure = Error{.code = Errc::invalid, .what = "discover " + path + ": the answer is none"};
+    } else if (answer->good()) {
+        add_resources(*parsed, round->resources);
+        for (const std::string& version : version_paths(*parsed)) {
+            ask(round, version);
         }
-        if (--round->waiting == 0) {
-            discovered(*round);
+    }
+    if (--round->waiting == 0) {
+        discovered(*round);
+    }
+}
+
+// Said once, however often it is tried.
+void Follower::failed(const Round& round) {
+    if (std::string why = round.failure->message(); why != failure_) {
+        failure_ = std::move(why);
+        log::warn("Kubernetes API: {}", failure_);
+    }
+    asked_until_ = Clock::now() + round.asked;
+    discover_after(std::max(again_.next(), round.asked));
+    if (followed_.empty()) {
+        for (std::size_t i = 0; i < model::kKinds; ++i) {
+            drop(static_cast<model::Kind>(i), failure_, false);
         }
-    });
+    }
+}
+
+// Whether a kind that a round was without may be there all the same. `odd`: the round was without what every installation has.
+bool Follower::still_unsure(model::Kind kind, bool odd) {
+    const auto followed = followed_.find(kind);
+    if (followed != followed_.end() && !followed->second->missing) {
+        missed_[kind] = 0;  // it is being followed: that counts for more
+        return false;
+    }
+    const unsigned most = odd || followed != followed_.end() ? kMissedMax : kMissedOptional;
+    return ++missed_[kind] < most;
 }
 
 void Follower::discovered(const Round& round) {
     discovering_ = false;
     if (round.failure) {
-        log::warn("Kubernetes API: {}", round.failure->message());
-        discover_after(kDiscoveryAgain);
-        if (followed_.empty()) {
-            for (std::size_t i = 0; i < model::kKinds; ++i) {
-                drop(static_cast<model::Kind>(i), round.failure->message(), false);
-            }
-        }
+        failed(round);
         return;
     }
-    any_missing_ = false;
+    failure_.clear();
+    again_.succeeded();
+    bool odd = false;
     for (std::size_t i = 0; i < model::kKinds; ++i) {
         const auto kind = static_cast<model::Kind>(i);
-        const auto found = round.resources.find(kind);
-        if (found != round.resources.end()) {
+        odd = odd || (is_always_there(kind) && !round.resources.contains(kind));
+    }
+    bool unsure = false;
+    bool missing = false;
+    for (std::size_t i = 0; i < model::kKinds; ++i) {
+        const auto kind = static_cast<model::Kind>(i);
+        if (const auto found = round.resources.find(kind); found != round.resources.end()) {
             missed_[kind] = 0;
             follow(kind, found->second);
             continue;
         }
-        any_missing_ = true;
-        if (followed_.contains(kind) && ++missed_[kind] < kMissedMax) {
-            continue;
+        missing = true;
+        if (still_unsure(kind, odd)) {
+            unsure = true;  // not listed, for now
+        } else if (const auto followed = followed_.find(kind); followed == followed_.end() || followed->second->missing) {
+            drop(kind, "the API server has no " + std::string(model::kind_name(kind)) + ": its CRD is not installed", true);
         }
-        drop(kind, "the API server has no " + std::string(model::kind_name(kind)) + ": its CRD is not installed", true);
     }
-    discover_after(any_missing_ ? kLookForMissing : kLookForNew);
+    if (unsure) {
+        discover_after(unsure_.next());
+        return;
+    }
+    unsure_.succeeded();
+    discover_after(odd ? kLookForApi : missing ? rarely_.next() : kLookForNew);
 }
 
 // ---- one kind ---------------------------------------------------------------------------------------------------------
@@ -162,6 +201,7 @@ void Follower::follow(model::Kind kind, const Resource& resource) {
     if (followed != nullptr) {
         followed->watch->end();
     }
+    rarely_.succeeded();  // somebody is installing
     std::random_device seed;
     followed = std::make_shared<Followed>(Followed{.kind = kind, .resource = resource, .watch = nullptr});
     // The watch does not outlive what it is of.
@@ -173,11 +213,12 @@ void Follower::follow(model::Kind kind, const Resource& resource) {
                                              });
 }
 
-void Follower::hand_on(const Followed& followed, Batch batch, const Reflection& reflection) {
-    if (reflection.missing() && !any_missing_) {
-        any_missing_ = true;  // its CRD was removed, or this server is starting: see, but not for each kind
-        discover_after(kDiscoveryAgain);
+void Follower::hand_on(Followed& followed, Batch batch, const Reflection& reflection) {
+    if (reflection.missing() && !followed.missing) {
+        unsure_.succeeded();  // its CRD was removed, or this server is starting: see, but once for all kinds
+        discover_after(unsure_.next());
     }
+    followed.missing = reflection.missing();
     News news{.kind = followed.kind, .resource = followed.resource, .batch = std::move(batch),
               .state = {.api_version = followed.resource.api_version, .synced = reflection.synced(), .missing = false,
                         .trouble = reflection.trouble() ? reflection.trouble()->message() : std::string()}};

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Follows all collections that the model reads: finds out where they are, lists and watches each, and hands on what changed. A kind whose
 // CRD is missing is looked for again and again, and followed once it is there. All of it runs on the client's thread.
+// Invariant: a kind is said to be missing, and its objects gone, only if several whole answers to discovery were without it, and its own
+// collection, if it was followed, was not there (404) either.
 #pragma once
 
 #include <functional>
@@ -12,6 +14,7 @@
 
 #include "ctl/kubeapi/client.hpp"
 #include "ctl/kubeapi/collection_watch.hpp"
+#include "ctl/kubeapi/pace.hpp"
 #include "ctl/kubeapi/resources.hpp"
 
 namespace penstock::kubeapi {
@@ -40,30 +43,38 @@ public:
 
     // Any thread. The server answers again: what waits after failures need not wait on.
     void hurry();
+    // Any thread. Lists every collection anew, for who does not trust events.
+    void relist();
 
 private:
     struct Followed;
     struct Round;  // of discovery
 
-    Follower(Client& client, Tell tell) : client_(client), tell_(std::move(tell)) {}
+    Follower(Client& client, Tell tell);
     void discover();
     void discover_after(milliseconds delay);
-    void ask_group(const std::shared_ptr<Round>& round, const std::string& path);
-    void ask_version(const std::shared_ptr<Round>& round, const std::string& path);
+    void ask(const std::shared_ptr<Round>& round, const std::string& path);
+    void answered(const std::shared_ptr<Round>& round, const Result<Answer>& answer, const std::string& path);
     void discovered(const Round& round);
+    void failed(const Round& round);
+    [[nodiscard]] bool still_unsure(model::Kind kind, bool odd);
     void follow(model::Kind kind, const Resource& resource);
     void drop(model::Kind kind, const std::string& why, bool missing);
-    void hand_on(const Followed& followed, Batch batch, const Reflection& reflection);
+    void hand_on(Followed& followed, Batch batch, const Reflection& reflection);
 
     Client& client_;
     Tell tell_;
     std::map<model::Kind, std::shared_ptr<Followed>> followed_;
     std::map<model::Kind, KindState> told_;
     std::weak_ptr<Follower> self_;
-    std::map<model::Kind, unsigned> missed_;  // rounds of discovery in which a kind that we follow was not there
+    std::map<model::Kind, unsigned> missed_;  // rounds of discovery, one after the other, in which a kind was not there
     std::uint64_t discovery_turn_ = 0;
     bool discovering_ = false;
-    bool any_missing_ = false;
+    std::string failure_;    // of the last round
+    Time asked_until_{};     // by the server, not to ask before
+    Backoff again_;          // after rounds that failed
+    Backoff unsure_;         // while a kind may be missing
+    Backoff rarely_;         // for kinds that are
 };
 
 }  // namespace penstock::kubeapi

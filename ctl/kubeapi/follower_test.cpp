@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <mutex>
 
+#include "ctl/kubeapi/test_client.hpp"
 #include "tools/test/api_server.hpp"
 #include "tools/test/catch.hpp"
 
@@ -151,4 +152,162 @@ TEST_CASE("follower: refusals are trouble, and what was known stays") {
     f.server.put(object("v1", "Service", "b"));  // after the cut, or the watch before might bring it
     REQUIRE(f.told.until([](const Told& told) { return told.names(Kind::service) == "a,b,"; }));
     REQUIRE(f.told.until([](const Told& told) { return told.state(Kind::service).trouble.empty(); }));
+}
+
+// ---- discovery, with the time in our hands ----------------------------------------------------------------------------
+namespace {
+
+constexpr const char* kGroup = "/apis/gateway.networking.k8s.io";
+constexpr const char* kVersion = "/apis/gateway.networking.k8s.io/v1";
+constexpr auto kHour = milliseconds(3'600'000);
+
+Answer answered(long status, std::string body = "{}") { return {.status = status, .body = std::move(body), .retry_after = {}}; }
+
+std::string api_group() { return R"({"kind":"APIGroup","name":"gateway.networking.k8s.io","versions":[{"version":"v1"}]})"; }
+
+std::string api_resources(const std::set<std::string>& without = {}) {
+    std::string list;
+    for (const std::string kind : {"GatewayClass", "Gateway", "ListenerSet", "HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute", "ReferenceGrant", "BackendTLSPolicy"}) {
+        list += without.contains(kind) ? "" : (list.empty() ? "" : ",") + (R"({"kind":")" + kind + R"(","namespaced":true,"name":")" + kind + R"("})");
+    }
+    return R"({"kind":"APIResourceList","groupVersion":"gateway.networking.k8s.io/v1","resources":[)" + list + "]}";
+}
+
+// A cluster with one object of each kind that it has. What is named by `answers` has that answer instead.
+struct Cluster {
+    std::map<std::string, Result<Answer>> answers;
+    Told told;
+    TestClient client{[this](const std::string& target) { return answer(target.substr(0, target.find('?'))); }};
+    std::shared_ptr<Follower> follower = Follower::start(client, [this](News news) { told.take(std::move(news)); });
+
+    Result<Answer> answer(const std::string& path) const {
+        if (const auto given = answers.find(path); given != answers.end()) {
+            return given->second;
+        }
+        if (path.find("x-k8s") != std::string::npos) {
+            return answered(404);
+        }
+        return answered(200, path == kGroup ? api_group() : path == kVersion ? api_resources() : R"({"metadata":{"resourceVersion":"7"},"items":[{"metadata":{"name":"a"}}]})");
+    }
+};
+
+}  // namespace
+
+TEST_CASE("follower: an API server that seems to have no Gateway API as we begin is asked again before that is believed") {
+    const Result<Answer> odd[] = {answered(404), answered(200, R"({"kind":"APIGroup","name":"gateway.networking.k8s.io","versions":[]})"), answered(200), answered(500), Error{.what = "x"}};
+    for (const auto& answer : odd) {
+        Cluster cluster;
+        cluster.answers.emplace(kGroup, answer);
+        cluster.client.pass(milliseconds(2'000));
+        CHECK_FALSE(cluster.told.all_synced());
+        CHECK_FALSE(cluster.told.state(Kind::gateway).missing);
+        cluster.answers.clear();
+        cluster.client.pass(milliseconds(10'000));
+        CHECK(cluster.told.all_synced());
+        CHECK(cluster.told.names(Kind::gateway) == "a,");
+    }
+}
+
+TEST_CASE("follower: a cluster without the Gateway API, or a kind of it, is believed soon, and seen when it gets it") {
+    Cluster none;
+    none.answers.emplace(kGroup, answered(404));
+    none.client.pass(milliseconds(10'000));
+    CHECK(none.told.all_synced());
+    CHECK(none.told.state(Kind::gateway).missing);
+    CHECK(none.told.names(Kind::service) == "a,");
+    none.client.pass(kHour);
+    none.answers.clear();
+    none.client.pass(milliseconds(6'000));
+    CHECK(none.told.names(Kind::gateway) == "a,");
+
+    Cluster some;
+    some.answers.emplace(kVersion, answered(200, api_resources({"TCPRoute", "UDPRoute"})));
+    some.client.pass(milliseconds(1'000));
+    CHECK(some.told.all_synced());
+    CHECK(some.told.state(Kind::tcp_route).missing);
+    CHECK(some.told.names(Kind::gateway) == "a,");
+    some.client.pass(kHour);
+    CHECK(some.client.asked(kVersion) < 150);
+    some.answers.clear();
+    some.client.pass(milliseconds(61'000));
+    CHECK(some.told.names(Kind::tcp_route) == "a,");
+}
+
+TEST_CASE("follower: no answer to discovery takes away what is being followed") {
+    const std::pair<const char*, Result<Answer>> rows[] = {
+        {kGroup, answered(404)},
+        {kGroup, answered(200)},
+        {kGroup, answered(200, "<html>")},
+        {kGroup, answered(200, R"({"kind":"APIGroup","name":"gateway.networking.k8s.io","versions":[]})")},
+        {kVersion, answered(404)},
+        {kVersion, answered(200)},
+        {kVersion, answered(200, R"({"kind":"APIResourceList","groupVersion":"gateway.networking.k8s.io/v1","resources":null})")},
+        {kVersion, answered(200, R"({"kind":"APIResourceList","groupVersion":"gateway.networking.k8s.io/v1","resources":[]})")},
+        {kVersion, answered(200, api_resources({"HTTPRoute"}))},
+        {kVersion, answered(503)},
+    };
+    for (const auto& [path, answer] : rows) {
+        INFO(path);
+        Cluster cluster;
+        cluster.client.pass(milliseconds(1'000));
+        REQUIRE(cluster.told.all_synced());
+        cluster.answers.emplace(path, answer);
+        cluster.client.pass(kHour);
+        CHECK(cluster.told.all_synced());
+        for (const Kind kind : {Kind::gateway, Kind::http_route}) {
+            CHECK(cluster.told.names(kind) == "a,");
+            CHECK_FALSE(cluster.told.state(kind).missing);
+        }
+        // Nor does one that its collection is not there.
+        cluster.answers.clear();
+        cluster.answers.emplace(std::string(kVersion) + "/HTTPRoute", answered(404));
+        cluster.client.end_watches();
+        cluster.client.pass(kHour);
+        CHECK(cluster.told.names(Kind::http_route) == "a,");
+    }
+}
+
+TEST_CASE("follower: a CRD that was removed is noticed") {
+    Cluster cluster;
+    cluster.client.pass(milliseconds(1'000));
+    cluster.answers.emplace(kVersion, answered(200, api_resources({"HTTPRoute"})));
+    cluster.answers.emplace(std::string(kVersion) + "/HTTPRoute", answered(404));
+    cluster.client.end_watches();
+    cluster.client.pass(milliseconds(2'000));
+    CHECK(cluster.told.names(Kind::http_route) == "a,");
+    cluster.client.pass(milliseconds(28'000));
+    CHECK(cluster.told.state(Kind::http_route).missing);
+    CHECK(cluster.told.names(Kind::http_route).empty());
+    CHECK(cluster.told.names(Kind::gateway) == "a,");
+}
+
+TEST_CASE("follower: discovery that fails is tried again with growing waits, as long as the server asks, and at once when it answers others") {
+    Cluster cluster;
+    cluster.answers.emplace(kGroup, answered(500));
+    cluster.client.pass(kHour);
+    const unsigned asked = cluster.client.asked(kGroup);
+    CHECK(asked > 100);
+    CHECK(asked < 300);
+    cluster.answers.clear();
+    cluster.follower->hurry();
+    cluster.client.pass(milliseconds(10));
+    CHECK(cluster.told.all_synced());
+
+    Cluster busy;
+    Answer later = answered(429);
+    later.retry_after = milliseconds(300'000);
+    busy.answers.emplace(kGroup, later);
+    busy.client.pass(kHour);
+    CHECK(busy.client.asked(kGroup) < 15);
+}
+
+TEST_CASE("follower: who does not trust events has every collection listed again") {
+    Cluster cluster;
+    cluster.client.pass(milliseconds(1'000));
+    CHECK(cluster.client.asked("/api/v1/services") == 1);
+    cluster.follower->relist();
+    cluster.client.pass(milliseconds(1'000));
+    CHECK(cluster.client.asked("/api/v1/services") == 1);
+    CHECK(cluster.client.asked(std::string(kVersion) + "/Gateway") == 2);
+    CHECK(cluster.told.names(Kind::service) == "a,");
 }

@@ -80,6 +80,20 @@ std::vector<std::string> discovered_groups() {
     return {std::string("/apis/") + model::kGatewayGroup, std::string("/apis/") + model::kExperimentalGroup};
 }
 
+bool is_discovery_of(const Value& answer, const std::string& path) {
+    const Value* resources = answer.find("resources");
+    const Value* versions = answer.find("versions");
+    const std::string kind = text_at(answer, {"kind"});
+    const bool group = kind == "APIGroup" && versions != nullptr && versions->type() == Value::Type::array && path == "/apis/" + text_at(answer, {"name"});
+    const bool version = kind == "APIResourceList" && resources != nullptr && resources->type() == Value::Type::array && path == "/apis/" + text_at(answer, {"groupVersion"});
+    return group || version;
+}
+
+bool is_always_there(Kind kind) {
+    constexpr std::array kAlways = {Kind::gateway_class, Kind::gateway, Kind::http_route, Kind::reference_grant};
+    return std::find(kAlways.begin(), kAlways.end(), kind) != kAlways.end();
+}
+
 std::vector<std::string> version_paths(const Value& api_group) {
     std::vector<std::string> out;
     const std::string group = text_at(api_group, {"name"});

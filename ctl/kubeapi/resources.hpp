@@ -39,6 +39,10 @@ Resources built_in_resources();
 
 // Whose versions are asked for: "/apis/gateway.networking.k8s.io".
 std::vector<std::string> discovered_groups();
+// Whether an answer of discovery is what was asked for: the APIGroup or the APIResourceList of that path. Another one says nothing of kinds.
+bool is_discovery_of(const model::Value& answer, const std::string& path);
+// Whether every installation of the Gateway API has the kind. Where one of these is missing, the answer is odd, or there is no installation.
+bool is_always_there(model::Kind kind);
 // The paths of a group's versions, from the answer to its path (APIGroup). Versions that we do not read are left out.
 std::vector<std::string> version_paths(const model::Value& api_group);
 // "/apis/apps/v1": the path of one version, and what its answer (APIResourceList) says of a kind.

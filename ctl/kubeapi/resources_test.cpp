@@ -44,3 +44,16 @@ TEST_CASE("resources: versions that we do not read are not asked for") {
     add_resources(parse_json(R"({"groupVersion":"example.com/v1","resources":[{"name":"gateways","kind":"Gateway"}]})").value(), found);
     CHECK(found.empty());
 }
+
+TEST_CASE("resources: an answer of discovery is what was asked for, or none") {
+    const std::string group = "/apis/gateway.networking.k8s.io";
+    CHECK(is_discovery_of(parse_json(R"({"kind":"APIGroup","name":"gateway.networking.k8s.io","versions":[]})").value(), group));
+    CHECK(is_discovery_of(parse_json(R"({"kind":"APIResourceList","groupVersion":"gateway.networking.k8s.io/v1","resources":[]})").value(), group + "/v1"));
+    for (const char* text : {"{}", "[]", "null", R"({"kind":"APIGroup","name":"gateway.networking.k8s.io","versions":null})", R"({"kind":"APIGroup","name":"apps","versions":[]})",
+                             R"({"kind":"APIResourceList","groupVersion":"gateway.networking.k8s.io/v1beta1","resources":[]})",
+                             R"({"kind":"APIResourceList","groupVersion":"gateway.networking.k8s.io/v1","resources":null})", R"({"kind":"Status","code":200})"}) {
+        INFO(text);
+        CHECK_FALSE(is_discovery_of(parse_json(text).value(), group));
+        CHECK_FALSE(is_discovery_of(parse_json(text).value(), group + "/v1"));
+    }
+}
