@@ -177,6 +177,9 @@ private:
             const std::unique_ptr<Transfer> transfer = std::move(*ended->place);
             running_.erase(transfer->place);
             plain_running_ -= transfer->is_stream() ? 0 : 1;
+            if (code == CURLE_SSL_CONNECT_ERROR || code == CURLE_SSL_CERTPROBLEM || code == CURLE_PEER_FAILED_VERIFICATION) {
+                credentials_.no_tls();
+            }
             mute = mute || is_mute(code, *transfer);
             http1_ = transfer->http1().value_or(http1_);
             Result<Answer> result = transfer->result(code);

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <future>
+#include <thread>
 
 #include "ctl/kubeapi/credentials.hpp"
 #include "ctl/kubeapi/transfer.hpp"
@@ -252,6 +253,18 @@ TEST_CASE("credentials: a token file that was rotated is read again, at once aft
     folder.write("token", "three");
     credentials.refused();  // too soon
     CHECK((*credentials.get())->authorization == "Bearer two");
+    now += 1;
+    credentials.no_tls();
+    CHECK((*credentials.get())->authorization == "Bearer three");
+    // Cut short by its writer, who comes back.
+    folder.write("token", "\n");
+    now += 60;
+    CHECK((*credentials.get())->authorization == "Bearer three");
+    folder.write("token", "four");
+    CHECK((*credentials.get())->authorization == "Bearer three");
+    now += 1;
+    CHECK((*credentials.get())->authorization == "Bearer four");
+    folder.write("token", "three");
     now += 60;
     CHECK((*credentials.get())->authorization == "Bearer three");
     folder.remove("token");
@@ -267,6 +280,10 @@ TEST_CASE("credentials: a file that was never there is an error, and a password 
     access.token.file = "/nowhere/token";
     Credentials credentials(access, [] { return 1000; });
     CHECK_FALSE(credentials.get().ok());
+    const test::TestFolder folder;
+    folder.write("token", "");
+    access.token.file = folder.text() + "/token";
+    CHECK_FALSE(Credentials(access, [] { return 1000; }).get().ok());
     Access basic;
     basic.username = "u";
     basic.password = "p";
@@ -274,21 +291,68 @@ TEST_CASE("credentials: a file that was never there is an error, and a password 
     CHECK((*by_password.get())->authorization == "Basic dTpw");
 }
 
-TEST_CASE("credentials: a plugin is run again before what it gave expires, and after a 401") {
+namespace {
+
+// Until the plugin that runs aside has given it.
+bool becomes(Credentials& credentials, const std::string& authorization) {
+    for (int i = 0; i < 30'000 && (*credentials.get())->authorization != authorization; ++i) {
+        std::this_thread::sleep_for(milliseconds(1));
+    }
+    return (*credentials.get())->authorization == authorization;
+}
+
+}  // namespace
+
+TEST_CASE("credentials: a plugin is run again before what it gave expires, and after a 401, and nobody waits for it") {
     std::int64_t now = 1000;
-    int runs = 0;
+    std::atomic<int> runs = 0;
+    std::atomic<bool> hangs = false;
     Access access;
     access.exec = ExecPlugin{.command = "get-token"};
     Credentials credentials(access, [&] { return now; },
-                            [&](const ExecPlugin&, const Access&) -> Result<ExecCredential> { return ExecCredential{.token = "t" + std::to_string(++runs), .expires_s = now + 600}; });
+                            [&, begin = now](const ExecPlugin&, const Access&, const std::stop_token& stop) -> Result<ExecCredential> {
+                                const int run = ++runs;
+                                while (hangs && !stop.stop_requested()) {
+                                    std::this_thread::sleep_for(milliseconds(1));
+                                }
+                                return ExecCredential{.token = "t" + std::to_string(run), .expires_s = begin + 600 * run};
+                            });
     CHECK((*credentials.get())->authorization == "Bearer t1");
     now += 569;
     CHECK((*credentials.get())->authorization == "Bearer t1");
+    hangs = true;
     now += 1;
-    CHECK((*credentials.get())->authorization == "Bearer t2");
-    now += 10;
+    CHECK((*credentials.get())->authorization == "Bearer t1");  // at once
+    now += 100;
+    CHECK((*credentials.get())->authorization == "Bearer t1");
+    hangs = false;
+    CHECK(becomes(credentials, "Bearer t2"));
+    CHECK(runs == 2);
+    credentials.refused();
+    CHECK(becomes(credentials, "Bearer t3"));
     credentials.refused();
     CHECK((*credentials.get())->authorization == "Bearer t3");
+    CHECK(runs == 3);  // too soon
+    now += 10;
+    hangs = true;
+    credentials.refused();
+    CHECK((*credentials.get())->authorization == "Bearer t3");  // and one that hangs does not keep us from ending
+}
+
+TEST_CASE("credentials: a plugin whose credentials are over when they come is not run for each request") {
+    std::int64_t now = 1000;
+    std::atomic<int> runs = 0;
+    Access access;
+    access.exec = ExecPlugin{.command = "get-token"};
+    Credentials credentials(access, [&] { return now; },
+                            [&](const ExecPlugin&, const Access&, const std::stop_token&) -> Result<ExecCredential> { return ExecCredential{.token = "t" + std::to_string(++runs), .expires_s = 1}; });
+    for (int i = 0; i < 100; ++i) {
+        CHECK(credentials.get().ok());
+    }
+    CHECK(runs == 1);
+    now += 10;
+    CHECK(becomes(credentials, "Bearer t2"));
+    CHECK(runs == 2);
 }
 
 TEST_CASE("credentials: a plugin's program is run with what it asks for, and its faults are told") {
@@ -298,15 +362,19 @@ TEST_CASE("credentials: a plugin's program is run with what it asks for, and its
                            "echo '{\"kind\":\"ExecCredential\",\"status\":{\"token\":\"abc\",\"expirationTimestamp\":\"2030-01-01T00:00:00Z\"}}'\n");
     std::filesystem::permissions(program, std::filesystem::perms::owner_all);
     ExecPlugin plugin{.api_version = "client.authentication.k8s.io/v1", .command = program, .arguments = {"x"}, .environment = {{"A", "b"}}};
-    const auto good = run_exec_plugin(plugin, Access{});
+    const auto good = run_exec_plugin(plugin, Access{}, std::stop_token());
     REQUIRE(good.ok());
     CHECK(good->token == "abc");
     CHECK(good->expires_s == 1893456000);
     plugin.arguments = {"y"};
-    CHECK(run_exec_plugin(plugin, Access{}).error().message().find("it failed") != std::string::npos);
+    CHECK(run_exec_plugin(plugin, Access{}, std::stop_token()).error().message().find("it failed") != std::string::npos);
+    std::stop_source stop;
+    stop.request_stop();
+    folder.write("plugin", "#!/bin/sh\nexec >&-\nsleep 100\n");  // its output ends, it does not
+    CHECK(run_exec_plugin(plugin, Access{}, stop.get_token()).error().code == Errc::timeout);
     plugin.command = "/nowhere/plugin";
     plugin.install_hint = "install it";
-    CHECK(run_exec_plugin(plugin, Access{}).error().hint == "install it");
+    CHECK(run_exec_plugin(plugin, Access{}, std::stop_token()).error().hint == "install it");
     for (const char* text : {"", "{}", R"({"kind":"ExecCredential"})", R"({"kind":"ExecCredential","status":{}})", R"({"kind":"ExecCredential","status":{"clientCertificateData":"x"}})",
                              R"({"kind":"ExecCredential","status":{"token":"x","expirationTimestamp":"soon"}})"}) {
         CHECK_FALSE(parse_exec_credential(text).ok());

@@ -2,6 +2,7 @@
 #include "ctl/kubeapi/credentials.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "ctl/model/formats.hpp"
@@ -18,10 +19,16 @@ namespace {
 constexpr std::size_t kFileMax = 16U << 20;
 constexpr std::int64_t kFileAge = 60;     // seconds: a projected token is rotated when 80 % of its hour is over
 constexpr std::int64_t kEarly = 30;       // a plugin is run so many seconds before its credential expires
-constexpr std::int64_t kRefusedAge = 10;  // a server that refuses everything must not make us read files all the time
+constexpr std::int64_t kFailedAge = 1;    // somebody is writing it
+constexpr std::int64_t kRefusedAge = 10;  // a server that refuses everything must not make us run a plugin all the time
 
+// A file that is empty is being written.
 Result<std::string> bytes_of(const Material& material) {
-    return material.file.empty() ? Result<std::string>(material.bytes) : read_file(material.file, kFileMax);
+    auto bytes = material.file.empty() ? Result<std::string>(material.bytes) : read_file(material.file, kFileMax);
+    if (bytes.ok() && !material.file.empty() && bytes->find_first_not_of(" \t\r\n") == std::string::npos) {
+        return Error{.code = Errc::invalid, .what = material.file + " is empty"};
+    }
+    return bytes;
 }
 
 // Tokens are written with and without a newline.
@@ -60,31 +67,65 @@ Credentials::Credentials(Access access, UnixClock clock, RunPlugin run) : access
 
 Result<std::shared_ptr<const Identity>> Credentials::get() {
     const std::int64_t now = clock_();
-    const bool expired = has_executed_ && executed_.expires_s != 0 && executed_.expires_s - kEarly <= now;
-    const bool stale = look_again_ || expired || now - read_s_ >= kFileAge || now < read_s_;
-    if (last_ != nullptr && !stale) {
+    const bool ran = aside_.valid() && aside_.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+    const bool expires = executed_ && executed_->expires_s != 0 && executed_->expires_s - kEarly <= now;
+    run_again_ = run_again_ || expires;
+    const bool due = run_again_ && !aside_.valid() && now - executed_s_ >= kRefusedAge;
+    const bool stale = look_again_ || now - read_s_ >= (read_failed_ ? kFailedAge : kFileAge) || now < read_s_;
+    if (last_ != nullptr && !stale && !ran && !due) {
         return last_;
-    }
-    if (look_again_ || expired) {
-        has_executed_ = false;
     }
     look_again_ = false;
     read_s_ = now;
-    auto fresh = read();
-    if (!fresh.ok()) {
-        if (last_ == nullptr) {
-            return fresh;
-        }
-        log::warn("Kubernetes credentials: {}; going on with those before", fresh.error().message());
-        return last_;
+    Status executed = execute(now);
+    auto fresh = executed.ok() ? read() : Result<std::shared_ptr<const Identity>>(std::move(executed).error());
+    if (!fresh.ok() && last_ == nullptr) {
+        return fresh;
     }
-    if (last_ == nullptr || **fresh != *last_) {
+    if (const bool failed = !fresh.ok(); failed != std::exchange(read_failed_, failed) && failed) {
+        log::warn("Kubernetes credentials: {}; going on with those before", fresh.error().message());
+    }
+    if (fresh.ok() && (last_ == nullptr || **fresh != *last_)) {
         last_ = std::move(fresh).value();
     }
     return last_;
 }
 
-void Credentials::refused() { look_again_ = look_again_ || clock_() - read_s_ >= kRefusedAge; }
+void Credentials::refused() {
+    no_tls();
+    run_again_ = run_again_ || (executed_ && clock_() - executed_s_ >= kRefusedAge);
+}
+
+void Credentials::no_tls() { look_again_ = look_again_ || clock_() - read_s_ >= kFailedAge; }
+
+// Takes what a plugin gave, and runs it where that is due.
+Status Credentials::execute(std::int64_t now) {
+    if (!access_.exec) {
+        return success();
+    }
+    if (!executed_) {
+        executed_s_ = now;
+        PST_TRY_ASSIGN(executed_, run_(*access_.exec, access_, std::stop_token()));
+        return success();
+    }
+    if (aside_.valid() && aside_.wait_for(std::chrono::seconds(0)) == std::future_status::ready) {
+        PST_TRY_ASSIGN(executed_, aside_.get());
+        run_again_ = false;
+    }
+    if (run_again_ && !aside_.valid() && now - executed_s_ >= kRefusedAge) {
+        executed_s_ = now;
+        run_aside();
+    }
+    return success();
+}
+
+void Credentials::run_aside() {
+    std::promise<Result<ExecCredential>> promise;
+    aside_ = promise.get_future();
+    running_ = std::jthread([run = run_, access = access_, promise = std::move(promise)](const std::stop_token& stop) mutable {
+        promise.set_value(run(*access.exec, access, stop));
+    });
+}
 
 Result<std::shared_ptr<const Identity>> Credentials::read() {
     auto identity = std::make_shared<Identity>();
@@ -94,14 +135,10 @@ Result<std::shared_ptr<const Identity>> Credentials::read() {
     PST_TRY_ASSIGN(std::string token, bytes_of(access_.token));
     token = trimmed(std::move(token));
     if (access_.exec) {
-        if (!has_executed_) {
-            PST_TRY_ASSIGN(executed_, run_(*access_.exec, access_));
-            has_executed_ = true;
-        }
-        token = executed_.token.empty() ? std::move(token) : executed_.token;
-        if (!executed_.client_certificate.empty()) {
-            identity->client_certificate = executed_.client_certificate;
-            identity->client_key = executed_.client_key;
+        token = executed_->token.empty() ? std::move(token) : executed_->token;
+        if (!executed_->client_certificate.empty()) {
+            identity->client_certificate = executed_->client_certificate;
+            identity->client_key = executed_->client_key;
         }
     }
     if (!token.empty()) {

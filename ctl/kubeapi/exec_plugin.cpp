@@ -13,6 +13,8 @@
 #include <csignal>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <thread>
 
 #include "ctl/kubeapi/credentials.hpp"
 #include "userspace/base/fd.hpp"
@@ -25,6 +27,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr auto kPatience = std::chrono::seconds(30);
+constexpr auto kLook = std::chrono::milliseconds(50);  // whether to stop
 constexpr std::size_t kOutputMax = 1U << 20;
 
 // client.authentication.k8s.io, ExecCredentialSpec: no terminal is there to ask somebody.
@@ -66,19 +69,26 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
     return out;
 }
 
-// Until the end of its output; the child is ended if that takes too long.
-Status read_output(int fd, std::string& output) {
-    const auto deadline = Clock::now() + kPatience;
+// How long a plugin may go on.
+struct Term {
+    const std::stop_token& stop;
+    Clock::time_point deadline = Clock::now() + kPatience;
+
+    [[nodiscard]] bool over() const { return stop.stop_requested() || Clock::now() >= deadline; }
+};
+
+Error too_long() { return Error{.code = Errc::timeout, .what = "it did not end within half a minute"}; }
+
+// Until the end of its output.
+Status read_output(int fd, const Term& term, std::string& output) {
     std::array<char, 4096> piece = {};
     while (true) {
-        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
         pollfd waited = {.fd = fd, .events = POLLIN, .revents = 0};
-        const int ready = left > 0 ? ::poll(&waited, 1, static_cast<int>(left)) : 0;
-        if (ready < 0 && errno == EINTR) {
-            continue;
+        if (term.over()) {
+            return too_long();
         }
-        if (ready <= 0) {
-            return Error{.code = Errc::timeout, .what = "it did not end within half a minute"};
+        if (::poll(&waited, 1, static_cast<int>(kLook.count())) <= 0) {
+            continue;
         }
         const ssize_t got = ::read(fd, piece.data(), piece.size());
         if (got < 0 && errno == EINTR) {
@@ -121,14 +131,25 @@ Result<pid_t> start(const ExecPlugin& plugin, const Access& access, int output) 
     return child;
 }
 
-int wait_for(pid_t child) {
+// Until its end, which may be long after that of its output; nothing if it went on too long, and was ended.
+std::optional<int> wait_for(pid_t child, const Term& term) {
     int status = 0;
+    for (auto pause = std::chrono::milliseconds(1);; pause = std::min(2 * pause, kLook)) {
+        if (const pid_t ended = ::waitpid(child, &status, WNOHANG); ended == child || (ended < 0 && errno != EINTR)) {
+            return status;
+        }
+        if (term.over()) {
+            break;
+        }
+        std::this_thread::sleep_for(pause);
+    }
+    ::kill(child, SIGKILL);
     while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
     }
-    return status;
+    return std::nullopt;
 }
 
-Result<ExecCredential> run(const ExecPlugin& plugin, const Access& access) {
+Result<ExecCredential> run(const ExecPlugin& plugin, const Access& access, const std::stop_token& stop) {
     std::array<int, 2> ends = {};
     if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
         return sys_error("open a pipe");
@@ -138,13 +159,17 @@ Result<ExecCredential> run(const ExecPlugin& plugin, const Access& access) {
     PST_TRY_ASSIGN(const pid_t child, start(plugin, access, writing.get()));
     writing.reset();
     std::string output;
-    const Status read = read_output(reading.get(), output);
+    const Term term{.stop = stop};
+    const Status read = read_output(reading.get(), term, output);
     if (!read.ok()) {
         ::kill(child, SIGKILL);
     }
-    const int status = wait_for(child);
+    const std::optional<int> status = wait_for(child, term);
     PST_TRY(read);
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+    if (!status) {
+        return too_long();
+    }
+    if (!WIFEXITED(*status) || WEXITSTATUS(*status) != 0) {
         return Error{.code = Errc::invalid, .what = "it failed", .hint = "run it by hand: " + plugin.command};
     }
     return parse_exec_credential(output);
@@ -152,8 +177,8 @@ Result<ExecCredential> run(const ExecPlugin& plugin, const Access& access) {
 
 }  // namespace
 
-Result<ExecCredential> run_exec_plugin(const ExecPlugin& plugin, const Access& access) {
-    auto result = run(plugin, access);
+Result<ExecCredential> run_exec_plugin(const ExecPlugin& plugin, const Access& access, const std::stop_token& stop) {
+    auto result = run(plugin, access, stop);
     return result.ok() ? std::move(result) : Result<ExecCredential>(std::move(result).error().in("credential plugin " + plugin.command));
 }
 
