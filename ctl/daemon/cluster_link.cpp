@@ -41,7 +41,7 @@ ClusterLink::ClusterLink(Loop& loop, const kubeapi::Access& access, std::string 
               cluster_.wrote(key, std::move(version), status.dump(-1, ' ', false, json::error_handler_t::replace));
           },
           [this](const model::ObjectKey& key, const json& published, const json& server) { return nodes_.say(source::name_of(key), published, server); }),
-      election_(access.ns, kLease, node),
+      election_(access.ns, kLease, kubeapi::identity_of(node)),
       generated_(loop, cluster_, [this] { return ready() && election_.leads(Loop::Clock::now()); }, [this] { tell_troubles(); }) {
     writer_.enable(false);
 }
@@ -69,7 +69,7 @@ Result<std::unique_ptr<ClusterLink>> ClusterLink::open(Loop& loop, kubeapi::Acce
 
 // ---- who writes -------------------------------------------------------------------------------------------------------
 void ClusterLink::elect() {
-    client_->send(election_.next(unix_us_now()), [this](Result<kubeapi::Answer> answer) {
+    client_->send(election_.next(Loop::Clock::now(), unix_us_now()), [this](Result<kubeapi::Answer> answer) {
         loop_.post([this, answer = std::move(answer)] { elected(answer); });
     });
 }

@@ -4,8 +4,15 @@
 #include <utility>
 
 #include "ctl/model/value_text.hpp"
+#include "userspace/base/files.hpp"
 
 namespace penstock::kubeapi {
+
+namespace {
+
+constexpr std::size_t kBootIdMax = 64;
+
+}  // namespace
 
 Election::Election(std::string ns, std::string name, std::string identity, Terms terms) : ns_(std::move(ns)), identity_(std::move(identity)), terms_(terms) {
     lease_.name = std::move(name);
@@ -23,7 +30,8 @@ Request Election::write(const std::string& holder, std::int64_t unix_us) const {
     return hold_lease(ns_, lease, holder, {.duration = terms_.duration, .patience = terms_.patience}, unix_us);
 }
 
-Request Election::next(std::int64_t unix_us) {
+Request Election::next(Time now, std::int64_t unix_us) {
+    sent_ = now;
     if (step_ == Step::look) {
         return {.path = lease_path(ns_, lease_.name), .patience = terms_.patience};
     }
@@ -64,7 +72,7 @@ void Election::answered(const Result<Answer>& answer, Time now) {
     }
     seen(*answer, now);
     if (asked != Step::look) {
-        renewed_ = lease_.holder == identity_ ? std::optional(now) : std::nullopt;
+        renewed_ = lease_.holder == identity_ ? std::optional(sent_) : std::nullopt;
         step_ = renewed_ ? Step::take : Step::look;
         return;
     }
@@ -83,6 +91,11 @@ std::optional<Request> Election::release(std::int64_t unix_us) {
     }
     renewed_.reset();
     return write("", unix_us);
+}
+
+std::string identity_of(const std::string& node) {
+    const auto boot = read_file("/proc/sys/kernel/random/boot_id", kBootIdMax);
+    return boot.ok() && !boot->empty() ? node + "_" + boot->substr(0, boot->find('\n')) : node;
 }
 
 }  // namespace penstock::kubeapi

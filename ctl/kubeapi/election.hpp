@@ -38,7 +38,7 @@ public:
     void carry(std::map<std::string, std::string> labels, std::map<std::string, std::string> annotations);
 
     // What to ask the server now. One request at a time: answered() follows before the next. `unix_us` goes into the Lease, for people.
-    [[nodiscard]] Request next(std::int64_t unix_us);
+    [[nodiscard]] Request next(Time now, std::int64_t unix_us);
     void answered(const Result<Answer>& answer, Time now);
     // When to ask again after answered().
     [[nodiscard]] milliseconds pause() const { return pause_; }
@@ -65,8 +65,13 @@ private:
     std::map<std::string, std::string> labels_;
     std::map<std::string, std::string> annotations_;
     std::optional<Time> changed_;     // when the Lease was last seen to change
-    std::optional<Time> renewed_;     // by us
+    Time sent_{};                     // what is asked
+    std::optional<Time> renewed_;     // by us: when we asked for it, however late we heard that we may
     std::optional<Error> trouble_;
 };
+
+// The identity of this machine's daemon, one after the other: "node-a_1b4e28ba-...". Two machines that were given one name are two, and so is
+// one before and after it was booted. The name alone where the kernel does not tell.
+[[nodiscard]] std::string identity_of(const std::string& node);
 
 }  // namespace penstock::kubeapi

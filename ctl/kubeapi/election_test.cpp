@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ctl/kubeapi/election.hpp"
 
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "tools/test/catch.hpp"
@@ -38,7 +39,7 @@ struct Candidate {
     explicit Candidate(const std::string& name) : election("edge", "penstock-status", name) {}
     void step(LeaseServer& server, Time now) {
         while (due <= now) {
-            const Request request = election.next(1'700'000'000'000'006);
+            const Request request = election.next(now, 1'700'000'000'000'006);
             if (cut_off) {
                 election.answered(Error{.code = Errc::timeout, .what = "away"}, now);
             } else {
@@ -113,7 +114,36 @@ TEST_CASE("election: times in a Lease do not count, and junk in it is no reason 
     CHECK(a.election.leads(now));
     Election other("edge", "x", "b");
     for (const char* body : {"", "[]", R"({"metadata":1,"spec":2})"}) {
-        (void)other.next(0);
+        (void)other.next(now, 0);
         other.answered(Answer{.status = 200, .body = body}, now);
     }
+}
+
+TEST_CASE("election: a Lease is held from when it was asked for, not from when the answer was read") {
+    LeaseServer server;
+    Election election("edge", "x", "a");
+    const Time asked{std::chrono::hours(1)};
+    for (int i = 0; i < 2; ++i) {  // look, create
+        const Request request = election.next(asked, 0);
+        election.answered(server.ask(request), asked + std::chrono::seconds(4));
+    }
+    CHECK(election.leads(asked + std::chrono::seconds(9)));
+    CHECK_FALSE(election.leads(asked + std::chrono::seconds(10)));
+}
+
+TEST_CASE("election: a Lease whose transitions are at their end can be taken") {
+    for (const std::int64_t written : {std::int64_t{2147483647}, std::numeric_limits<std::int64_t>::max(), std::numeric_limits<std::int64_t>::min()}) {
+        LeaseServer server;
+        server.lease = {{"metadata", {{"resourceVersion", "7"}}}, {"spec", {{"holderIdentity", ""}, {"leaseTransitions", written}}}};
+        Candidate a("a");
+        a.step(server, Time{std::chrono::hours(1)});
+        const auto after = server.lease["spec"]["leaseTransitions"].get<std::int64_t>();
+        CHECK(after == (written > 0 ? 2147483647 : 1));
+    }
+}
+
+TEST_CASE("election: two machines of one name are two, and a machine's next daemon is the one before") {
+    CHECK(identity_of("node-a") == identity_of("node-a"));
+    CHECK(identity_of("node-a").starts_with("node-a_"));
+    CHECK(identity_of("node-a").find_first_of(" \n") == std::string::npos);
 }

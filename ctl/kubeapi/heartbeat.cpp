@@ -22,7 +22,7 @@ void Heartbeat::beat() {
         return;
     }
     asking_ = true;
-    client_.send(lease_.next(unix_us_now()), [self = shared_from_this()](const Result<Answer>& answer) {
+    client_.send(lease_.next(Clock::now(), unix_us_now()), [self = shared_from_this()](const Result<Answer>& answer) {
         self->asking_ = false;
         self->lease_.answered(answer, Clock::now());
         const auto& trouble = self->lease_.trouble();

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <initializer_list>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <string_view>
 
@@ -56,6 +57,8 @@ std::string lease_path(const std::string& ns, const std::string& name) { return 
 
 Request hold_lease(const std::string& ns, const Lease& lease, const std::string& holder, LeaseTerms terms, std::int64_t unix_us) {
     const bool same = lease.holder == holder && !lease.acquired.empty();
+    // Of an int32 that anybody may have written.
+    const std::int64_t before = std::clamp<std::int64_t>(lease.transitions, 0, std::numeric_limits<std::int32_t>::max() - 1);
     const std::int64_t seconds = std::max<std::int64_t>(1, std::chrono::ceil<std::chrono::seconds>(terms.duration).count());
     json body = {{"apiVersion", "coordination.k8s.io/v1"},
                  {"kind", "Lease"},
@@ -64,7 +67,7 @@ Request hold_lease(const std::string& ns, const Lease& lease, const std::string&
                            {"leaseDurationSeconds", seconds},
                            {"renewTime", micro_time(unix_us)},
                            {"acquireTime", same ? lease.acquired : micro_time(unix_us)},
-                           {"leaseTransitions", lease.transitions + (holder.empty() || lease.holder == holder ? 0 : 1)}}}};
+                           {"leaseTransitions", before + (holder.empty() || lease.holder == holder ? 0 : 1)}}}};
     for (const auto& [name, texts] : {std::pair{"labels", &lease.labels}, {"annotations", &lease.annotations}}) {
         if (!texts->empty()) {
             body["metadata"][name] = *texts;
