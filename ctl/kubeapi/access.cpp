@@ -112,6 +112,10 @@ Status check_server(Access& access) {
     while (access.server.ends_with('/')) {
         access.server.pop_back();
     }
+    const std::size_t host = access.server.find("://");
+    if (access.server.substr(0, access.server.find('/', host == std::string::npos ? 0 : host + 3)).find('@') != std::string::npos) {
+        return bad("the server's address has a user or a password in it: they belong to the kubeconfig's user");  // and it is shown, in many places
+    }
     const bool web = access.server.starts_with("https://") || access.server.starts_with("http://");
     return web ? success() : Status(bad("the server '" + access.server + "' is no http or https address"));
 }

@@ -103,6 +103,8 @@ TEST_CASE("kubeconfig: what is wrong is named, and no secret is shown") {
         {kConfig, "broken", "no cluster 'three'"},
         {kConfig, "half", "a client certificate or its key"},
         {"current-context: a\ncontexts: [{name: a, context: {cluster: b}}]\nclusters: [{name: b, cluster: {server: 10.0.0.1}}]", "", "'10.0.0.1' is no http or https address"},
+        {"current-context: a\ncontexts: [{name: a, context: {cluster: b}}]\nclusters: [{name: b, cluster: {server: 'https://u:pass@x/y'}}]", "", "has a user or a password in it"},
+        {"current-context: a\ncontexts: [{name: a, context: {cluster: b}}]\nclusters: [{name: b, cluster: {server: 'u:pass@x'}}]", "", "has a user or a password in it"},
         {"current-context: a\ncontexts: [{name: a, context: {cluster: b}}]\nclusters: [{name: b, cluster: {server: https://x, certificate-authority-data: '*'}}]", "",
          "certificate-authority-data of the kubeconfig is not base64"},
     };
@@ -112,6 +114,7 @@ TEST_CASE("kubeconfig: what is wrong is named, and no secret is shown") {
         const auto access = access_of(folder, row.text, row.context);
         REQUIRE_FALSE(access.ok());
         CHECK(access.error().message().find(row.says) != std::string::npos);
+        CHECK(access.error().message().find("pass@") == std::string::npos);
     }
 }
 

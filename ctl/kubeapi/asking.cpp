@@ -17,6 +17,8 @@ using model::Value;
 
 constexpr int kTriesMax = 5;
 constexpr auto kRetryMost = milliseconds(10'000);  // a server that says more is asked again earlier, but not often
+constexpr int kPagesMax = 20'000;
+constexpr std::size_t kBytesMax = 1UL << 30;  // of all pages
 constexpr model::TextLimits kAnswerLimits = {.bytes_max = 512UL << 20, .nodes_max = 50'000'000};
 
 bool come_again(const Answer& answer) { return (answer.status == 429 || answer.status == 503) && answer.retry_after.has_value(); }
@@ -30,6 +32,14 @@ Error no_answer(Error error, const Act& act) {
         error.hint = "is --certificate-authority, or that of the kubeconfig, the one of this server?";
     }
     return std::move(error).in(act.text());
+}
+
+Result<Value> content_of(const Answer& answer, const Act& act) {
+    if (!answer.good()) {
+        return refusal(answer, act);
+    }
+    auto parsed = model::parse_json(answer.body, kAnswerLimits);
+    return parsed.ok() ? std::move(parsed) : Result<Value>(Error{.code = Errc::invalid, .what = act.text() + ": the answer is no JSON", .hint = "is this an API server?"});
 }
 
 // The served versions of a group, of the answer to its path.
@@ -81,11 +91,7 @@ Result<Answer> Asking::answer(Request request, const Act& act) {
 
 Result<Value> Asking::read(Request request, const Act& act) {
     PST_TRY_ASSIGN(const Answer got, answer(std::move(request), act));
-    if (!got.good()) {
-        return refusal(got, act);
-    }
-    auto parsed = model::parse_json(got.body, kAnswerLimits);
-    return parsed.ok() ? std::move(parsed) : Result<Value>(Error{.code = Errc::invalid, .what = act.text() + ": the answer is no JSON", .hint = "is this an API server?"});
+    return content_of(got, act);
 }
 
 Result<Resources> Asking::discover() {
@@ -124,18 +130,26 @@ Result<std::vector<Value>> Asking::list(const Resource& resource, const std::opt
     const std::string path = (ns ? resource.collection_in(*ns) : resource.collection()) + "?limit=500" + (selector.empty() ? "" : "&labelSelector=" + url_encoded(selector)) +
                              (fields.empty() ? "" : "&fieldSelector=" + url_encoded(fields));
     std::vector<Value> out;
-    for (std::string more;;) {
-        PST_TRY_ASSIGN(const Value page, read({.path = path + (more.empty() ? "" : "&continue=" + url_encoded(more))}, act));
+    std::size_t bytes = 0;
+    std::string more;
+    for (int pages = 0; pages < kPagesMax && bytes <= kBytesMax; ++pages) {
+        PST_TRY_ASSIGN(const Answer got, answer({.path = path + (more.empty() ? "" : "&continue=" + url_encoded(more))}, act));
+        PST_TRY_ASSIGN(const Value page, content_of(got, act));
+        bytes += got.body.size();
         if (const Value* items = page.find("items")) {
             for (const Value& item : items->items()) {  // a list says once what its items are
                 out.push_back(item.with("apiVersion", Value::string(resource.api_version)).with("kind", Value::string(resource.kind)));
             }
         }
-        more = text_at(page, {"metadata", "continue"});
+        const std::string before = std::exchange(more, text_at(page, {"metadata", "continue"}));
         if (more.empty()) {
             return out;
         }
+        if (more == before) {
+            return Error{.code = Errc::invalid, .what = act.text() + ": a page says that it follows itself"};
+        }
     }
+    return Error{.code = Errc::limit, .what = act.text() + ": the list does not end"};
 }
 
 }  // namespace penstock::kubeapi

@@ -36,6 +36,18 @@ struct Asked {
     }
 };
 
+// Says the same to everything, at once.
+struct OneAnswer final : Client {
+    std::string body;
+    ClientCounts counted;
+    explicit OneAnswer(std::string text) : body(std::move(text)) {}
+    void send(Request, Done done) override { done(Answer{.status = 200, .body = body, .retry_after = {}}); }
+    std::uint64_t stream(Request, OnLine, Done) override { return 0; }
+    void end_stream(std::uint64_t) override {}
+    void after(milliseconds, Task) override {}
+    [[nodiscard]] const ClientCounts& counts() const override { return counted; }
+};
+
 std::string report_of(const Error& error) { return error.report(); }
 
 }  // namespace
@@ -115,4 +127,11 @@ TEST_CASE("asking: a server that does not answer is left after the time that was
     CHECK(list.error().code == Errc::timeout);
     CHECK(list.error().report().find("error: list services in all namespaces: GET /api/v1/services") == 0);
     CHECK(list.error().report().find("hint: --request-timeout") != std::string::npos);
+}
+
+TEST_CASE("asking: a list whose page follows itself is an error") {
+    OneAnswer client(R"({"metadata":{"resourceVersion":"7","continue":"more"},"items":[{"metadata":{"name":"a"}}]})");
+    const auto found = Asking(client, milliseconds(1'000)).list(built_in_resources().at(Kind::service), {}, "", "");
+    REQUIRE_FALSE(found.ok());
+    CHECK(found.error().message().find("a page says that it follows itself") != std::string::npos);
 }
