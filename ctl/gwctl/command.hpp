@@ -40,6 +40,7 @@ struct Arguments {
     std::string datapath = "xdp";         // compile, trace: what to compile for
     std::vector<std::string> addresses;  // compile, trace: the node's; valid
     int interval_s = 1;                   // top: between two looks
+    bool ready = false;                   // status: only that
     std::string fail_on = "error";        // analyze: the least finding that counts
     bool kubernetes = false;        // a cluster, whatever else is there
     kubeapi::AccessChoice access;   // which one and as whom
@@ -72,6 +73,7 @@ enum class Takes : unsigned {
     files_for_words = 16384,  // -f stands for all of the words
     narrows = 32768,    // -n: all namespaces if it is not said
     places = 65536,     // -n: of a cluster alone
+    ready = 131072,
 };
 constexpr Takes operator|(Takes a, Takes b) { return static_cast<Takes>(static_cast<unsigned>(a) | static_cast<unsigned>(b)); }
 constexpr bool has(Takes all, Takes one) { return (static_cast<unsigned>(all) & static_cast<unsigned>(one)) == static_cast<unsigned>(one); }

@@ -247,6 +247,45 @@ TEST_CASE("gwctl status: processes, data path and why, generation, listeners, dr
     CHECK_FALSE(has(error.out, "long ago"));
 }
 
+TEST_CASE("gwctl status --ready: the cluster was read once and a worker serves it; neither routes nor an API server that went away count") {
+    Daemon daemon;
+    const auto says = [&](const json& status) {
+        daemon.answer("/v1/status", status);
+        const Ran ran = daemon.run({"status", "--ready"});
+        CHECK(ran.err.empty());
+        return std::to_string(ran.code) + " " + ran.out;
+    };
+    const json serving = json::parse(R"({"generation": {"wanted": 12, "applied": 12, "taken": 12}, "cluster": {"ready": true},
+      "processes": [{"name": "penstock-worker", "state": "standby"}, {"name": "penstock-worker", "state": "active"}]})");
+    CHECK(says(serving) == "0 ready\n");
+    CHECK(json::parse(daemon.run({"status", "--ready", "-o", "json"}).out) == json({{"ready", true}, {"why_not", ""}}));
+
+    json of_a_folder = serving;
+    of_a_folder["cluster"] = nullptr;
+    CHECK(says(of_a_folder) == "0 ready\n");
+
+    json troubled = serving;
+    troubled["not_good"] = json::parse(R"([{"object": {"kind": "HTTPRoute", "namespace": "other", "name": "typo"}, "type": "ResolvedRefs", "status": "False", "reason": "BackendNotFound"}])");
+    troubled["sources"] = json::parse(R"([{"name": "cluster", "kind": "cluster", "state": "degraded", "objects": 3, "diagnostics": [{"severity": "error", "message": "list: away"}]}])");
+    troubled["errors"] = json::parse(R"([{"message": "look at the Lease", "caused_by": "connection refused", "solved": false}])");
+    troubled["generation"]["wanted"] = 13;
+    CHECK(says(troubled) == "0 ready\n");
+    CHECK(daemon.run({"status"}).code == 1);
+
+    json begins = serving;
+    begins["cluster"]["ready"] = false;
+    CHECK(says(begins) == "1 not ready: the cluster was not read yet\n");
+    json unserved = serving;
+    unserved["generation"]["taken"] = 0;
+    CHECK(says(unserved) == "1 not ready: no generation of this daemon is served yet\n");
+    json idle = serving;
+    idle["processes"][1]["state"] = "draining";
+    CHECK(says(idle) == "1 not ready: no worker is active\n");
+    CHECK(says(json::object()) == "1 not ready: no worker is active\n");
+    const Folder nothing;
+    CHECK(gwctl({"status", "--ready", "--state-dir", nothing.path()}).code == 3);
+}
+
 TEST_CASE("gwctl version: of both, and without a daemon of one") {
     Daemon daemon;
     const Ran both = daemon.run({"version"});

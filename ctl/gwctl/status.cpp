@@ -6,6 +6,7 @@
 #include "ctl/gwctl/client.hpp"
 #include "ctl/gwctl/command.hpp"
 #include "ctl/gwctl/object_view.hpp"
+#include "ctl/gwctl/readiness.hpp"
 #include "ctl/gwctl/text_table.hpp"
 #include "userspace/base/version.hpp"
 
@@ -162,10 +163,22 @@ void print_errors(const json& errors) {
     }
 }
 
+int tell_ready(const std::string& why_not, const Arguments& arguments) {
+    if (!arguments.output.empty()) {
+        print_document({{"ready", why_not.empty()}, {"why_not", why_not}}, arguments.output);
+    } else {
+        std::printf("%s%s\n", why_not.empty() ? "ready" : "not ready: ", why_not.c_str());
+    }
+    return why_not.empty() ? kYes : kNo;
+}
+
 }  // namespace
 
 Result<int> run_status(const Arguments& arguments) {
     PST_TRY_ASSIGN(const json status, Client(arguments.daemon_folder()).read("/v1/status"));
+    if (arguments.ready) {
+        return tell_ready(why_not_ready(status), arguments);
+    }
     bool good = list_at(status, {"not_good"}).empty();
     for (const json& source : list_at(status, {"sources"})) {
         good &= text_at(source, {"state"}) == "ok";
