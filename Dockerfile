@@ -6,8 +6,8 @@ COPY . .
 RUN ./dev build release --target programs && cmake --install build/release --prefix /opt/penstock --strip
 
 FROM debian:12-slim
-# What the programs are linked with; `ldd` of them has the list.
-RUN apt-get update && apt-get install -y --no-install-recommends libbpf1 libcpp-httplib0.11 libcurl4 libfmt9 libmnl0 libnghttp2-14 libre2-9 libseccomp2 libssl3 liburing2 libyaml-cpp0.7 \
+# What the programs are linked with (`ldd` of them has the list), and whom a BackendTLSPolicy means by wellKnownCACertificates: System.
+RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates libbpf1 libcpp-httplib0.11 libcurl4 libfmt9 libmnl0 libnghttp2-14 libre2-9 libseccomp2 libssl3 libxxhash0 libyaml-cpp0.7 \
     && rm -rf /var/lib/apt/lists/* && useradd --system --no-create-home penstock
 COPY --from=build /opt/penstock/bin/ /usr/local/bin/
 ENTRYPOINT []
