@@ -2,6 +2,8 @@
 #include "ctl/gwctl/command_line.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <sstream>
 
 #include "userspace/base/version.hpp"
 
@@ -20,6 +22,30 @@ void add_command(CLI::App& app, const Command& command, Arguments& arguments) {
             option.add(*sub, option, arguments);
         }
     }
+}
+
+// Whether one of the words of `text` is one of the option's flags, perhaps with its value.
+bool names(const std::string& text, const Option& option) {
+    std::istringstream words(text);
+    for (std::string word; words >> word;) {
+        word.resize(std::min(word.find('='), word.size()));
+        if (("," + std::string(option.flags) + ",").find("," + word + ",") != std::string::npos) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Who means a cluster and says so to a command that asks a node's daemon alone learns how to ask there.
+std::string hint_of(const CLI::App& app, const std::string& wrong) {
+    const bool means_cluster = std::any_of(options().begin(), options().end(), [&](const Option& option) { return option.takes == Takes::cluster && names(wrong, option); });
+    for (const Command& command : commands()) {
+        const std::string name(command.name);
+        if (means_cluster && app.got_subcommand(name) && !has(command.takes, Takes::cluster) && !has(command.takes, Takes::files)) {
+            return "gwctl " + name + " asks the daemon of a node: in a cluster, kubectl -n penstock exec ds/penstock -- gwctl " + name;
+        }
+    }
+    return "gwctl --help lists the commands, gwctl COMMAND --help their options";
 }
 
 Leave usage(const Error& error) { return {.exit_code = kUsage, .text = error.report() + "\n"}; }
@@ -49,7 +75,7 @@ std::variant<Invocation, Leave> parse_command_line(int argc, const char* const* 
     } catch (const CLI::CallForVersion&) {
         return Leave{.text = app.version() + "\n"};
     } catch (const CLI::ParseError& failure) {
-        return usage({.code = Errc::invalid, .what = failure.what(), .hint = "gwctl --help lists the commands, gwctl COMMAND --help their options"});
+        return usage({.code = Errc::invalid, .what = failure.what(), .hint = hint_of(app, failure.what())});
     }
     if (print_reference) {
         return Leave{.text = reference()};

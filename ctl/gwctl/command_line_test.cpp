@@ -151,6 +151,9 @@ TEST_CASE("command line: what is wrong is told as an error with a hint, and exit
         {"gwctl apply", "apply needs files"},
         {"gwctl analyze --fail-on never", "never"},
         {"gwctl status --kubernetes", "--kubernetes"},
+        {"gwctl status --kubeconfig a", "hint: gwctl status asks the daemon of a node: in a cluster, kubectl -n penstock exec ds/penstock -- gwctl status\n"},
+        {"gwctl top -s https://a", "-- gwctl top\n"},
+        {"gwctl status -n shop", "hint: gwctl --help"},
     };
     for (const Row& row : rows) {
         INFO(row.line);

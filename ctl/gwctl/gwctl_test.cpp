@@ -220,6 +220,17 @@ TEST_CASE("gwctl status: processes, data path and why, generation, listeners, dr
     CHECK(line_with(follower.out, "TLSRoute") == "TLSRoute    -                              missing: its CRD is not installed");
     CHECK(line_with(follower.out, "Secret") == "Secret      v1                             not listed yet                      list: forbidden");
     CHECK_FALSE(has(follower.out, "NOT EVERYWHERE"));
+    CHECK(follower.code == 0);
+    json bare = clustered;
+    bare["cluster"]["ready"] = true;
+    bare["cluster"]["kinds"] = json::parse(R"([{"kind": "Gateway", "version": "", "synced": true, "missing": true, "trouble": "x"}, {"kind": "PenstockNode", "version": "", "synced": true, "missing": true, "trouble": "x"},
+      {"kind": "Secret", "version": "v1", "synced": true, "missing": false, "trouble": ""}])");
+    daemon.answer("/v1/status", bare);
+    const Ran without_crds = daemon.run({"status"});
+    CHECK(without_crds.code == 1);
+    CHECK(has(without_crds.out, "\ncluster     https://10.0.0.1:6443: followed, but 2 kinds have no CRD\n"));
+    CHECK(has(without_crds.out, "\nhint: the Gateway API's CRDs are not installed: docs/reference/kubernetes.md says how to\n"));
+    CHECK_FALSE(has(follower.out, "hint: the Gateway API's"));
     clustered["cluster"]["is_writer"] = true;
     clustered["cluster"]["nodes"] = json::parse(R"({"followed": true, "written": 3,
       "nodes": [{"name": "node-1", "reports": true, "taken": 2, "refused": 0, "behind": 0}, {"name": "node-2", "reports": false, "taken": 0, "refused": 0, "behind": 2}],

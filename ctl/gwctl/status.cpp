@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // status and version: the daemon's own state, from the most general to the particular.
+#include <algorithm>
 #include <cstdio>
 
 #include "ctl/gwctl/answer.hpp"
@@ -108,11 +109,30 @@ void print_counts(const char* heading, const json& list) {
     }
 }
 
+std::uint64_t missing_kinds(const json& cluster) {
+    const json& kinds = list_at(cluster, {"kinds"});
+    return static_cast<std::uint64_t>(std::count_if(kinds.begin(), kinds.end(), [](const json& kind) { return flag_at(kind, {"missing"}, false); }));
+}
+
+// Without Gateways there is nothing to serve. Kinds of other channels and versions may be missing for good.
+bool lacks_gateways(const json& status) {
+    const json& kinds = list_at(status, {"cluster", "kinds"});
+    return std::any_of(kinds.begin(), kinds.end(), [](const json& kind) { return text_at(kind, {"kind"}) == "Gateway" && flag_at(kind, {"missing"}, false); });
+}
+
+std::string state_of_kinds(const json& cluster) {
+    if (!flag_at(cluster, {"ready"}, false)) {
+        return "not every kind was listed yet";
+    }
+    const std::uint64_t missing = missing_kinds(cluster);
+    return missing == 0 ? "every kind is followed" : "followed, but " + std::to_string(missing) + (missing == 1 ? " kind has no CRD" : " kinds have no CRD");
+}
+
 // Of a daemon that follows one: who writes, what is followed, and how much of what was heard meant work.
 void print_cluster(const json& cluster) {
     const std::string writer = text_at(cluster, {"writer"});
     std::printf("\ncluster     %s: %s\nwriter      %s\nevents      %s heard, %s mattered\nstatuses    %s written, %s waiting, %s conflicts\nrequests    %s sent, %s failed, %s throttled\n", number(cluster, "server").c_str(),
-                flag_at(cluster, {"ready"}, false) ? "every kind is known" : "not every kind was listed yet",
+                state_of_kinds(cluster).c_str(),
                 (writer.empty() ? "nobody yet" : writer + (flag_at(cluster, {"is_writer"}, false) ? ", this daemon" : ", another daemon: this one follows")).c_str(), number(cluster, "events").c_str(),
                 number(cluster, "events_that_mattered").c_str(), number(cluster, "statuses_written").c_str(), number(cluster, "statuses_waiting").c_str(), number(cluster, "conflicts").c_str(),
                 number(cluster, "requests").c_str(), number(cluster, "requests_failed").c_str(), number(cluster, "requests_throttled").c_str());
@@ -124,6 +144,12 @@ void print_cluster(const json& cluster) {
     }
     if (!table.empty()) {
         std::printf("%s", table.text().c_str());
+    }
+}
+
+void print_crd_hint(const json& status) {
+    if (lacks_gateways(status)) {
+        std::printf("hint: the Gateway API's CRDs are not installed: docs/reference/kubernetes.md says how to\n");
     }
 }
 
@@ -179,7 +205,7 @@ Result<int> run_status(const Arguments& arguments) {
     if (arguments.ready) {
         return tell_ready(why_not_ready(status), arguments);
     }
-    bool good = list_at(status, {"not_good"}).empty();
+    bool good = list_at(status, {"not_good"}).empty() && !lacks_gateways(status);
     for (const json& source : list_at(status, {"sources"})) {
         good &= text_at(source, {"state"}) == "ok";
     }
@@ -203,6 +229,7 @@ Result<int> run_status(const Arguments& arguments) {
     print_counts("REFUSED BY THE WORKER", list_at(status, {"counters", "reasons"}));
     if (const json& cluster = at(status, {"cluster"}); cluster.is_object() && !cluster.empty()) {
         print_cluster(cluster);
+        print_crd_hint(status);
         print_nodes(at(cluster, {"nodes"}));
     }
     for (const json& source : list_at(status, {"sources"})) {
