@@ -122,9 +122,9 @@ void add_plain(CLI::App& app, Options& options) {
         ->type_name("WISH");
     app.add_option("--worker-user", options.worker_user, "User that the worker runs as")->type_name("USER");
     app.add_option("--session-key", options.session_keys,
-                   "File of 32 random bytes or more, the same on all nodes, for tokens of session persistence (repeatable: the first one seals, all open; "
-                   "default: a key of this daemon's own)")
-        ->type_name("FILE");
+                   "File of 32 random bytes or more, the same on all nodes, for tokens of session persistence, or a folder of such files (repeatable: the first one "
+                   "seals, all open; default, also for an empty folder: a key of this daemon's own)")
+        ->type_name("FILE|DIR");
     app.add_option_function<unsigned>(
            "--resync-interval", [&options](unsigned seconds) { options.resync_interval = std::chrono::seconds(seconds); },
            "Seconds between reconciliations of everything that no event asks for (default: at random in 12 to 24 hours)")

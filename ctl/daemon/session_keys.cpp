@@ -4,8 +4,10 @@
 #include <fmt/format.h>
 #include <sys/random.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <filesystem>
 
 #include "ctl/check/fingerprint.hpp"
 #include "userspace/base/files.hpp"
@@ -35,10 +37,40 @@ Status make_key(const std::string& path) {
     return write_file(path, {bytes.data(), bytes.size()}, 0600);
 }
 
+// The files that a path stands for: itself, unless it is a folder.
+Result<std::vector<std::string>> files_at(const std::string& path) {
+    namespace fs = std::filesystem;
+    std::error_code failure;
+    if (!fs::is_directory(path, failure)) {
+        return std::vector<std::string>{path};
+    }
+    std::vector<std::string> files;
+    for (fs::directory_iterator it(path, failure), end; !failure && it != end; it.increment(failure)) {
+        if (!it->path().filename().string().starts_with(".")) {
+            files.push_back(it->path().string());
+        }
+    }
+    if (failure) {
+        return sys_error_of(failure.value(), "read the folder " + path);
+    }
+    std::sort(files.begin(), files.end());
+    return files;
+}
+
+Result<std::vector<std::string>> files_of(const std::vector<std::string>& paths) {
+    std::vector<std::string> all;
+    for (const std::string& path : paths) {
+        PST_TRY_ASSIGN(const auto some, files_at(path));
+        all.insert(all.end(), some.begin(), some.end());
+    }
+    return all;
+}
+
 }  // namespace
 
-Result<std::vector<compile::OwnKey>> session_keys(const StateDir& state, const std::vector<std::string>& files) {
+Result<std::vector<compile::OwnKey>> session_keys(const StateDir& state, const std::vector<std::string>& paths) {
     std::vector<compile::OwnKey> keys;
+    PST_TRY_ASSIGN(const auto files, files_of(paths));
     for (const std::string& path : files) {
         auto key = read_key(path);
         if (!key.ok()) {

@@ -48,10 +48,33 @@ TEST_CASE("session_keys: files that are named, in their order") {
     CHECK(keys->at(0).key->reveal() == std::string(32, 'n'));
     CHECK(keys->at(1).key->reveal() == std::string(100, 'o'));
     CHECK(::access(state->file("session_key").c_str(), F_OK) != 0);
-    for (const char* bad : {"/short", "/missing"}) {
+    for (const char* bad : {"/short", "/missing", ""}) {  // the folder has a short one
         const auto none = session_keys(*state, {folder.text() + "/new", folder.text() + bad});
         REQUIRE_FALSE(none.ok());
         CHECK(none.error().report().find("--session-key") != std::string::npos);
         CHECK(none.error().report().find("sss") == std::string::npos);
     }
+}
+
+TEST_CASE("session_keys: a folder's files by their names, as a mounted Secret has them; of an empty one the daemon's own") {
+    const test::TestFolder folder;
+    const auto state = StateDir::open(folder.text() + "/state");
+    REQUIRE(state.ok());
+    for (const char* name : {"/keys", "/keys/..data", "/none"}) {
+        REQUIRE(::mkdir((folder.text() + name).c_str(), 0700) == 0);
+    }
+    folder.write("keys/..data/b", std::string(32, 'b'));
+    folder.write("keys/a", std::string(32, 'a'));
+    REQUIRE(::symlink("..data/b", (folder.text() + "/keys/b").c_str()) == 0);
+    const auto keys = session_keys(*state, {folder.text() + "/keys"});
+    REQUIRE(keys.ok());
+    REQUIRE(keys->size() == 2);
+    CHECK(keys->at(0).key->reveal() == std::string(32, 'a'));
+    CHECK(keys->at(1).key->reveal() == std::string(32, 'b'));
+    CHECK(::access(state->file("session_key").c_str(), F_OK) != 0);
+
+    const auto own = session_keys(*state, {folder.text() + "/none"});
+    REQUIRE(own.ok());
+    CHECK(own->size() == 1);
+    CHECK(::access(state->file("session_key").c_str(), F_OK) == 0);
 }
