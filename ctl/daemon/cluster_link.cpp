@@ -85,7 +85,7 @@ void ClusterLink::elected(const Result<kubeapi::Answer>& answer) {
     loop_.at("lease", now + election_.pause(), [this] { elect(); });
     if (const bool leads = election_.leads(now); leads != led_) {
         led_ = leads;
-        log::info("statuses are written by {}", leads ? "this node" : election_.holder());
+        log::info("statuses are written by {}", leads ? "this node" : kubeapi::node_of_identity(election_.holder()));
         generated_.forget_made();
     }
     pump();
@@ -236,7 +236,7 @@ json ClusterLink::facts() const {
             {"statuses_waiting", writer_.waiting()},
             {"conflicts", writer_.conflicts()},
             {"objects_applied", generated_.applied()},
-            {"writer", election_.holder()},
+            {"writer", kubeapi::node_of_identity(election_.holder())},
             {"is_writer", writes()},
             {"nodes", nodes_.facts()},
             {"requests", counts.requests.load()},

@@ -98,4 +98,8 @@ std::string identity_of(const std::string& node) {
     return boot.ok() && !boot->empty() ? node + "_" + boot->substr(0, boot->find('\n')) : node;
 }
 
+std::string node_of_identity(const std::string& identity) {
+    return identity.substr(0, identity.find('_'));  // a node's name has none
+}
+
 }  // namespace penstock::kubeapi

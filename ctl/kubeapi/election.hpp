@@ -73,5 +73,7 @@ private:
 // The identity of this machine's daemon, one after the other: "node-a_1b4e28ba-...". Two machines that were given one name are two, and so is
 // one before and after it was booted. The name alone where the kernel does not tell.
 [[nodiscard]] std::string identity_of(const std::string& node);
+// The node of an identity, for people. An identity that is none of ours is itself.
+[[nodiscard]] std::string node_of_identity(const std::string& identity);
 
 }  // namespace penstock::kubeapi

@@ -146,4 +146,6 @@ TEST_CASE("election: two machines of one name are two, and a machine's next daem
     CHECK(identity_of("node-a") == identity_of("node-a"));
     CHECK(identity_of("node-a").starts_with("node-a_"));
     CHECK(identity_of("node-a").find_first_of(" \n") == std::string::npos);
+    CHECK(node_of_identity(identity_of("node-a.example")) == "node-a.example");
+    CHECK(node_of_identity("somebody") == "somebody");
 }
