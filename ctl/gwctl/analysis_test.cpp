@@ -190,6 +190,40 @@ TEST_CASE("analysis: what replaces external IPs overwrites nobody's Gateway or r
     CHECK(findings[0].hint == "no route can take its ports: they are neither TCP nor UDP");
 }
 
+TEST_CASE("analysis: what replaces external IPs has a class whose pool has them, and goes to the Gateway that has them") {
+    const std::string service = "---\napiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: NS}\nspec:\n  externalIPs: [IP]\n  ports: [{name: http, port: PORT}]\n";
+    const std::string classes = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: pool, namespace: shop}\ndata: {addresses: 198.51.100.0/24}\n"
+                                "---\napiVersion: gateway.networking.k8s.io/v1\nkind: GatewayClass\nmetadata: {name: with-pool}\nspec:\n  controllerName: penstock.dev/gateway-controller\n"
+                                "  parametersRef: {group: '', kind: ConfigMap, name: pool, namespace: shop}\n";
+    const auto found = [&](const std::string& base, const char* ns, const char* ip, const char* port) {
+        std::vector<Finding> all = analyze(scene_of(base + replaced(replaced(replaced(service, "NS", ns), "[IP]", "[" + std::string(ip) + "]"), "PORT", port)));
+        std::erase_if(all, [](const Finding& one) { return one.code != "SV001"; });
+        REQUIRE(all.size() == 1);
+        return all.front();
+    };
+    CHECK(has(found(kGood + classes, "shop", "198.51.100.9", "80").manifest, "gatewayClassName: with-pool\n"));
+    CHECK(has(found(kGood + classes, "shop", "203.0.113.9", "80").manifest, "gatewayClassName: penstock\n"));
+    const Finding nowhere = found(replaced(kGood + classes, "name: penstock}\nspec: {controllerName: penstock.dev", "name: penstock}\nspec: {controllerName: other.dev"), "shop", "203.0.113.9", "80");
+    CHECK(nowhere.hint == "apply the Gateway below, then take spec.externalIPs out of the Service; no GatewayClass of Penstock's has the address in its pool: put it there first");
+
+    // kGood's Gateway has this address, with HTTP at 80.
+    const Finding same = found(kGood, "shop", "192.0.2.7", "80");
+    CHECK(same.weight == Weight::error);
+    CHECK(has(same.message, "; Gateway shop/edge listens on the same address and port"));
+    CHECK(same.hint == "Gateway shop/edge has the address: apply the routes below, then take spec.externalIPs out of the Service");
+    CHECK_FALSE(has(same.manifest, "kind: Gateway\n"));
+    CHECK(has(same.manifest, "sectionName: http\n"));
+    CHECK(found(kGood + ("---\n" + same.manifest), "shop", "192.0.2.7", "80").hint == "Gateway shop/edge listens there already: take spec.externalIPs out of the Service");
+    const Finding beside = found(kGood, "other", "192.0.2.7", "81");
+    CHECK(beside.weight == Weight::warning);
+    CHECK(beside.hint == "Gateway shop/edge has the address: give it a listener http-81 at 81/TCP, apply the routes below, then take spec.externalIPs out of the Service; its allowedRoutes must admit the namespace other");
+    CHECK(has(beside.manifest, "namespace: shop\n"));
+    // An address that it was given and did not ask for.
+    Scene scene = scene_of(replaced(kGood, "  addresses: [{value: 192.0.2.7}]\n", "") + replaced(replaced(replaced(service, "NS", "shop"), "[IP]", "[192.0.2.9]"), "PORT", "80"));
+    scene.statuses[{model::Kind::gateway, "shop", "edge"}]["addresses"] = {{{"type", "IPAddress"}, {"value", "192.0.2.9"}}};
+    CHECK(has(lines(analyze(scene)), "SV001 error Service shop/web"));
+}
+
 TEST_CASE("analysis: certificates that expire, have expired, hold for other names, or cannot be read") {
     const std::string text = replaced(kGood, "protocol: HTTP}", "protocol: HTTPS, hostname: shop.example, tls: {certificateRefs: [{name: tls}]}}") + tls_secret();
     const std::int64_t now = ::time(nullptr);

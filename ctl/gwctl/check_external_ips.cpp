@@ -3,11 +3,15 @@
 // (CVE-2020-8554); Penstock ignores the field. Each is told with the Gateway and routes that do the same, where an administrator's
 // GatewayClass says which addresses there are.
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <utility>
+#include <variant>
 
 #include "ctl/compile/compile.hpp"
+#include "ctl/compile/pool.hpp"
 #include "ctl/gwctl/analysis.hpp"
+#include "ctl/gwctl/answer.hpp"
 #include "ctl/model/value_text.hpp"
 
 namespace penstock::gwctl {
@@ -27,13 +31,47 @@ bool speaks_http(const model::ServicePort& port) {
 // Which route takes a port; "" if none can.
 std::string route_kind(const model::ServicePort& port) { return port.protocol == "UDP" ? "UDPRoute" : port.protocol != "TCP" ? "" : speaks_http(port) ? "HTTPRoute" : "TCPRoute"; }
 
-std::string class_of(const model::Store& store) {
-    for (const auto& [key, object] : store.of_kind(Kind::gateway_class)) {
-        if (model::body_of<model::GatewayClass>(*object)->controller_name == compile::kControllerName) {
-            return key.name;
-        }
+// The pool of a class; nothing if it has none that can be read.
+std::optional<compile::Pool> pool_of(const Checking& checking, const model::GatewayClass& one) {
+    const auto& ref = one.parameters_ref;
+    const auto map = ref && ref->ns ? checking.world.config_map(*ref->ns, ref->name) : nullptr;
+    if (map == nullptr) {
+        return std::nullopt;
     }
-    return kDefaultClass;
+    const auto& data = model::body_of<model::ConfigMap>(*map)->data;
+    const auto text = data.find("addresses");
+    auto pool = compile::Pool::parse(text == data.end() ? "" : text->second);
+    return std::holds_alternative<compile::Pool>(pool) ? std::optional<compile::Pool>(std::get<compile::Pool>(std::move(pool))) : std::nullopt;
+}
+
+bool has_all(const compile::Pool& pool, const std::vector<std::string>& ips) {
+    return std::all_of(ips.begin(), ips.end(), [&](const std::string& text) {
+        const auto ip = IpAddress::parse(text);
+        return ip && pool.contains(*ip);
+    });
+}
+
+struct Choice {
+    std::string name;
+    bool fits = true;  // it may give these addresses, as far as one can see
+};
+
+// A class of ours whose Gateways may have these addresses: by its pool, else one without a pool, else any.
+Choice class_for(const Checking& checking, const std::vector<std::string>& ips) {
+    std::optional<std::string> poolless;
+    std::optional<std::string> other;
+    for (const auto& [key, object] : checking.scene.store.of_kind(Kind::gateway_class)) {
+        const auto& one = *model::body_of<model::GatewayClass>(*object);
+        if (one.controller_name != compile::kControllerName) {
+            continue;
+        }
+        if (const auto pool = pool_of(checking, one); pool && has_all(*pool, ips)) {
+            return {.name = key.name};
+        }
+        std::optional<std::string>& place = one.parameters_ref ? other : poolless;
+        place = place ? place : std::optional<std::string>(key.name);
+    }
+    return {.name = poolless.value_or(other.value_or(kDefaultClass)), .fits = poolless || !other || checking.scene.unseen.contains(Kind::config_map)};
 }
 
 std::string listener_name(const model::ServicePort& port, const std::string& kind) {
@@ -75,100 +113,172 @@ std::string ports_left_out(const model::Service& service) {
     return out;
 }
 
+bool same_address(const std::string& one, const std::string& other) {
+    const auto ip = IpAddress::parse(one);
+    return ip && ip == IpAddress::parse(other);
+}
+
+// A Gateway as it is there: what it asks for, and what it was given.
+struct There {
+    const model::ObjectKey& key;
+    const model::Gateway& gateway;
+    const nlohmann::json& status;
+
+    [[nodiscard]] bool has(const std::string& ip) const {
+        const nlohmann::json& given = list_at(status, {"addresses"});
+        return std::any_of(gateway.addresses.begin(), gateway.addresses.end(), [&](const model::GatewayAddress& one) { return same_address(one.value, ip); }) ||
+               std::any_of(given.begin(), given.end(), [&](const nlohmann::json& one) { return same_address(text_at(one, {"value"}), ip); });
+    }
+    // Null if it does not listen there.
+    [[nodiscard]] const model::Listener* listener(const model::ServicePort& port) const {
+        const auto found = std::find_if(gateway.listeners.begin(), gateway.listeners.end(),
+                                        [&](const model::Listener& one) { return one.port == port.port && (one.protocol == "UDP") == (port.protocol == "UDP"); });
+        return found == gateway.listeners.end() ? nullptr : &*found;
+    }
+};
+
+std::vector<There> gateways_of(const Scene& scene) {
+    static const nlohmann::json kNone = nlohmann::json::object();
+    std::vector<There> out;
+    for (const auto& [key, object] : scene.store.of_kind(Kind::gateway)) {
+        const auto status = scene.statuses.find(key);
+        out.push_back({key, *model::body_of<model::Gateway>(*object), status == scene.statuses.end() ? kNone : status->second});
+    }
+    return out;
+}
+
+// What does as the Service did: a Gateway with routes, or routes alone where a Gateway has the address: no two of them can.
 class Replacement {
 public:
-    Replacement(FreeNames& names, std::string gateway_class, const model::ObjectKey& key, const model::Service& service)
-        : names_(names), key_(key), service_(service), gateway_name_(names.take(Kind::gateway, key.ns, key.name)), class_(std::move(gateway_class)) {}
+    Replacement(FreeNames& names, std::string gateway_class, const model::ObjectKey& key, const model::Service& service, const There* holder)
+        : names_(names), key_(key), service_(service), holder_(holder), gateway_name_(holder != nullptr ? holder->key.name : names.take(Kind::gateway, key.ns, key.name)), class_(std::move(gateway_class)) {}
 
     // Documents of YAML; "" if no port can be taken.
     std::string manifest() {
         ordered_json listeners = ordered_json::array();
-        std::vector<ordered_json> routes;
+        std::string out;
         for (const model::ServicePort& port : service_.ports) {
             const std::string kind = route_kind(port);
             if (kind.empty()) {
                 continue;
             }
-            const std::string name = listener_name(port, kind);
-            listeners.push_back({{"name", name}, {"port", port.port}, {"protocol", kind == "UDPRoute" ? "UDP" : kind == "TCPRoute" ? "TCP" : "HTTP"}});
-            routes.push_back(route(*model::kind_of_word(kind), name, port));
+            listeners.push_back({{"name", listener_name(port, kind)}, {"port", port.port}, {"protocol", kind == "UDPRoute" ? "UDP" : kind == "TCPRoute" ? "TCP" : "HTTP"}});
+            out += (out.empty() ? "" : "---\n") + model::to_yaml_text(model::from_json(route(*model::kind_of_word(kind), listener_name(port, kind), port)));
         }
-        if (routes.empty()) {
-            return "";
-        }
-        ordered_json gateway = head(Kind::gateway, key_.ns, gateway_name_);
+        return out.empty() || holder_ != nullptr ? out : gateway(listeners) + "---\n" + out;
+    }
+
+private:
+    [[nodiscard]] std::string gateway(const ordered_json& listeners) const {
+        ordered_json out = head(Kind::gateway, key_.ns, gateway_name_);
         ordered_json addresses = ordered_json::array();
         for (const std::string& ip : service_.external_ips) {
             addresses.push_back({{"type", "IPAddress"}, {"value", ip}});
         }
-        gateway["spec"] = {{"gatewayClassName", class_}, {"addresses", addresses}, {"listeners", listeners}};
-        std::string out = model::to_yaml_text(model::from_json(gateway));
-        for (const ordered_json& route : routes) {
-            out += "---\n" + model::to_yaml_text(model::from_json(route));
-        }
-        return out;
+        out["spec"] = {{"gatewayClassName", class_}, {"addresses", addresses}, {"listeners", listeners}};
+        return model::to_yaml_text(model::from_json(out));
     }
-
-private:
     ordered_json route(Kind kind, const std::string& listener, const model::ServicePort& port) {
+        ordered_json parent = {{"name", gateway_name_}};
+        const model::Listener* there = holder_ != nullptr ? holder_->listener(port) : nullptr;
+        if (holder_ != nullptr && holder_->key.ns != key_.ns) {
+            parent["namespace"] = holder_->key.ns;
+        }
+        parent["sectionName"] = there != nullptr ? there->name : listener;
         ordered_json out = head(kind, key_.ns, names_.take(kind, key_.ns, service_.ports.size() == 1 ? key_.name : key_.name + "-" + listener));
-        out["spec"] = {{"parentRefs", {{{"name", gateway_name_}, {"sectionName", listener}}}}, {"rules", {{{"backendRefs", {{{"name", key_.name}, {"port", port.port}}}}}}}};
+        out["spec"] = {{"parentRefs", ordered_json::array({parent})}, {"rules", {{{"backendRefs", {{{"name", key_.name}, {"port", port.port}}}}}}}};
         return out;
     }
 
     FreeNames& names_;
     const model::ObjectKey& key_;
     const model::Service& service_;
+    const There* holder_;
     std::string gateway_name_;
     std::string class_;
 };
 
-// A Gateway that listens on all that the Service has taken and a route can carry; "" if there is none.
-std::string replaced_by(const model::Store& store, const model::Service& service) {
-    if (std::all_of(service.ports.begin(), service.ports.end(), [](const model::ServicePort& port) { return route_kind(port).empty(); })) {
-        return "";
+std::string joined(const std::vector<std::string>& texts) {
+    std::string out;
+    for (const std::string& text : texts) {
+        out += (out.empty() ? "" : ", ") + text;
     }
-    for (const auto& [key, object] : store.of_kind(Kind::gateway)) {
-        const auto& gateway = *model::body_of<model::Gateway>(*object);
-        const bool addresses = std::all_of(service.external_ips.begin(), service.external_ips.end(), [&](const std::string& ip) {
-            return std::any_of(gateway.addresses.begin(), gateway.addresses.end(), [&](const model::GatewayAddress& one) { return one.value == ip; });
-        });
-        const bool ports = std::all_of(service.ports.begin(), service.ports.end(), [&](const model::ServicePort& port) {
-            return route_kind(port).empty() || std::any_of(gateway.listeners.begin(), gateway.listeners.end(), [&](const model::Listener& one) { return one.port == port.port && (one.protocol == "UDP") == (port.protocol == "UDP"); });
-        });
-        if (addresses && ports) {
-            return key.text();
+    return out;
+}
+
+// A Service with external IPs among the Gateways.
+class Case {
+public:
+    Case(const Checking& checking, const model::ObjectKey& key, const model::Service& service) : checking_(checking), key_(key), service_(service), gateways_(gateways_of(checking.scene)) {
+        for (const There& one : gateways_) {
+            const auto some = std::count_if(service.external_ips.begin(), service.external_ips.end(), [&](const std::string& ip) { return one.has(ip); });
+            if (some > most_) {
+                most_ = some;
+                holder_ = &one;
+            }
         }
     }
-    return "";
-}
+
+    Finding finding(FreeNames& names) {
+        Finding out{.code = "SV001", .weight = Weight::warning, .object = key_, .path = "spec.externalIPs",
+                    .message = "it takes the traffic to " + joined(service_.external_ips) + " for itself, as anybody may who creates Services (CVE-2020-8554); Penstock ignores that", .hint = {}, .manifest = {}, .explains = {}};
+        if (holder_ != nullptr && meets()) {
+            out.weight = Weight::error;
+            out.message += "; " + holder_->key.text() + " listens on the same address and port: on each node where a proxy of Services runs, that takes its traffic";
+        }
+        const std::string ports = ports_left_out(service_);
+        const std::string after = "then take spec.externalIPs out of the Service" + (ports.empty() ? "" : "; no route can take " + ports + ": that is left out");
+        const Choice choice = class_for(checking_, service_.external_ips);
+        if (is_replaced()) {
+            out.hint = holder_->key.text() + " listens there already: " + after.substr(after.find("take"));
+        } else if (out.manifest = Replacement(names, choice.name, key_, service_, holder_).manifest(); out.manifest.empty()) {
+            out.hint = "no route can take its ports: they are neither TCP nor UDP";
+        } else if (holder_ != nullptr) {
+            out.hint = holder_->key.text() + " has the address: " + lacking_listeners() + "apply the routes below, " + after + from_elsewhere();
+        } else {
+            out.hint = "apply the Gateway below, " + after + (choice.fits ? "" : "; no GatewayClass of Penstock's has the address in its pool: put it there first");
+        }
+        return out;
+    }
+
+private:
+    // One of its ports is one of the holder's.
+    [[nodiscard]] bool meets() const {
+        return std::any_of(service_.ports.begin(), service_.ports.end(), [&](const model::ServicePort& port) { return !route_kind(port).empty() && holder_->listener(port) != nullptr; });
+    }
+    // The holder has all that a route can carry, and a route leads here.
+    [[nodiscard]] bool is_replaced() const {
+        return holder_ != nullptr && most_ == static_cast<std::ptrdiff_t>(service_.external_ips.size()) && meets() && lacking_listeners().empty() && checking_.led_to.contains(key_);
+    }
+    [[nodiscard]] std::string lacking_listeners() const {
+        std::string out;
+        for (const model::ServicePort& port : service_.ports) {
+            const std::string kind = route_kind(port);
+            if (!kind.empty() && holder_->listener(port) == nullptr) {
+                out += (out.empty() ? "give it a listener " : " and ") + listener_name(port, kind) + " at " + std::to_string(port.port) + "/" + port.protocol;
+            }
+        }
+        return out.empty() ? "" : out + ", ";
+    }
+    [[nodiscard]] std::string from_elsewhere() const { return holder_->key.ns == key_.ns ? "" : "; its allowedRoutes must admit the namespace " + key_.ns; }
+
+    const Checking& checking_;
+    const model::ObjectKey& key_;
+    const model::Service& service_;
+    std::vector<There> gateways_;
+    const There* holder_ = nullptr;  // the Gateway that has the most of the addresses
+    std::ptrdiff_t most_ = 0;
+};
 
 }  // namespace
 
 void check_external_ips(Checking& checking) {
-    const model::Store& store = checking.scene.store;
-    FreeNames names(store);
-    for (const auto& [key, object] : store.of_kind(Kind::service)) {
+    FreeNames names(checking.scene.store);
+    for (const auto& [key, object] : checking.scene.store.of_kind(Kind::service)) {
         const auto& service = *model::body_of<model::Service>(*object);
-        if (service.external_ips.empty()) {
-            continue;
+        if (!service.external_ips.empty()) {
+            checking.add(Case(checking, key, service).finding(names));
         }
-        std::string ips;
-        for (const std::string& ip : service.external_ips) {
-            ips += (ips.empty() ? "" : ", ") + ip;
-        }
-        Finding finding{.code = "SV001", .weight = Weight::warning, .object = key, .path = "spec.externalIPs",
-                        .message = "it takes the traffic to " + ips + " for itself, as anybody may who creates Services (CVE-2020-8554); Penstock ignores that", .hint = {}, .manifest = {}, .explains = {}};
-        const std::string ports = ports_left_out(service);
-        const std::string left_out = ports.empty() ? "" : "; no route can take " + ports + ": that is left out";
-        if (const std::string gateway = replaced_by(store, service); !gateway.empty()) {
-            finding.hint = gateway + " listens there already: take spec.externalIPs out of the Service" + left_out;
-        } else if (finding.manifest = Replacement(names, class_of(store), key, service).manifest(); finding.manifest.empty()) {
-            finding.hint = "no route can take its ports: they are neither TCP nor UDP";
-        } else {
-            finding.hint = "apply the Gateway below, then take spec.externalIPs out of the Service" + left_out;
-        }
-        checking.add(std::move(finding));
     }
 }
 
