@@ -231,6 +231,13 @@ TEST_CASE("gwctl status: processes, data path and why, generation, listeners, dr
     CHECK(has(without_crds.out, "\ncluster     https://10.0.0.1:6443: followed, but 2 kinds have no CRD\n"));
     CHECK(has(without_crds.out, "\nhint: the Gateway API's CRDs are not installed: docs/reference/kubernetes.md says how to\n"));
     CHECK_FALSE(has(follower.out, "hint: the Gateway API's"));
+    json cut_off = clustered;
+    cut_off["sources"] = json::parse(R"([{"name": "cluster https://10.0.0.1:6443", "kind": "cluster", "state": "ok", "objects": 14, "diagnostics": []}])");
+    cut_off["errors"] = {{{"time", "2026-11-26T10:00:00Z"}, {"message", "be or find the writer of statuses: get the Lease"}, {"caused_by", "connection refused"}, {"solved", false}}};
+    daemon.answer("/v1/status", cut_off);
+    const Ran alone = daemon.run({"status"});
+    CHECK(has(alone.out, "\nwriter      nobody that is known of: the Lease, last of node-1, can be neither read nor renewed since 2026-11-26T10:00:00Z\n"));
+    CHECK(has(alone.out, "\nsource      cluster https://10.0.0.1:6443: ok, 14 objects, as they were read: its API server is in trouble since 2026-11-26T10:00:00Z\n"));
     clustered["cluster"]["is_writer"] = true;
     clustered["cluster"]["nodes"] = json::parse(R"({"followed": true, "written": 3,
       "nodes": [{"name": "node-1", "reports": true, "taken": 2, "refused": 0, "behind": 0}, {"name": "node-2", "reports": false, "taken": 0, "refused": 0, "behind": 2}],
@@ -307,7 +314,7 @@ TEST_CASE("gwctl version: of both, and without a daemon of one") {
     const Ran alone = gwctl({"version", "--state-dir", nothing.path()});
     CHECK(alone.code == 0);
     CHECK(alone.out.starts_with("gwctl      "));
-    CHECK(has(alone.err, "error: reach penstockd"));
+    CHECK(alone.err.starts_with("note: no daemon's version: reach penstockd"));
     CHECK(json::parse(gwctl({"version", "-o", "json", "--state-dir", nothing.path()}).out)["daemon"].is_null());
 }
 

@@ -109,6 +109,29 @@ void print_counts(const char* heading, const json& list) {
     }
 }
 
+// Since when the Lease of the writer can be neither read nor renewed, by the daemon's own errors; "" if it can.
+std::string lease_lost_since(const json& status) {
+    std::string since;
+    for (const json& error : list_at(status, {"errors"})) {
+        const std::string time = text_at(error, {"time"});
+        if (!flag_at(error, {"solved"}, false) && text_at(error, {"message"}).starts_with("be or find the writer of statuses") && (since.empty() || time < since)) {
+            since = time;
+        }
+    }
+    return since;
+}
+
+std::string writer_of(const json& cluster, const std::string& lost_since) {
+    const std::string writer = text_at(cluster, {"writer"});
+    if (flag_at(cluster, {"is_writer"}, false)) {
+        return writer + ", this daemon";
+    }
+    if (!lost_since.empty()) {
+        return "nobody that is known of: the Lease" + (writer.empty() ? "" : ", last of " + writer + ",") + " can be neither read nor renewed since " + lost_since;
+    }
+    return writer.empty() ? "nobody yet" : writer + ", another daemon: this one follows";
+}
+
 std::uint64_t missing_kinds(const json& cluster) {
     const json& kinds = list_at(cluster, {"kinds"});
     return static_cast<std::uint64_t>(std::count_if(kinds.begin(), kinds.end(), [](const json& kind) { return flag_at(kind, {"missing"}, false); }));
@@ -129,11 +152,10 @@ std::string state_of_kinds(const json& cluster) {
 }
 
 // Of a daemon that follows one: who writes, what is followed, and how much of what was heard meant work.
-void print_cluster(const json& cluster) {
-    const std::string writer = text_at(cluster, {"writer"});
+void print_cluster(const json& cluster, const std::string& lost_since) {
     std::printf("\ncluster     %s: %s\nwriter      %s\nevents      %s heard, %s mattered\nstatuses    %s written, %s waiting, %s conflicts\nrequests    %s sent, %s failed, %s throttled\n", number(cluster, "server").c_str(),
                 state_of_kinds(cluster).c_str(),
-                (writer.empty() ? "nobody yet" : writer + (flag_at(cluster, {"is_writer"}, false) ? ", this daemon" : ", another daemon: this one follows")).c_str(), number(cluster, "events").c_str(),
+                writer_of(cluster, lost_since).c_str(), number(cluster, "events").c_str(),
                 number(cluster, "events_that_mattered").c_str(), number(cluster, "statuses_written").c_str(), number(cluster, "statuses_waiting").c_str(), number(cluster, "conflicts").c_str(),
                 number(cluster, "requests").c_str(), number(cluster, "requests_failed").c_str(), number(cluster, "requests_throttled").c_str());
     TextTable table({"KIND", "VERSION", "STATE", "TROUBLE"});
@@ -216,6 +238,7 @@ Result<int> run_status(const Arguments& arguments) {
         print_document(status, arguments.output);
         return good ? kYes : kNo;
     }
+    const std::string lost_since = lease_lost_since(status);
     const json& generation = at(status, {"generation"});
     std::printf("penstockd %s, up %llu s, kernel %s\ngeneration  wanted %s, applied %s, served %s\n", number(status, "version").c_str(), static_cast<unsigned long long>(count_at(status, {"uptime_ms"}) / 1000),
                 text_at(status, {"kernel", "release"}).c_str(), number(generation, "wanted").c_str(), number(generation, "applied").c_str(), number(generation, "taken").c_str());
@@ -228,12 +251,14 @@ Result<int> run_status(const Arguments& arguments) {
     print_counts("PACKETS", list_at(status, {"counters", "verdicts"}));
     print_counts("REFUSED BY THE WORKER", list_at(status, {"counters", "reasons"}));
     if (const json& cluster = at(status, {"cluster"}); cluster.is_object() && !cluster.empty()) {
-        print_cluster(cluster);
+        print_cluster(cluster, lost_since);
         print_crd_hint(status);
         print_nodes(at(cluster, {"nodes"}));
     }
     for (const json& source : list_at(status, {"sources"})) {
-        std::printf("\nsource      %s: %s, %s objects\n", text_at(source, {"name"}).c_str(), text_at(source, {"state"}).c_str(), number(source, "objects").c_str());
+        const bool lost = text_at(source, {"kind"}) == "cluster" && !lost_since.empty();
+        std::printf("\nsource      %s: %s, %s objects%s\n", text_at(source, {"name"}).c_str(), text_at(source, {"state"}).c_str(), number(source, "objects").c_str(),
+                    lost ? (", as they were read: its API server is in trouble since " + lost_since).c_str() : "");
         std::fflush(stdout);
         print_diagnostics(list_at(source, {"diagnostics"}));
     }
@@ -256,7 +281,7 @@ Result<int> run_version(const Arguments& arguments) {
         std::printf("penstockd  %s (%s), control API %s, map layout %s\n", text_at(*daemon, {"version"}).c_str(), text_at(*daemon, {"commit"}).c_str(),
                     list_at(*daemon, {"api"}).dump().c_str(), text_at(*daemon, {"abi"}).c_str());
     } else {
-        std::fprintf(stderr, "%s\n", daemon.error().report().c_str());
+        std::fprintf(stderr, "note: no daemon's version: %s\n", daemon.error().sentence().c_str());
     }
     return kYes;
 }
