@@ -8,6 +8,7 @@
 #include "ctl/gwctl/command.hpp"
 #include "ctl/gwctl/documents.hpp"
 #include "ctl/gwctl/manifests.hpp"
+#include "ctl/gwctl/named.hpp"
 #include "ctl/gwctl/place.hpp"
 #include "ctl/model/decode.hpp"
 #include "ctl/model/object.hpp"
@@ -90,10 +91,12 @@ Result<int> run_delete(const Arguments& arguments) {
     const auto add = [&](model::Kind kind, const std::string& place, const std::string& name) {
         objects.push_back({{"kind", model::kind_name(kind)}, {"namespace", model::info(kind).namespaced ? place : ""}, {"name", name}});
     };
-    for (std::size_t i = 1; i < arguments.words.size(); ++i) {
-        add(*model::kind_of_word(arguments.words[0]), ns, arguments.words[i]);
-    }
-    if (arguments.words.empty()) {
+    if (!arguments.words.empty()) {
+        PST_TRY_ASSIGN(const auto named, named_by(arguments.words, false));
+        for (const Named& one : named) {
+            add(one.kind, ns, one.name);
+        }
+    } else {
         PST_TRY_ASSIGN(const auto written, read_objects(arguments.files));
         for (const Written& one : written) {
             const auto kind = model::kind_of(one.api_version, one.kind);

@@ -13,8 +13,10 @@
 #include "ctl/gwctl/answer.hpp"
 #include "ctl/gwctl/cluster.hpp"
 #include "ctl/gwctl/documents.hpp"
+#include "ctl/gwctl/named.hpp"
 #include "ctl/gwctl/settling.hpp"
 #include "ctl/model/decode.hpp"
+#include "ctl/model/references.hpp"
 #include "ctl/model/value_text.hpp"
 
 namespace penstock::gwctl {
@@ -94,6 +96,10 @@ public:
     // What became of it: "created".
     Result<std::string> apply(const Target& target) {
         const auto before = cluster_.asking().answer({.path = target.path()}, target.act("get"));
+        if (arguments_.dry_run == "client") {
+            const Status there = exists(before, target);
+            return there.ok() ? Result<std::string>("configured") : there.error().code == Errc::not_found ? Result<std::string>("created") : there.error();
+        }
         const std::string query = std::string("?fieldManager=gwctl&fieldValidation=Strict") + (arguments_.force_conflicts ? "&force=true" : "") + (arguments_.is_dry_run() ? "&dryRun=All" : "");
         PST_TRY_ASSIGN(const kubeapi::Answer answer, cluster_.asking().answer({.method = "PATCH", .path = target.path() + query, .body = model::to_json_text(target.object, -1),
                                                                                .content_type = "application/apply-patch+yaml"}, target.act("patch")));
@@ -110,13 +116,18 @@ public:
     }
 
     Result<std::string> erase(const Target& target) {
+        if (arguments_.dry_run == "client") {
+            const Status there = exists(cluster_.asking().answer({.path = target.path()}, target.act("get")), target);
+            const bool gone = !there.ok() && there.error().code == Errc::not_found;
+            return there.ok() ? Result<std::string>("deleted") : gone && arguments_.ignore_not_found ? Result<std::string>("not there") : there.error();
+        }
         const std::string query = std::string("?propagationPolicy=Background") + (arguments_.is_dry_run() ? "&dryRun=All" : "");
         PST_TRY_ASSIGN(const kubeapi::Answer answer, cluster_.asking().answer({.method = "DELETE", .path = target.path() + query}, target.act("delete")));
         if (answer.status == 404 && arguments_.ignore_not_found) {
             return std::string("not there");
         }
         if (answer.status == 404) {
-            return Error{.code = Errc::not_found, .what = "there is no " + target.text(), .hint = "--ignore-not-found takes that as well"};
+            return absent(target);
         }
         return answer.good() ? Result<std::string>("deleted") : kubeapi::refusal(answer, target.act("delete"));
     }
@@ -126,6 +137,10 @@ public:
         const auto kind = model::kind_of(target.resource.api_version, target.resource.kind);
         if (!kind || !must_have_status(*kind)) {
             return true;
+        }
+        if (const auto absent = absent_owner(target)) {
+            std::fprintf(stderr, "%s: %s: there is no %s, so nobody says anything of it\n", target.text().c_str(), absent->path.c_str(), model::text_of(*absent).c_str());
+            return false;
         }
         return wait_for(target, deadline, "nobody has said anything of this generation yet", [](const kubeapi::Answer& answer) -> std::optional<bool> {
             const std::optional<json> bad = not_good_of(parsed(answer.body));
@@ -140,6 +155,32 @@ public:
     }
 
 private:
+    static Error absent(const Target& target) { return {.code = Errc::not_found, .what = "there is no " + target.text(), .hint = "--ignore-not-found takes that as well"}; }
+    // By the answer to a get; `not_found` if it is not there.
+    static Status exists(const Result<kubeapi::Answer>& answer, const Target& target) {
+        if (!answer.ok()) {
+            return answer.error();
+        }
+        return answer->good() ? success() : answer->status == 404 ? Status(absent(target)) : Status(kubeapi::refusal(*answer, target.act("get")));
+    }
+    // The class or parent that it names and the server does not have: whose controller would speak of it.
+    std::optional<model::Reference> absent_owner(const Target& target) {
+        std::vector<model::Diagnostic> ignored;
+        const model::ObjectPtr object = model::decode_object(target.object, "", ignored);
+        for (const model::Reference& owner : object != nullptr ? owners_of(*object) : std::vector<model::Reference>()) {
+            const auto kind = model::kind_of(owner);
+            const auto resource = kind && must_have_status(*kind) ? cluster_.resource(*kind) : Result<Resource>(Error{});
+            if (!resource.ok()) {
+                continue;  // of others, or one that the server does not have
+            }
+            const Target wanted{.resource = *resource, .ns = owner.ns, .name = owner.name, .object = {}};
+            const auto answer = cluster_.asking().answer({.path = wanted.path()}, wanted.act("get"));
+            if (answer.ok() && answer->status == 404) {
+                return owner;
+            }
+        }
+        return std::nullopt;
+    }
     // Looks until `verdict` has one. Who may not look is told so: waiting does not help him.
     template <class Verdict>
     bool wait_for(const Target& target, Clock::time_point deadline, const char* late, const Verdict& verdict) {
@@ -228,9 +269,10 @@ Result<int> delete_from_cluster(const Arguments& arguments) {
     if (arguments.words.empty()) {
         PST_TRY_ASSIGN(targets, targets_of_files(change, arguments));
     } else {
-        PST_TRY_ASSIGN(const Resource resource, cluster->resource(*model::kind_of_word(arguments.words[0])));
-        for (std::size_t i = 1; i < arguments.words.size(); ++i) {
-            targets.push_back({.resource = resource, .ns = resource.namespaced ? change.ns() : "", .name = arguments.words[i], .object = {}});
+        PST_TRY_ASSIGN(const auto named, named_by(arguments.words, false));
+        for (const Named& one : named) {
+            PST_TRY_ASSIGN(const Resource resource, cluster->resource(one.kind));
+            targets.push_back({.resource = resource, .ns = resource.namespaced ? change.ns() : "", .name = one.name, .object = {}});
         }
     }
     return carry_out(change, &Change::erase, targets, arguments);

@@ -43,6 +43,8 @@ TEST_CASE("gwctl apply on a cluster: server-side, of any kind, and what came of 
     const Ran dry = cluster.run({"apply", "-f", cluster.folder.file("b.yaml"), "--dry-run"});
     CHECK(dry.out == "Service default/web configured (dry run)\n");
     CHECK(cluster.server.get(kServicePath)["spec"]["ports"][0]["port"] == 80);
+    const std::string another = cluster.folder.write("d.yaml", "apiVersion: v1\nkind: Service\nmetadata: {name: new}\n");
+    CHECK(cluster.run({"apply", "-f", file, "-f", another, "--dry-run=client"}).out == "Service default/web configured (dry run)\nDeployment shop/web configured (dry run)\nService default/new created (dry run)\n");
     CHECK(cluster.run({"apply", "-f", cluster.folder.file("b.yaml")}).out == "Service default/web configured\n");
     CHECK(cluster.run({"apply", "-f", cluster.folder.file("b.yaml")}).out == "Service default/web unchanged\n");
     CHECK(cluster.run({"apply", "-f", "-", "-n", "other"}, R"({"apiVersion": "v1", "kind": "List", "items": [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}}]})").out ==
@@ -107,6 +109,7 @@ TEST_CASE("gwctl apply on a cluster: --wait is for what the controller says") {
     Cluster cluster;
     json gateway = {{"apiVersion", "gateway.networking.k8s.io/v1"}, {"kind", "Gateway"}, {"metadata", {{"name", "edge"}, {"namespace", "default"}}}, {"spec", {{"gatewayClassName", "penstock"}}}};
     const std::string file = cluster.folder.write("a.yaml", gateway.dump());
+    cluster.server.put({{"apiVersion", "gateway.networking.k8s.io/v1"}, {"kind", "GatewayClass"}, {"metadata", {{"name", "penstock"}}}, {"spec", {{"controllerName", "penstock.dev/gateway-controller"}}}});
     const Ran silent = cluster.run({"apply", "-f", file, "--wait=1"});
     CHECK(silent.code == 1);
     CHECK(has(silent.err, "Gateway default/edge: nobody has said anything of this generation yet"));
@@ -118,6 +121,21 @@ TEST_CASE("gwctl apply on a cluster: --wait is for what the controller says") {
     gateway["status"]["conditions"][0]["status"] = "True";
     cluster.server.put(gateway);
     CHECK(cluster.run({"apply", "-f", file, "--wait=60"}).code == 0);
+}
+
+TEST_CASE("gwctl apply on a cluster: --wait tells at once what an object belongs to and is not there") {
+    Cluster cluster;
+    const auto says = [&](const char* kind, const json& spec) {
+        const json object = {{"apiVersion", "gateway.networking.k8s.io/v1"}, {"kind", kind}, {"metadata", {{"name", "a"}, {"namespace", "default"}}}, {"spec", spec}};
+        const Ran ran = cluster.run({"apply", "-f", cluster.folder.write("a.yaml", object.dump()), "--wait=60"});
+        CHECK(ran.code == 1);
+        CHECK_FALSE(has(ran.err, "nobody has said"));
+        return ran.err.substr(cluster.in().size());
+    };
+    CHECK(says("HTTPRoute", {{"parentRefs", {{{"name", "edeg"}, {"namespace", "shop"}}}}}) == "HTTPRoute default/a: spec.parentRefs[0]: there is no Gateway shop/edeg, so nobody says anything of it\n");
+    CHECK(says("ListenerSet", {{"parentRef", {{"name", "edeg"}}}, {"listeners", {{{"name", "http"}, {"port", 80}, {"protocol", "HTTP"}}}}}) == "ListenerSet default/a: spec.parentRef: there is no Gateway default/edeg, so nobody says anything of it\n");
+    CHECK(says("Gateway", {{"gatewayClassName", "nobody"}, {"listeners", {{{"name", "http"}, {"port", 80}, {"protocol", "HTTP"}}}}}) ==
+          "Gateway default/a: spec.gatewayClassName: there is no GatewayClass nobody, so nobody says anything of it\n");
 }
 
 TEST_CASE("gwctl apply on a cluster: --wait asks for what a controller must say, and for nothing else") {
@@ -180,6 +198,11 @@ TEST_CASE("gwctl delete on a cluster: by kind and names, or those of files") {
     cluster.run({"apply", "-f", file});
     CHECK(cluster.run({"delete", "svc", "web", "--dry-run"}).out == "Service default/web deleted (dry run)\n");
     CHECK_FALSE(cluster.server.get(kServicePath).is_null());
+    const Ran client = cluster.run({"delete", "svc/web", "svc/absent", "--dry-run=client"});
+    CHECK(client.code == 1);
+    CHECK(client.out == "Service default/web deleted (dry run)\n");
+    CHECK(has(client.err, "error: there is no Service default/absent"));
+    CHECK(cluster.server.requests("DELETE") == 1);  // that of --dry-run
     const Ran ran = cluster.run({"delete", "svc", "web", "--wait"});
     CHECK(ran.code == 0);
     CHECK(ran.out == "Service default/web deleted\n");

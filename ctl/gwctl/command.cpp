@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "ctl/gwctl/analysis.hpp"
+#include "ctl/gwctl/named.hpp"
 #include "ctl/model/formats.hpp"
 #include "ctl/model/object.hpp"
 #include "ctl/model/selector.hpp"
@@ -67,7 +68,7 @@ void seconds(CLI::App& app, const Option& option, Arguments& arguments) {
 
 // A flag that may say how: --dry-run, --dry-run=none.
 void dry_run(CLI::App& app, const Option& option, Arguments& arguments) {
-    app.add_flag(std::string(option.flags) + "{server}", arguments.dry_run, std::string(option.help))->check(CLI::IsMember({"server", "none"}).description(""))->type_name(std::string(option.value));
+    app.add_flag(std::string(option.flags) + "{server}", arguments.dry_run, std::string(option.help))->check(CLI::IsMember({"client", "server", "none"}).description(""))->type_name(std::string(option.value));
 }
 
 // "5s", "1m30s", or seconds.
@@ -135,7 +136,7 @@ const std::vector<Option>& options() {
         {Takes::selector, "-l,--selector", "LABELS", "Objects with these labels: a=b, a!=b, a, !a, 'a in (b,c)', several by commas", value<&Arguments::selector>},
         {Takes::files, "-f,--filename", "FILE|DIR|-", "Manifests: a file, a folder's *.yaml, *.yml and *.json, or - for standard input (repeatable)", value<&Arguments::files>},
         {Takes::replace, "--replace", "", "What was loaded before and is not in these files goes", flag<&Arguments::replace>},
-        {Takes::changes, "--dry-run", "[=server|none]", "Says what would change, changes nothing; of a cluster the API server says it", dry_run},
+        {Takes::changes, "--dry-run", "[=server|client|none]", "Says what would change, changes nothing; of a cluster the API server says it, or with client only whether the object is there", dry_run},
         {Takes::changes, "--wait", "[=SECONDS]", "Waits until it is served, at most that long (10 if nothing is said, 60 at most)", seconds},
         {Takes::conflicts, "--force-conflicts", "", "Takes over fields of a cluster's objects that others have set", flag<&Arguments::force_conflicts>},
         {Takes::not_found, "--ignore-not-found", "", "What is not in the cluster is no failure", flag<&Arguments::ignore_not_found>},
@@ -162,8 +163,8 @@ const std::vector<Option>& options() {
 
 const std::vector<Command>& commands() {
     static const std::vector<Command> table = {
-        {"get", "KIND[,KIND...] [NAME]", 1, 2, false, kLooks | Takes::selector | Takes::columns, "Lists objects with what their conditions come to.", "gwctl get gateways,httproutes -A", run_get},
-        {"describe", "KIND NAME", 2, 2, false, kLooks, "Shows one object: every condition with reason and message, what refers to it, its spec.",
+        {"get", "KIND[,KIND...] [NAME...]", 1, kMany, false, kLooks | Takes::selector | Takes::columns, "Lists objects with what their conditions come to; KIND/NAME names one, too.", "gwctl get gateways,httproutes -A", run_get},
+        {"describe", "KIND NAME...", 2, kMany, false, kLooks, "Shows objects: every condition with reason and message, what refers to it, its spec.",
          "gwctl describe httproute shop -n shop", run_describe},
         {"analyze", "", 0, 0, false, kReads | Takes::narrows | Takes::fail_on,
          "Tells what is wrong or suspicious, and what to do about it. With -f in these files alone; with -f and a cluster or state folder that is named, what the files would introduce and solve there.",
@@ -184,7 +185,7 @@ const std::vector<Command>& commands() {
         {"apply", "", 0, 0, true, Takes::needs_files | Takes::files | Takes::places | Takes::changes | Takes::conflicts | Takes::cluster,
          "Applies manifests: to a cluster server-side, of any kind, as the field manager gwctl; to a daemon as load does.", "gwctl apply -f manifests/ --kubernetes --wait", run_apply},
         {"delete", "KIND NAME...", 2, kMany, true, Takes::files_for_words | Takes::files | Takes::namespace_ | Takes::changes | Takes::not_found | Takes::cluster,
-         "Deletes objects, by kind and names or with -f those of manifests: from a cluster, or out of what was loaded into a daemon.", "gwctl delete httproute shop", run_delete},
+         "Deletes objects, by kind and names, as KIND/NAME, or with -f those of manifests: from a cluster, or out of what was loaded into a daemon.", "gwctl delete httproute shop", run_delete},
     };
     return table;
 }
@@ -218,7 +219,9 @@ Status check(const Command& command, const Arguments& arguments) {
     if (by_files && count != 0) {
         return wrong(command, "takes " + std::string(command.words) + " or -f, not both");
     }
-    if (!by_files && (count < command.words_min || count > command.words_max)) {
+    // KIND/NAME is two words in one.
+    const bool pairs = command.words.starts_with("KIND") && count != 0 && arguments.words[0].find('/') != std::string::npos;
+    if (!by_files && (count + (pairs ? 1 : 0) < command.words_min || count > command.words_max)) {
         return wrong(command, "takes " + (command.words.empty() ? "no words" : std::string(command.words)));
     }
     if (has(command.takes, Takes::needs_files) && arguments.files.empty() && arguments.words.empty()) {
@@ -237,16 +240,7 @@ Status check(const Command& command, const Arguments& arguments) {
     if (!command.words.starts_with("KIND") || by_files) {
         return success();
     }
-    const bool many = command.words.starts_with("KIND[,");
-    const std::string& words = arguments.words[0];
-    for (std::size_t at = 0; at <= words.size();) {
-        const std::size_t end = many ? std::min(words.find(',', at), words.size()) : words.size();
-        const std::string word = words.substr(at, end - at);
-        if (!model::kind_of_word(word)) {
-            return Error{.code = Errc::invalid, .what = "there is no kind \"" + word + "\"", .hint = "gateways, httproutes, tlsroutes, services, ..."};
-        }
-        at = end + 1;
-    }
+    PST_TRY(named_by(arguments.words, command.words.starts_with("KIND[,")));
     return success();
 }
 

@@ -35,7 +35,7 @@ struct Arguments {
     bool replace = false;
     bool force_conflicts = false;   // apply: takes over fields that others have set
     bool ignore_not_found = false;  // delete
-    std::string dry_run = "none";   // "none", "server"
+    std::string dry_run = "none";   // "none", "server", "client"
     int wait_s = 0;                  // --wait
     std::string datapath = "xdp";         // compile, trace: what to compile for
     std::vector<std::string> addresses;  // compile, trace: the node's; valid

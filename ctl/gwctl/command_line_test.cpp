@@ -119,11 +119,14 @@ TEST_CASE("command line: what is wrong is told as an error with a hint, and exit
     };
     const Row rows[] = {
         {"gwctl nonsense", "nonsense"},
-        {"gwctl get", "get takes KIND[,KIND...] [NAME]"},
-        {"gwctl get gateways a b", "get takes KIND[,KIND...] [NAME]"},
+        {"gwctl get", "get takes KIND[,KIND...] [NAME...]"},
+        {"gwctl get gateway/a b", "\"b\" is no KIND/NAME"},
+        {"gwctl get gateway/", "\"gateway/\" is no KIND/NAME"},
+        {"gwctl get pods", "hint: there are gatewayclasses, gateways, "},
+        {"gwctl describe nonsense/a", "there is no kind \"nonsense\""},
         {"gwctl get gateways,nonsense", "there is no kind \"nonsense\""},
         {"gwctl get gateways,", "there is no kind \"\""},
-        {"gwctl describe httproute", "describe takes KIND NAME"},
+        {"gwctl describe httproute", "describe takes KIND NAME..."},
         {"gwctl describe gateways,services edge", "there is no kind \"gateways,services\""},
         {"gwctl delete httproute", "delete takes KIND NAME..."},
         {"gwctl delete nonsense a", "there is no kind \"nonsense\""},
@@ -145,7 +148,7 @@ TEST_CASE("command line: what is wrong is told as an error with a hint, and exit
         {"gwctl get gateways -l =a", "the selector's \"=a\" is none"},
         {"gwctl get gateways -A -n shop", "-n or -A, not both"},
         {"gwctl get gateways --kubernetes --state-dir /a", "either at a daemon"},
-        {"gwctl load -f a --dry-run=client", "client"},
+        {"gwctl load -f a --dry-run=perhaps", "perhaps"},
         {"gwctl delete", "delete takes KIND NAME..."},
         {"gwctl delete httproute a -f b", "KIND NAME... or -f, not both"},
         {"gwctl apply", "apply needs files"},
@@ -160,7 +163,7 @@ TEST_CASE("command line: what is wrong is told as an error with a hint, and exit
         const Leave leave = left(row.line);
         CHECK(leave.exit_code == kUsage);
         CHECK(leave.text.starts_with("error: "));
-        CHECK(leave.text.find("\nhint: gwctl ") + leave.text.find("\nhint: gateways, ") + leave.text.find("\nhint: a=b, ") != 3 * std::string::npos);
+        CHECK(leave.text.find("\nhint: gwctl ") + leave.text.find("\nhint: there are gatewayclasses, ") + leave.text.find("\nhint: either each word ") + leave.text.find("\nhint: a=b, ") != 4 * std::string::npos);
         CHECK(leave.text.find(row.want) != std::string::npos);
     }
     CHECK(left("gwctl").exit_code == kUsage);

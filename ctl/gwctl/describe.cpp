@@ -124,15 +124,16 @@ json referrers_in(Place& place) {
 
 Result<int> run_describe(const Arguments& arguments) {
     PST_TRY_ASSIGN(const auto place, open_place(arguments));
-    PST_TRY_ASSIGN(const json items, objects_of(arguments, *place, arguments.words[1]));
+    PST_TRY_ASSIGN(const Found found, find_objects(arguments, *place));
+    const json& items = found.items;
+    tell_absent(found, in_namespace(arguments, *place));
+    const int code = found.absent.empty() ? kYes : kNo;
     if (items.empty()) {
-        const Error none{.code = Errc::not_found, .what = "there is no " + arguments.words[0] + " " + arguments.words[1] + in_namespace(arguments, *place), .hint = "-n names another namespace"};
-        std::fprintf(stderr, "%s\n", none.report().c_str());
         return kNo;
     }
     if (!arguments.output.empty()) {
         print_document(items.size() == 1 ? items[0] : json({{"apiVersion", "v1"}, {"kind", "List"}, {"items", items}}), arguments.output);
-        return kYes;
+        return code;
     }
     const json all = referrers_in(*place);
     for (const json& object : items) {
@@ -140,7 +141,7 @@ Result<int> run_describe(const Arguments& arguments) {
         const auto events = place->events(object);  // who may not list them sees none
         print_described(object, all, events.ok() ? *events : json::array(), place->text());
     }
-    return kYes;
+    return code;
 }
 
 }  // namespace penstock::gwctl

@@ -65,24 +65,32 @@ void print_names(const json& items) {
 
 }  // namespace
 
-std::vector<model::Kind> kinds_of(const std::string& words) {
-    std::vector<model::Kind> out;
-    for (std::size_t from = 0; from <= words.size();) {
-        const std::size_t end = std::min(words.find(',', from), words.size());
-        out.push_back(*model::kind_of_word(words.substr(from, end - from)));
-        from = end + 1;
+Result<Found> find_objects(const Arguments& arguments, Place& place) {
+    Found out;
+    PST_TRY_ASSIGN(const auto wanted, named_by(arguments.words, true));
+    const bool several = std::any_of(wanted.begin(), wanted.end(), [&](const Named& one) { return one.kind != wanted.front().kind; });
+    for (const Named& one : wanted) {
+        const auto ns = model::info(one.kind).namespaced ? namespace_of(arguments, place) : std::nullopt;
+        auto found = place.objects({.kind = one.kind, .ns = ns, .name = one.name, .selector = arguments.selector});
+        if (!found.ok() && several && found.error().code == Errc::unsupported) {
+            std::fprintf(stderr, "note: %s\n", found.error().sentence().c_str());
+            continue;
+        }
+        PST_TRY_ASSIGN(const json items, std::move(found));
+        if (items.empty() && !one.name.empty()) {
+            out.absent.push_back(one);
+        }
+        std::transform(items.begin(), items.end(), std::back_inserter(out.items), shown);
     }
+    out.one = wanted.size() == 1 && !wanted.front().name.empty() && out.items.size() == 1;
     return out;
 }
 
-Result<json> objects_of(const Arguments& arguments, Place& place, const std::string& name) {
-    json items = json::array();
-    for (const model::Kind kind : kinds_of(arguments.words[0])) {
-        const auto ns = model::info(kind).namespaced ? namespace_of(arguments, place) : std::nullopt;
-        PST_TRY_ASSIGN(const json found, place.objects({.kind = kind, .ns = ns, .name = name, .selector = arguments.selector}));
-        std::transform(found.begin(), found.end(), std::back_inserter(items), shown);
+void tell_absent(const Found& found, const std::string& where) {
+    for (const Named& one : found.absent) {
+        const Error none{.code = Errc::not_found, .what = "there is no " + one.word + " " + one.name + where, .hint = "-n names another namespace"};
+        std::fprintf(stderr, "%s\n", none.report().c_str());
     }
-    return items;
 }
 
 std::string in_namespace(const Arguments& arguments, const Place& place) {
@@ -91,20 +99,26 @@ std::string in_namespace(const Arguments& arguments, const Place& place) {
 }
 
 Result<int> run_get(const Arguments& arguments) {
-    const std::string name = arguments.words.size() > 1 ? arguments.words[1] : "";
     PST_TRY_ASSIGN(const auto place, open_place(arguments));
-    PST_TRY_ASSIGN(const json items, objects_of(arguments, *place, name));
+    PST_TRY_ASSIGN(const Found found, find_objects(arguments, *place));
+    const json& items = found.items;
     if (arguments.as_document()) {
-        print_document(name.empty() || items.size() != 1 ? json({{"apiVersion", "v1"}, {"kind", "List"}, {"items", items}}) : items[0], arguments.output);
+        print_document(found.one ? items[0] : json({{"apiVersion", "v1"}, {"kind", "List"}, {"items", items}}), arguments.output);
     } else if (arguments.output == "name") {
         print_names(items);
     } else {
         print_objects(items, !namespace_of(arguments, *place), arguments.output == "wide");
     }
+    std::fflush(stdout);
     if (items.empty()) {
         std::fprintf(stderr, "nothing found%s\n", in_namespace(arguments, *place).c_str());
+        return kNo;
     }
-    return items.empty() ? kNo : kYes;
+    if (arguments.words[0].find(',') != std::string::npos) {
+        return kYes;  // a name may be one of some of the kinds
+    }
+    tell_absent(found, in_namespace(arguments, *place));
+    return found.absent.empty() ? kYes : kNo;
 }
 
 }  // namespace penstock::gwctl

@@ -6,14 +6,20 @@
 #include <string>
 #include <vector>
 
+#include "ctl/gwctl/named.hpp"
 #include "ctl/gwctl/place.hpp"
 
 namespace penstock::gwctl {
 
-// Of "gateways,svc"; the words were checked.
-std::vector<model::Kind> kinds_of(const std::string& words);
-// Objects of the kinds in the arguments, of one name or ("") of all.
-Result<nlohmann::json> objects_of(const Arguments& arguments, Place& place, const std::string& name);
+struct Found {
+    nlohmann::json items = nlohmann::json::array();
+    std::vector<Named> absent;  // were named and are not there
+    bool one = false;           // one object was asked for, and is the item
+};
+// Those that the arguments name; the words were checked. Of several kinds one that the place does not have is told on stderr.
+Result<Found> find_objects(const Arguments& arguments, Place& place);
+// Tells on stderr of each that is not there.
+void tell_absent(const Found& found, const std::string& where);
 // "in the namespace shop (-A looks into all)"; "" if all were looked into.
 std::string in_namespace(const Arguments& arguments, const Place& place);
 

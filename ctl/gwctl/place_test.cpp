@@ -57,6 +57,9 @@ TEST_CASE("gwctl get on a cluster: the context's namespace, another one, all, on
         {{"get", "gtw", "-o", "name", "--context", "away"}, ""},
         {{"get", "gtw", "-o", "name", "-l", "tier=web"}, "gateway.gateway.networking.k8s.io/edge\n"},
         {{"get", "svc,gtw", "-o", "name", "-l", "tier=none"}, ""},
+        {{"get", "gw/inner", "-o", "name"}, "gateway.gateway.networking.k8s.io/inner\n"},
+        {{"get", "gateway/inner", "gtw/edge", "-o", "name"}, "gateway.gateway.networking.k8s.io/inner\ngateway.gateway.networking.k8s.io/edge\n"},
+        {{"get", "gateways", "inner", "edge", "-o", "name"}, "gateway.gateway.networking.k8s.io/inner\ngateway.gateway.networking.k8s.io/edge\n"},
     };
     for (const Row& row : rows) {
         const Ran ran = cluster.run(row.words);
@@ -88,6 +91,17 @@ TEST_CASE("gwctl describe on a cluster: conditions, who refers to it, and events
     const Ran none = cluster.run({"describe", "gateway", "nowhere"});
     CHECK(none.code == 1);
     CHECK(has(none.err, "there is no gateway nowhere in the namespace shop"));
+    const Ran two = cluster.run({"describe", "gateway/edge", "gateway/nowhere"});
+    CHECK(two.code == 1);
+    CHECK(has(two.out, "Gateway shop/edge\n"));
+    CHECK(has(two.err, "there is no gateway nowhere"));
+    CHECK(cluster.run({"get", "gateways", "edge", "nowhere"}).code == 1);
+    cluster.server.hide("tlsroutes", true);
+    const Ran some = cluster.run({"get", "gateways,tlsroutes"});
+    CHECK(some.code == 0);
+    CHECK(has(some.out, "edge"));
+    CHECK(has(some.err, "note: the API server at " + cluster.server.url() + " has no kind TLSRoute"));
+    CHECK(cluster.run({"get", "tlsroutes"}).code == 3);
 }
 
 TEST_CASE("gwctl: a Secret is shown without its content, wherever it is from") {

@@ -88,12 +88,15 @@ compile::Options options_of(const Offline& files) {
 
 Result<Scene> scene_of_place(Place& place, std::int64_t now_s) {
     Scene scene{.now_s = now_s};
+    std::string unseen;
+    std::string why;  // of the first
     for (std::size_t i = 0; i < model::kKinds; ++i) {
         const auto kind = static_cast<model::Kind>(i);
         auto found = place.objects({.kind = kind, .ns = {}, .name = "", .selector = "", .usable = true});
         if (!found.ok() && found.error().code == Errc::denied && scene.unseen.size() + 1 < model::kKinds) {
             scene.unseen.insert(kind);
-            std::fprintf(stderr, "note: %s are not looked at: %s\n", std::string(model::info(kind).plural).c_str(), found.error().what.c_str());
+            unseen += (unseen.empty() ? "" : ", ") + std::string(model::info(kind).plural);
+            why = why.empty() ? found.error().what : why;
         } else if (!found.ok() && found.error().code == Errc::unsupported) {
             std::fprintf(stderr, "note: %s\n", found.error().sentence().c_str());
         } else if (!found.ok()) {
@@ -103,6 +106,9 @@ Result<Scene> scene_of_place(Place& place, std::int64_t now_s) {
                 take(scene, kind, object);
             }
         }
+    }
+    if (!unseen.empty()) {
+        std::fprintf(stderr, "note: not looked at: %s (%s)\n", unseen.c_str(), why.c_str());
     }
     return scene;
 }

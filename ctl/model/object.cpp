@@ -13,7 +13,7 @@ namespace {
 const std::array<KindInfo, kKinds>& kinds() {
     static const std::array<KindInfo, kKinds> all = {{
         {Kind::gateway_class, "GatewayClass", kGatewayGroup, "v1", false, "gatewayclasses", {"gc"}},
-        {Kind::gateway, "Gateway", kGatewayGroup, "v1", true, "gateways", {"gtw"}},
+        {Kind::gateway, "Gateway", kGatewayGroup, "v1", true, "gateways", {"gtw", "gw"}},
         {Kind::listener_set, "ListenerSet", kGatewayGroup, "v1", true, "listenersets", {"lset"}},
         {Kind::http_route, "HTTPRoute", kGatewayGroup, "v1", true, "httproutes", {}},
         {Kind::grpc_route, "GRPCRoute", kGatewayGroup, "v1", true, "grpcroutes", {}},
