@@ -47,7 +47,7 @@ std::string owner_name(const GatewayFront& gateway) { return "Gateway/" + gatewa
 // A Gateway, and what it asks for.
 struct Asking {
     GatewayFront& gateway;
-    bool good_class = true;
+    std::string fault;  // of its GatewayClass
     std::vector<IpAddress> named;
     bool any = false;  // one that it does not name
 
@@ -75,7 +75,7 @@ void read_wanted(Asking& asking, const model::GatewayAddress& wanted, const Opti
         return;
     }
     const auto ip = IpAddress::parse(wanted.value);
-    if (!ip || (asking.good_class && !is_usable(*ip, gateway, options))) {
+    if (!ip || (asking.fault.empty() && !is_usable(*ip, gateway, options))) {
         unprogram(gateway, ConditionReason::GatewayProgrammed_address_not_usable,
                   "address " + wanted.value + (ip ? " is not one that this edge may use" : " is not an IP address"));
         return;
@@ -83,9 +83,9 @@ void read_wanted(Asking& asking, const model::GatewayAddress& wanted, const Opti
     asking.named.push_back(*ip);
 }
 
-Asking read_asking(GatewayFront& gateway, bool good_class, const Options& options) {
+Asking read_asking(GatewayFront& gateway, std::string fault, const Options& options) {
     const auto& wanted = gateway.object.spec->addresses;
-    Asking asking{.gateway = gateway, .good_class = good_class, .named = {}, .any = wanted.empty()};
+    Asking asking{.gateway = gateway, .fault = std::move(fault), .named = {}, .any = wanted.empty()};
     for (const auto& address : wanted) {
         read_wanted(asking, address, options);
     }
@@ -103,8 +103,8 @@ public:
             own_.insert(context.options.metrics->address);
         }
         for (GatewayFront& gateway : front.gateways) {
-            Asking asking = read_asking(gateway, has_good_class(front, gateway), context.options);
-            if (!asking.good_class || (gateway.refused && gateway.pool != nullptr)) {
+            Asking asking = read_asking(gateway, class_fault(front, gateway), context.options);
+            if (!asking.fault.empty() || (gateway.refused && gateway.pool != nullptr)) {
                 troubled_.push_back(std::move(asking));
             } else if (!gateway.refused) {
                 (gateway.pool != nullptr ? pooled_ : others_).push_back(std::move(asking));
@@ -157,7 +157,7 @@ private:
     // Whether the pool of its class has it still. One that cannot be read had what the Gateway has: unless that is of another class, or, as a
     // status tells that of Gateways without a pool too, the node's own.
     bool is_left(const Asking& one, const IpAddress& ip, const AddressBook* book) const {
-        if (one.good_class) {
+        if (one.fault.empty()) {
             return one.gateway.pool->contains(ip);
         }
         return is_unicast(ip) && !changed_class(one.gateway) && !(book == context_.told && own_.contains(ip));
@@ -174,7 +174,7 @@ private:
         if (one.gateway.refused) {
             return true;
         }
-        return one.names(ip) ? !one.good_class || own_.contains(ip) : one.any && !one.was_given(ip.family);
+        return one.names(ip) ? !one.fault.empty() || own_.contains(ip) : one.any && !one.was_given(ip.family);
     }
 
     // Such Gateways share addresses, but not with those that a pool gave.
@@ -253,11 +253,11 @@ private:
     static void judge(Asking& one) {
         GatewayFront& gateway = one.gateway;
         if (!gateway.refused && gateway.addresses.empty()) {
-            gateway.refused = Condition{ConditionReason::GatewayAccepted_invalid_parameters, "its GatewayClass is not accepted"};
+            gateway.refused = Condition{ConditionReason::GatewayAccepted_invalid_parameters, one.fault};
         }
         for (const IpAddress& ip : one.named) {
             if (!has(gateway, ip)) {
-                unprogram(gateway, ConditionReason::GatewayProgrammed_address_not_usable, "address " + ip.text() + " is not given: its GatewayClass is not accepted");
+                unprogram(gateway, ConditionReason::GatewayProgrammed_address_not_usable, "address " + ip.text() + " is not given: " + one.fault);
             }
         }
         if (gateway.refused) {
@@ -327,9 +327,9 @@ bool over_limits(const GatewayFront& gateway, const Claims& claims, std::size_t 
 
 }  // namespace
 
-bool has_good_class(const Front& front, const GatewayFront& gateway) {
-    return std::any_of(front.classes.begin(), front.classes.end(),
-                       [&](const ClassFront& entry) { return entry.good && entry.object.name() == gateway.object.spec->gateway_class_name; });
+std::string class_fault(const Front& front, const GatewayFront& gateway) {
+    const auto found = std::find_if(front.classes.begin(), front.classes.end(), [&](const ClassFront& entry) { return entry.object.name() == gateway.object.spec->gateway_class_name; });
+    return found == front.classes.end() || found->good ? "" : "its GatewayClass is not accepted: " + found->status.conditions.front().message;
 }
 
 std::vector<ClaimedAddress> assign_addresses(Front& front, const AddressContext& context, AddressBookPtr& book) {

@@ -15,8 +15,8 @@ struct AddressContext {
     const AddressBook* told;     // what Gateways have by somebody who speaks for all nodes; it goes before the book, and may be null
 };
 
-// Whether its GatewayClass is good. One of a class that is not goes on with what it has of the class' pool, and gets nothing else.
-[[nodiscard]] bool has_good_class(const Front& front, const GatewayFront& gateway);
+// What is wrong with its GatewayClass; "": nothing. One of a class that is not good goes on with what it has of the class' pool, and gets nothing else.
+[[nodiscard]] std::string class_fault(const Front& front, const GatewayFront& gateway);
 
 // Fills the addresses of Gateways and listeners, and their conditions. The result: every address that some Gateway claims. `book` says what
 // Gateways had of pools before, and then what they have now; it may be null, and stays the same object if nothing changed. A Gateway that is

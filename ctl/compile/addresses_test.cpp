@@ -242,7 +242,7 @@ TEST_CASE("addresses: while a pool cannot be read its Gateways go on with what t
         CHECK((during.addresses == first.addresses));
         const auto& accepted = std::get<GatewayStatus>((*during.statuses.get(model::ObjectKey{model::Kind::gateway, "default", "a"}))->body).conditions.front();
         CHECK(accepted.holds());
-        CHECK(accepted.message == "it goes on with the addresses that it has: its GatewayClass is not accepted");
+        CHECK(accepted.message.starts_with("it goes on with the addresses that it has: its GatewayClass is not accepted: "));
         CHECK(who(compile::compile(store_of(broken, began), {}, nullptr, &told)) == had);  // one that begins meanwhile
         CHECK(who(compile::compile(store_of(broken, {"b 10.0.0.4"}), {}, &during)) == "b=Invalid ");
         CHECK(who(compile::compile(store_of(broken, {"b 10.0.0.2 10.0.0.4"}), {}, &during)) == "b=10.0.0.2,AddressNotUsable ");

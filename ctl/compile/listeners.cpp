@@ -124,8 +124,11 @@ private:
         if (!ref) {
             return {};
         }
-        if (!ref->group.empty() || ref->kind != "ConfigMap" || !ref->ns) {
-            return "a ConfigMap with its namespace is supported, and no other kind";
+        if (!ref->group.empty() || ref->kind != "ConfigMap") {
+            return "a ConfigMap is supported, and no other kind";
+        }
+        if (!ref->ns) {
+            return "ConfigMap " + ref->name + " needs its namespace here";
         }
         const std::string name = "ConfigMap " + *ref->ns + "/" + ref->name;
         const auto object = world_.config_map(*ref->ns, ref->name);

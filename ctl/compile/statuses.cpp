@@ -141,7 +141,8 @@ Condition gateway_accepted(const Front& front, const GatewayFront& gateway, cons
     if (tally.refused != 0) {
         return {R::GatewayAccepted_listeners_partly_valid, tally.first};
     }
-    return {R::GatewayAccepted_accepted, has_good_class(front, gateway) ? "" : "it goes on with the addresses that it has: its GatewayClass is not accepted"};
+    const std::string fault = class_fault(front, gateway);
+    return {R::GatewayAccepted_accepted, fault.empty() ? "" : "it goes on with the addresses that it has: " + fault};
 }
 
 Condition gateway_programmed(const Condition& accepted, const GatewayFront& gateway, const Tally& tally) {
