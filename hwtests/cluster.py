@@ -81,7 +81,7 @@ class Cluster:
         self.children = []
         try:
             self.rig("up", VERSION)
-            self.kubectl("apply", "--server-side", "-f", str(ROOT / "configs" / "deploy" / "penstocknodes.yaml"))
+            self.kubectl("apply", "--server-side", "-f", str(ROOT / "configs" / "deploy" / "base" / "penstocknodes.yaml"))
         except BaseException:
             self.rig("down")
             raise

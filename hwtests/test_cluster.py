@@ -235,7 +235,7 @@ def test_two_daemons_one_writer_and_the_leader_is_killed(cluster):
 
 def test_what_configs_deploy_allows_is_enough(cluster):
     """A daemon with the service account's token, which does all that one does: it is the writer, and gives a Gateway its Service."""
-    cluster.kubectl("apply", "--server-side", "--force-conflicts", "-k", str(ROOT / "configs" / "deploy"))
+    cluster.kubectl("apply", "--server-side", "--force-conflicts", "-k", str(ROOT / "configs" / "deploy" / "base"))
     may = ("auth", "can-i", "--as=system:serviceaccount:penstock:penstock", "-A")
     assert cluster.kubectl(*may, "patch", "httproutes", "--subresource=status").strip() == "yes"
     assert cluster.kubectl(*may, "patch", "httproutes", check=False).strip() == "no"

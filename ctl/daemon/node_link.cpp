@@ -67,7 +67,7 @@ void NodeLink::on_news(const News& news) {
     known_ = news.known;
     watch_trouble_ = news.missing ? std::nullopt : news.trouble;  // not everybody has the CRD, and one node needs none
     if (missing_ && !std::exchange(told_missing_, true)) {
-        log::warn("the API server has no {}: statuses do not wait for what other nodes serve until configs/deploy/penstocknodes.yaml is applied", status::kNodeReportKind);
+        log::warn("the API server has no {}: statuses do not wait for what other nodes serve until configs/deploy/base/penstocknodes.yaml is applied", status::kNodeReportKind);
     }
     if (known_ && std::exchange(told_missing_, false)) {
         log::info("the API server has {} now", status::kNodeReportKind);

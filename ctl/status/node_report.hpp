@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What one node has taken into its data path, as it tells the others: a PenstockNode (configs/deploy/penstocknodes.yaml) of its name. Pure.
+// What one node has taken into its data path, as it tells the others: a PenstockNode (configs/deploy/base/penstocknodes.yaml) of its name. Pure.
 // Others may write into such an object what they like: what cannot be read is left out, and all of it is bounded.
 #pragma once
 

@@ -14,7 +14,7 @@ using nlohmann::json;
 
 namespace {
 
-constexpr const char* kCrd = "../../configs/deploy/penstocknodes.yaml";
+constexpr const char* kCrd = "../../configs/deploy/base/penstocknodes.yaml";
 
 model::Value as_value(const json& object) { return model::from_json(nlohmann::ordered_json(object)); }
 

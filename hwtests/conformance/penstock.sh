@@ -28,7 +28,7 @@ trap finish EXIT
 
 rm -rf "$RIG_STATE/penstock"
 "$run" up "$version" >&2
-"$run" kubectl apply --server-side -f "$root/configs/deploy/penstocknodes.yaml" >&2
+"$run" kubectl apply --server-side -f "$root/configs/deploy/base/penstocknodes.yaml" >&2
 "$run" kubectl apply -f "$here/class.yaml" >&2
 # In a process group of its own: the keeper takes its processes along.
 "$run" node "$bin/penstockd" --kubeconfig "$RIG_STATE/kubeconfig" --datapath "$datapath" --interface data0 --state-dir "$RIG_STATE/penstock" \
