@@ -34,7 +34,7 @@ constexpr auto kWatchAgainMax = milliseconds(1'000);
 
 constexpr kubeapi::LeaseTerms kAddressTerms{.duration = Holdings::kStale, .patience = milliseconds(2'000)};
 constexpr kubeapi::Election::Terms kNodeTerms{
-    .duration = Holdings::kStale, .renew_deadline = Holdings::kStale, .pause = Holdings::kRenew, .again = milliseconds(200), .patience = milliseconds(700)};
+    .duration = Holdings::kStale, .renew_deadline = Holdings::kStale, .pause = Holdings::kRenew, .again = milliseconds(100), .patience = milliseconds(700)};
 // Few requests, and a server that is gone must be noticed before the others think that we are.
 constexpr kubeapi::ClientLimits kLimits{.per_second = 200, .burst = 400, .connect = milliseconds(1'000), .silence = milliseconds(3'000)};
 

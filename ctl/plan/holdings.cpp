@@ -42,6 +42,7 @@ void Holdings::saw_node(const std::string& name, NodeSeen seen, Time now) {
     if (name == self_) {
         if (!in_contact(now)) {
             contact_since_ = now;
+            settle_ = heard_ ? std::min(kSettle, std::chrono::duration_cast<milliseconds>(now - *heard_)) : kSettle;
         }
         heard_ = now;
     }
@@ -72,14 +73,13 @@ void Holdings::claimed(const IpAddress& address, Time now) {
 
 // ---- who is there -------------------------------------------------------------------------------------------------------
 // Whether we have heard others for long enough to say who is silent.
-bool Holdings::judges(Time now) const { return in_contact(now) && contact_since_ && now - *contact_since_ > kSettle; }
+bool Holdings::judges(Time now) const { return in_contact(now) && settled(now); }
+
+bool Holdings::gone(const Node& node, Time now) const { return judges(now) && now - node.changed > kStale && *heard_ - node.changed >= kEvidence; }
 
 bool Holdings::alive(const std::string& node, Time now) const {
     const auto found = nodes_.find(node);
-    if (found == nodes_.end() || found->second.seen.leaving) {
-        return false;
-    }
-    return now - found->second.changed <= kStale || !judges(now);
+    return found != nodes_.end() && !found->second.seen.leaving && !gone(found->second, now);
 }
 
 std::vector<std::string> Holdings::alive_nodes(Time now) const {
@@ -196,7 +196,7 @@ bool Holdings::overloaded(const std::string& heir, Moment& at) const {
 
 // A node that came back gets addresses again where the balance asks for it, late and one by one: each move costs connections.
 std::optional<LeaseWrite> Holdings::to_hand_over(const IpAddress& address, const AddressLease& lease, Moment& at, Decision& decision) {
-    if (at.alive.size() < 2 || at.now - *contact_since_ <= kSettle) {
+    if (at.alive.size() < 2 || !settled(at.now)) {
         return std::nullopt;
     }
     const std::string to = heir_of(address, at.alive);
@@ -249,12 +249,12 @@ std::optional<LeaseWrite> Holdings::step(const IpAddress& address, const Address
 
 // When time alone changes an answer: somebody falls silent, or we have been in contact for long enough to say so.
 void Holdings::look_again(Time now, Decision& decision) const {
-    if (contact_since_ && now - *contact_since_ <= kSettle) {
-        sooner(decision.again, *contact_since_ + kSettle + milliseconds(1));
+    if (contact_since_ && !settled(now)) {
+        sooner(decision.again, *contact_since_ + settle_ + milliseconds(1));
         return;
     }
     for (const auto& [name, node] : nodes_) {
-        if (name != self_ && alive(name, now) && in_contact(now)) {
+        if (name != self_ && now - node.changed <= kStale && in_contact(now)) {
             sooner(decision.again, node.changed + kStale + milliseconds(1));
         }
     }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which node has which address, as this node sees it: a state machine without I/O and clock. Each address has a Lease that names its holder;
 // each node has a Lease that it renews. A node is gone when its Lease did not change for kStale of our own time (times in Leases are other
-// clocks'), and only while our own renewals come back by the same watch: who hears nothing judges nobody. An address whose holder is gone
+// clocks'), and only while our own renewals come back by the same watch: who hears nothing judges nobody. One of ours must have come back at
+// a time when the other's was due: while the API server hangs all are silent, and none is gone. An address whose holder is gone
 // belongs to its heir, the first of the live nodes by rendezvous hash, and to nobody else; the API server's versions decide a race.
 //
 // Invariant: an address is taken only by a write that the API server accepted. A holder that is cut off from it keeps what it has until
@@ -56,8 +57,9 @@ public:
 
     static constexpr milliseconds kRenew{1'000};       // a node renews its Lease so often
     static constexpr milliseconds kStale{2'300};       // one that did not change for so long is a dead node's: one renewal may be lost
-    static constexpr milliseconds kContact{1'600};     // since our own last renewal came back: we hear the API server
-    static constexpr milliseconds kSettle{5'000};      // after contact came back: the others need time, too
+    static constexpr milliseconds kEvidence{1'050};    // one of ours came back so long after its last one: it should have been heard
+    static constexpr milliseconds kContact{2'000};     // since our own last renewal came back: we hear the API server, though one was lost
+    static constexpr milliseconds kSettle{5'000};      // after contact came back the others need time, too: as long as it was away, at most this
     static constexpr milliseconds kWriteAgain{500};
     static constexpr milliseconds kSilence{75'000};    // of a peer that claimed an address while nobody could ask the API server
     static constexpr milliseconds kDefend{1'000};      // at most one answer to claims in this time
@@ -116,7 +118,9 @@ private:
         std::map<std::string, std::size_t> counts;  // wanted addresses of each holder
     };
 
+    [[nodiscard]] bool settled(Time now) const { return contact_since_ && now - *contact_since_ > settle_; }
     [[nodiscard]] bool judges(Time now) const;
+    [[nodiscard]] bool gone(const Node& node, Time now) const;
     [[nodiscard]] Moment moment(Time now) const;
     [[nodiscard]] bool yields(const IpAddress& address, Time now, Decision& decision);
     [[nodiscard]] std::optional<LeaseWrite> step(const IpAddress& address, const AddressLease* lease, Moment& at, Decision& decision);
@@ -137,6 +141,7 @@ private:
     std::map<IpAddress, Time> write_again_;   // not before
     std::optional<Time> heard_;               // our own last renewal came back
     std::optional<Time> contact_since_;       // renewals come back without a break
+    milliseconds settle_ = kSettle;           // from then on
     std::optional<Time> handed_over_;
 };
 

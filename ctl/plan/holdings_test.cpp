@@ -62,6 +62,59 @@ TEST_CASE("holdings: what a dead node had is with others within 3 s, and nothing
     }
 }
 
+TEST_CASE("holdings: an heir that lost one of its own renewals takes over within 3 s all the same") {
+    for (int phase = 0; phase < 20; phase += 3) {
+        for (int lost = 0; lost < 40; lost += 3) {
+            Cluster world;
+            const auto list = addresses(1);
+            world.add("a", list);
+            world.run(milliseconds(1'000) + phase * kStep);
+            Node& b = world.add("b", list);
+            world.run(milliseconds(7'000) + lost * kStep);
+            REQUIRE(world.nodes["a"].held == list);
+            b.loses = 1;
+            world.run(milliseconds(1'000));
+            world.nodes["a"].up = false;
+            CHECK(world.time_to(list) <= milliseconds(3'000));
+        }
+    }
+}
+
+TEST_CASE("holdings: after two lost renewals the others have as long to be heard as nobody was, not more") {
+    Cluster world;
+    const auto list = addresses(1);
+    world.add("a", list);
+    world.run(milliseconds(1'500));
+    Node& b = world.add("b", list);
+    world.run(milliseconds(12'000));
+    b.loses = 2;
+    world.run(milliseconds(1'000));
+    world.nodes["a"].up = false;
+    CHECK(world.time_to(list) <= milliseconds(2'000 + 2 * 2'600));
+}
+
+TEST_CASE("holdings: an API server that hangs for a while takes nothing from the living") {
+    for (int hung = 750; hung <= 6'000; hung += 250) {
+        for (int phase = 0; phase < 20; phase += 3) {
+            Cluster world;
+            const auto list = addresses(6);
+            world.add("a", list);
+            world.run(milliseconds(1'000) + phase * kStep);
+            world.add("b", list);
+            world.run(milliseconds(300));
+            world.add("c", list);
+            world.run(milliseconds(7'000));
+            const int writes = world.writes;
+            world.hangs = true;
+            world.run(milliseconds(hung));
+            world.hangs_no_more();
+            world.run(milliseconds(7'000));
+            INFO("hung for " << hung << " ms, phase " << phase);
+            CHECK(world.writes == writes);
+        }
+    }
+}
+
 TEST_CASE("holdings: a node that leaves in order is followed at once") {
     Cluster world;
     const auto list = addresses(4);

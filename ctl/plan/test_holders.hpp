@@ -8,6 +8,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ctl/plan/holdings.hpp"
@@ -29,6 +30,8 @@ inline std::set<IpAddress> addresses(int count) {
 }
 
 inline constexpr auto kStep = milliseconds(50);
+inline constexpr auto kPatience = milliseconds(700);             // for an answer
+inline constexpr auto kLost = kPatience + milliseconds(100);     // then it is asked again
 
 struct Node {
     std::string name;
@@ -37,6 +40,8 @@ struct Node {
     std::unique_ptr<Holdings> holdings;
     bool up = true;
     bool cut_off = false;  // from the API server
+    int loses = 0;         // of its next renewals so many
+    bool asked = false;    // a server that hangs
     Time renew{};
     std::set<IpAddress> held;
     std::vector<IpAddress> yielded;
@@ -52,6 +57,8 @@ struct Cluster {
     int moves = 0;  // an address at another node than before
     Time now{std::chrono::hours(1)};
     std::map<IpAddress, std::string> last;
+    bool hangs = false;  // the API server: what is asked is answered when it hangs no more, if somebody still waits
+    std::vector<std::pair<Node*, LeaseWrite>> waiting;
 
     Node& add(const std::string& name, std::set<IpAddress> wanted, NodeSeen facts = {}) {
         Node& node = nodes[name];
@@ -131,16 +138,42 @@ struct Cluster {
             announce(node.name, address);
         }
         for (const LeaseWrite& one : decision.writes) {
+            if (hangs) {
+                waiting.emplace_back(&node, one);
+                continue;
+            }
             node.holdings->wrote(one.address, !node.cut_off && write(one), now);
         }
+    }
+    // The worst that can be: writes that wait come before all renewals.
+    void hangs_no_more() {
+        hangs = false;
+        for (const auto& [node, one] : std::exchange(waiting, std::vector<std::pair<Node*, LeaseWrite>>())) {
+            node->holdings->wrote(one.address, write(one), now);
+        }
+        for (auto& [name, node] : nodes) {
+            if (node.asked && node.renew - now > kLost - kPatience) {
+                node.renew = now;
+            }
+        }
+    }
+    void renew(Node& node) {
+        if (hangs || node.loses > 0) {
+            node.loses -= hangs ? 0 : 1;
+            node.asked = hangs;
+            node.renew = now + kLost;
+            return;
+        }
+        node.renew = now + Holdings::kRenew;
+        node.asked = false;
+        everyone([&](Holdings& one) { one.saw_node(node.name, node.facts, now); });
     }
     void run(milliseconds time, const std::function<void()>& check = [] {}) {
         for (milliseconds gone{0}; gone < time; gone += kStep) {
             now += kStep;
             for (auto& [name, node] : nodes) {
                 if (node.up && !node.cut_off && now >= node.renew) {
-                    node.renew = now + Holdings::kRenew;
-                    everyone([&, from = name](Holdings& one) { one.saw_node(from, nodes[from].facts, now); });
+                    renew(node);
                 }
             }
             for (auto& [name, node] : nodes) {
