@@ -39,6 +39,7 @@ struct AddressState {
     std::string interface;
     Kind kind = Kind::present;  // added: by us (now or by an earlier daemon); foreign: there by somebody else's hand; elsewhere: another node's
     std::string detail;
+    bool refused = false;  // failed, and for no reason that passes by itself: another node may have it
 };
 
 struct Problem {
@@ -75,9 +76,9 @@ public:
     // Which of the addresses that Gateways asked for are this node's: put on their interfaces and taken off at once. `expires`: they go by
     // themselves some time after this process ended, as another node has them then. False: not all could be done; prepare() tells why.
     bool share(std::set<IpAddress> held, bool expires);
-    // What this node shall announce: the addresses that we put.
+    // What this node shall announce: the addresses that we put, where there is a link to announce on.
     [[nodiscard]] std::vector<Announced> announced() const;
-    // The networks in which it announces, by its own address in each.
+    // The networks in which it announces, by its own address in each; without those whose link is gone.
     [[nodiscard]] std::vector<plan::Network> networks() const;
 
     // Readable when the network changed.

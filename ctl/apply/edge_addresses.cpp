@@ -51,6 +51,7 @@ std::uint32_t Edge::lifetime_s() const { return expires_ ? kLifetimeS : kForever
 bool Edge::put_address(const compile::ClaimedAddress& claim, AddressState& state, std::vector<Problem>& problems) {
     const std::uint32_t ifindex = interface_for(claim.address);
     auto done = hold();
+    state.refused = done.ok();  // until it is put
     if (done.ok() && ifindex == 0) {
         done = Error{.code = Errc::not_found, .what = "there is no interface " + options_.announce, .hint = "--announce names it"};
     }
@@ -62,6 +63,7 @@ bool Edge::put_address(const compile::ClaimedAddress& claim, AddressState& state
     }
     if (done.ok()) {
         state.kind = AddressState::Kind::added;
+        state.refused = false;
         count(1);
         return true;
     }
@@ -159,7 +161,7 @@ std::vector<Announced> Edge::announced() const {
     std::vector<Announced> list;
     for (const InterfaceAddress& one : interface_addresses_) {
         const Interface* interface = find_interface(interfaces_, one.ifindex);
-        if (one.ours && added.contains(one.address) && interface != nullptr && interface->up && interface->ethernet && !interface->loopback) {
+        if (one.ours && added.contains(one.address) && interface != nullptr && interface->carrier && interface->ethernet && !interface->loopback) {
             list.push_back({.address = one.address, .ifindex = one.ifindex, .mac = interface->mac});
         }
     }
@@ -170,7 +172,7 @@ std::vector<plan::Network> Edge::networks() const {
     std::vector<plan::Network> list;
     for (const InterfaceAddress& one : interface_addresses_) {
         const Interface* interface = find_interface(interfaces_, one.ifindex);
-        if (interface != nullptr && one.global && !one.ours && !interface->loopback && (options_.announce.empty() || interface->name == options_.announce)) {
+        if (interface != nullptr && one.global && !one.ours && !interface->loopback && interface->carrier && (options_.announce.empty() || interface->name == options_.announce)) {
             list.push_back({one.address, one.prefix_length});
         }
     }

@@ -148,6 +148,7 @@ Interface read_link(const nlmsghdr* message) {
     Interface out;
     out.index = static_cast<std::uint32_t>(link->ifi_index);
     out.up = (link->ifi_flags & IFF_UP) != 0;
+    out.carrier = out.up && (link->ifi_flags & IFF_LOWER_UP) != 0;
     out.loopback = (link->ifi_flags & IFF_LOOPBACK) != 0;
     out.ethernet = link->ifi_type == ARPHRD_ETHER;
     for_each_attr(message, sizeof(*link), [&](const nlattr* attr) {

@@ -35,6 +35,7 @@ struct Interface {
     std::uint32_t master = 0;  // bridge or bond that it is a port of; 0: none
     std::uint32_t mtu = 0;
     bool up = false;           // administratively
+    bool carrier = false;      // and its link is there
     bool loopback = false;
     bool ethernet = false;
     bool peer_elsewhere = false;  // the other end of a veth is in another network namespace

@@ -140,6 +140,7 @@ Result<std::unique_ptr<AddressLink>> AddressLink::open(Loop& loop, kubeapi::Acce
 void AddressLink::here(std::vector<plan::Network> networks) {
     if (networks != networks_) {
         networks_ = std::move(networks);
+        holdings_.here(networks_);
         heartbeat_->carry({{kLabel, "node"}}, {{kNetworks, text_of(networks_)}});
     }
 }
@@ -153,6 +154,11 @@ void AddressLink::want(std::set<IpAddress> addresses) {
 void AddressLink::claimed(const IpAddress& address) {
     log::debug("somebody on the link claims {}", address.text());
     holdings_.claimed(address, Loop::Clock::now());
+    decide();
+}
+
+void AddressLink::refused(const IpAddress& address) {
+    holdings_.refused(address, Loop::Clock::now());
     decide();
 }
 

@@ -50,6 +50,8 @@ public:
     void here(std::vector<plan::Network> networks);
     // Somebody else on the link says that it has it.
     void claimed(const IpAddress& address);
+    // The machine could not put it on an interface.
+    void refused(const IpAddress& address);
     // Deletes the Leases of nodes that were silent for so long and that the cluster does not have any more.
     void sweep(std::chrono::milliseconds silent);
     // Gives this node's Lease up, and calls `done` when the others have taken over, or have not after a while. At once if there are none.

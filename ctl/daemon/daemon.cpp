@@ -45,6 +45,11 @@ Status Daemon::start() {
                              addresses_->claimed(address);
                          }
                      },
+                     .refused = [this](const IpAddress& address) {
+                         if (addresses_) {
+                             addresses_->refused(address);
+                         }
+                     },
                      .lost = [this](const std::string& why) {
                          log::error("the keeper is gone: {}", why);
                          loop_.stop();

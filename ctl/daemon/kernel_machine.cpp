@@ -145,6 +145,14 @@ void KernelMachine::share(const AddressShare& share) {
     }
 }
 
+void KernelMachine::tell_refused() {
+    for (const apply::AddressState& state : edge_->addresses()) {
+        if (state.refused) {
+            loop_.post([this, address = state.address] { events_.refused(address); });
+        }
+    }
+}
+
 void KernelMachine::tick_later() {
     loop_.at("tick", Loop::Clock::now() + kTick, [this] {
         if (edge_->tick()) {
@@ -222,6 +230,7 @@ std::vector<Trouble> KernelMachine::prepare(const compile::Compiled& wanted) {
         troubles.push_back(to_trouble(wanted, problem));
     }
     announce();
+    tell_refused();
     return troubles;
 }
 

@@ -52,6 +52,7 @@ private:
     void announce();
     void send_announcements();
     void hear_neighbours();
+    void tell_refused();
     void on_taken(const keeper::TakenT& taken);
     static Trouble to_trouble(const compile::Compiled& wanted, const apply::Problem& problem);
     [[nodiscard]] nlohmann::json processes_json() const;

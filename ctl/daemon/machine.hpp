@@ -33,6 +33,7 @@ struct MachineEvents {
     std::function<void(const WorkerTaken&)> taken;
     std::function<void()> changed;          // addresses, links, neighbours: what compile was given or apply did may not hold any more
     std::function<void(const IpAddress&)> claimed;  // somebody else on the link says that it has this one of ours
+    std::function<void(const IpAddress&)> refused;  // this one of ours could not be put on an interface
     std::function<void(std::string)> lost;  // the keeper is gone: the daemon ends, so that its successor starts clean
 };
 

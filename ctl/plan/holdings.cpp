@@ -56,8 +56,11 @@ void Holdings::wrote(const IpAddress& address, bool accepted, Time now) {
     writing_.erase(address);
     if (!accepted) {
         write_again_[address] = now + kWriteAgain;
+        refused_.erase(address);  // a hand-over may have failed: the machine tells again
     }
 }
+
+void Holdings::refused(const IpAddress& address, Time now) { refused_.try_emplace(address, Refusal{.until = now + kRefused}); }
 
 void Holdings::claimed(const IpAddress& address, Time now) {
     if (const auto yielded = yielded_.find(address); yielded != yielded_.end()) {
@@ -123,7 +126,7 @@ int Holdings::fitness(const std::string& node, const IpAddress& address) const {
     const auto found = nodes_.find(node);
     int best = 0;
     if (found != nodes_.end()) {
-        for (const Network& network : found->second.seen.networks) {
+        for (const Network& network : node == self_ && here_ ? *here_ : found->second.seen.networks) {
             best = std::max(best, network.address == address ? kOwn : network.contains(address) ? kOnLink : 0);
         }
     }
@@ -194,10 +197,29 @@ bool Holdings::overloaded(const std::string& heir, Moment& at) const {
     return at.counts[self_] > share && at.counts[heir] < share;
 }
 
+// To who is as fit, and may be able to put it. Once in a while: if nobody can, it shall not wander about.
+std::optional<LeaseWrite> Holdings::give_away(const IpAddress& address, const AddressLease& lease, const Moment& at) {
+    const auto found = refused_.find(address);
+    if (found == refused_.end() || found->second.moved || writing_.contains(address)) {
+        return std::nullopt;
+    }
+    std::vector<std::string> others = at.alive;
+    std::erase(others, self_);
+    const std::string to = heir_of(address, others);
+    if (to.empty() || fitness(to, address) < fitness(self_, address)) {
+        return std::nullopt;
+    }
+    found->second.moved = true;
+    return LeaseWrite{.what = LeaseWrite::What::hand_over, .address = address, .holder = to, .version = lease.version};
+}
+
 // A node that came back gets addresses again where the balance asks for it, late and one by one: each move costs connections.
 std::optional<LeaseWrite> Holdings::to_hand_over(const IpAddress& address, const AddressLease& lease, Moment& at, Decision& decision) {
     if (at.alive.size() < 2 || !settled(at.now)) {
         return std::nullopt;
+    }
+    if (auto write = give_away(address, lease, at)) {
+        return write;
     }
     const std::string to = heir_of(address, at.alive);
     if (to.empty() || to == self_) {
@@ -266,6 +288,7 @@ Holdings::Decision Holdings::decide(Time now) {
     for (const auto& [address, lease] : leases_) {
         all.insert(address);
     }
+    std::erase_if(refused_, [&](const auto& entry) { return entry.second.until <= now; });
     std::erase_if(write_again_, [&](const auto& entry) { return entry.second <= now; });
     Moment at = moment(now);
     for (const IpAddress& address : all) {

@@ -65,6 +65,7 @@ public:
     static constexpr milliseconds kDefend{1'000};      // at most one answer to claims in this time
     static constexpr milliseconds kSteady{60'000};     // a node that is back is given addresses again only after so long
     static constexpr milliseconds kHandOver{5'000};    // and one at a time
+    static constexpr milliseconds kRefused{60'000};    // an address that could not be put here is handed over once in so long
 
     explicit Holdings(std::string self) : self_(std::move(self)) {}
 
@@ -79,6 +80,8 @@ public:
     // ---- what this node knows
     void want(std::set<IpAddress> addresses) { wanted_ = std::move(addresses); }  // those that Gateways have; not called yet: not known
     void claimed(const IpAddress& address, Time now);  // somebody else on the link says that it has it
+    void here(std::vector<Network> networks) { here_ = std::move(networks); }  // where this node announces, before its Lease says so
+    void refused(const IpAddress& address, Time now);  // ours by its Lease, and not to be put on an interface
 
     struct Decision {
         std::set<IpAddress> held;          // by this node, wanted
@@ -111,6 +114,11 @@ private:
         std::optional<Time> defended;
     };
 
+    struct Refusal {
+        Time until;
+        bool moved = false;  // handed over since
+    };
+
     // Of one decide(): what is the same for all addresses.
     struct Moment {
         Time now;
@@ -126,6 +134,7 @@ private:
     [[nodiscard]] std::optional<LeaseWrite> step(const IpAddress& address, const AddressLease* lease, Moment& at, Decision& decision);
     [[nodiscard]] std::optional<LeaseWrite> to_hand_over(const IpAddress& address, const AddressLease& lease, Moment& at, Decision& decision);
     [[nodiscard]] int fitness(const std::string& node, const IpAddress& address) const;
+    [[nodiscard]] std::optional<LeaseWrite> give_away(const IpAddress& address, const AddressLease& lease, const Moment& at);
     [[nodiscard]] bool overloaded(const std::string& heir, Moment& at) const;
     [[nodiscard]] std::string heir_of(const IpAddress& address, const std::vector<std::string>& alive) const;
     [[nodiscard]] std::vector<std::string> alive_nodes(Time now) const;
@@ -137,6 +146,8 @@ private:
     std::optional<std::set<IpAddress>> wanted_;
     std::map<IpAddress, Claim> claims_;       // of addresses that we hold by their Lease
     std::map<IpAddress, Time> yielded_;       // until when at least; or until we hear the API server
+    std::optional<std::vector<Network>> here_;
+    std::map<IpAddress, Refusal> refused_;
     std::set<IpAddress> writing_;
     std::map<IpAddress, Time> write_again_;   // not before
     std::optional<Time> heard_;               // our own last renewal came back

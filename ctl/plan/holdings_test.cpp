@@ -352,3 +352,52 @@ TEST_CASE("holdings: a clock that jumps ahead takes nothing from the living") {
     world.run(milliseconds(20'000));
     CHECK(world.moves == 1);
 }
+
+TEST_CASE("holdings: a holder whose link is gone hands over at once, before its own Lease tells") {
+    Cluster world;
+    const auto list = std::set{ip("192.0.2.9"), ip("2001:db8::9")};
+    const NodeSeen facts{.networks = {{ip("192.0.2.1"), 24}, {ip("2001:db8::1"), 64}}};
+    Node& a = world.add("a", list, facts);
+    world.run(milliseconds(1'000));
+    world.add("b", list, facts);
+    world.run(milliseconds(10'000));
+    REQUIRE(a.held == list);
+    a.holdings->here({{ip("192.0.2.1"), 24}});
+    world.run(milliseconds(300));
+    CHECK(a.held == std::set{ip("192.0.2.9")});
+    CHECK(world.nodes["b"].held == std::set{ip("2001:db8::9")});
+    a.facts.networks.clear();
+    a.holdings->here({});
+    world.run(milliseconds(1'500));
+    CHECK(world.nodes["b"].held == list);
+    // Nobody has a link: nothing moves.
+    world.nodes["b"].facts.networks.clear();
+    world.nodes["b"].holdings->here({});
+    world.run(milliseconds(10'000));
+    CHECK(world.nodes["b"].held == list);
+}
+
+TEST_CASE("holdings: an address that could not be put is handed over, once a minute if nobody can") {
+    Cluster world;
+    const auto list = addresses(1);
+    const IpAddress address = *list.begin();
+    Node& a = world.add("a", list);
+    world.run(milliseconds(10'000));
+    a.holdings->refused(address, world.now);
+    world.run(milliseconds(1'000));
+    CHECK(a.held == list);  // alone, it tries again and again
+    Node& b = world.add("b", list);
+    world.run(milliseconds(10'000));
+    CHECK(b.held == list);
+    const int moves = world.moves;
+    world.run(milliseconds(120'000), [&] {
+        for (Node* node : {&a, &b}) {
+            if (!node->held.empty()) {
+                node->holdings->refused(address, world.now);
+            }
+        }
+    });
+    CHECK(world.moves - moves >= 2);
+    CHECK(world.moves - moves <= 5);
+    CHECK(world.all_held_once(list));
+}

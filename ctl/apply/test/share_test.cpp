@@ -126,10 +126,38 @@ TEST_CASE("share: where a node announces is told by its own addresses; an interf
     (void)(*opened)->prepare(claiming({kFour}), 0);
     CHECK_FALSE((*opened)->share({kFour}, false));
     CHECK((*opened)->addresses()[0].detail.find("to-nobody") != std::string::npos);
+    CHECK((*opened)->addresses()[0].refused);
     auto named = Edge::open({.bpf = false, .announce = "to-peer"});
     REQUIRE(named.ok());
     const auto networks = (*named)->networks();
     CHECK(std::find(networks.begin(), networks.end(), plan::Network{*IpAddress::parse("10.77.0.1"), 24}) != networks.end());
+}
+
+TEST_CASE("share: a link that is gone has no network, and what is on it is not announced until it is back") {
+    Link link;
+    auto opened = Edge::open({.bpf = false, .shared = true});
+    REQUIRE(opened.ok());
+    Edge& edge = **opened;
+    (void)edge.prepare(claiming({kFour}), 0);
+    CHECK(edge.share({kFour}, false));
+    const plan::Network network{*IpAddress::parse("10.77.0.1"), 24};
+    const auto sees = [&](bool there) {
+        for (int i = 0; i < 100; ++i) {
+            (void)edge.on_events();
+            const auto networks = edge.networks();
+            if ((std::find(networks.begin(), networks.end(), network) != networks.end()) == there) {
+                return edge.announced().size() == (there ? 1U : 0U);
+            }
+            ::poll(nullptr, 0, 20);
+        }
+        return false;
+    };
+    CHECK(sees(true));
+    link.peer.sh("ip link set eth0 down");
+    CHECK(sees(false));
+    CHECK(ours() == std::vector{kFour});
+    link.peer.sh("ip link set eth0 up");
+    CHECK(sees(true));
 }
 
 TEST_CASE("share: an announcement moves an address in a peer's cache, and a peer's announcement is heard as a claim") {
