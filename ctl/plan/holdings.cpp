@@ -63,6 +63,12 @@ void Holdings::wrote(const IpAddress& address, bool accepted, Time now) {
 void Holdings::refused(const IpAddress& address, Time now) { refused_.try_emplace(address, Refusal{.until = now + kRefused}); }
 
 void Holdings::claimed(const IpAddress& address, Time now) {
+    if (const auto asked = silences_.find(address); asked != silences_.end()) {
+        asked->second.answered();
+    }
+    if (standing_in_.erase(address) != 0) {
+        return;
+    }
     if (const auto yielded = yielded_.find(address); yielded != yielded_.end()) {
         yielded->second = now + kSilence + spread(self_, address, kSpreadMs);  // it is still there
         return;
@@ -249,7 +255,16 @@ std::optional<LeaseWrite> Holdings::step(const IpAddress& address, const Address
     if (!ours) {
         claims_.erase(address);
         yielded_.erase(address);
-    } else if (wanted && !yields(address, at.now, decision)) {
+    }
+    if (!wanted) {
+        standing_in_.erase(address);
+        silences_.erase(address);
+    }
+    if (ours && wanted && !yields(address, at.now, decision)) {
+        standing_in_.erase(address);
+        silences_.erase(address);
+        decision.held.insert(address);
+    } else if (wanted_ && wanted && stands_in(address, lease, at, decision)) {
         decision.held.insert(address);
     }
     if (!wanted_ || !in_contact(at.now)) {
@@ -271,6 +286,11 @@ std::optional<LeaseWrite> Holdings::step(const IpAddress& address, const Address
 
 // When time alone changes an answer: somebody falls silent, or we have been in contact for long enough to say so.
 void Holdings::look_again(Time now, Decision& decision) const {
+    for (const milliseconds after : {kOverdue, kContact}) {
+        if (nodes_.size() > 1 && heard_ && now - *heard_ <= after) {
+            sooner(decision.again, *heard_ + after + milliseconds(1));
+        }
+    }
     if (contact_since_ && !settled(now)) {
         sooner(decision.again, *contact_since_ + settle_ + milliseconds(1));
         return;
@@ -288,6 +308,8 @@ Holdings::Decision Holdings::decide(Time now) {
     for (const auto& [address, lease] : leases_) {
         all.insert(address);
     }
+    std::erase_if(silences_, [&](const auto& entry) { return !all.contains(entry.first); });
+    std::erase_if(standing_in_, [&](const auto& entry) { return !all.contains(entry.first); });
     std::erase_if(refused_, [&](const auto& entry) { return entry.second.until <= now; });
     std::erase_if(write_again_, [&](const auto& entry) { return entry.second <= now; });
     Moment at = moment(now);

@@ -5,8 +5,9 @@
 // a time when the other's was due: while the API server hangs all are silent, and none is gone. An address whose holder is gone
 // belongs to its heir, the first of the live nodes by rendezvous hash, and to nobody else; the API server's versions decide a race.
 //
-// Invariant: an address is taken only by a write that the API server accepted. A holder that is cut off from it keeps what it has until
-// somebody on the link claims the address.
+// Invariant: while the API server is heard, an address is taken only by a write that it accepted. A holder that is cut off from it keeps what
+// it has until somebody on the link claims the address; and one that is silent on the link meanwhile is stood in for by the first of those
+// that lived when the API server was last heard and have the address' network (holdings_away.cpp). Back in contact, the Lease decides.
 #pragma once
 
 #include <chrono>
@@ -17,6 +18,7 @@
 #include <string>
 #include <vector>
 
+#include "ctl/plan/silence.hpp"
 #include "userspace/base/ip.hpp"
 
 namespace penstock::plan {
@@ -65,6 +67,11 @@ public:
     static constexpr milliseconds kDefend{1'000};      // at most one answer to claims in this time
     static constexpr milliseconds kSteady{60'000};     // a node that is back is given addresses again only after so long
     static constexpr milliseconds kHandOver{5'000};    // and one at a time
+    static constexpr milliseconds kOverdue{1'050};     // our own renewal did not come back: the link is asked, in case that the API server is away
+    static constexpr milliseconds kAsk{450};           // so often, by the first heirs of an address
+    static constexpr milliseconds kAskFar{2'000};      // by those after them
+    static constexpr milliseconds kAskHeld{1'000};     // by who stands in
+    static constexpr std::uint32_t kAskSpreadMs = 200; // so that nodes and addresses do not ask at one moment
     static constexpr milliseconds kRefused{60'000};    // an address that could not be put here is handed over once in so long
 
     explicit Holdings(std::string self) : self_(std::move(self)) {}
@@ -79,7 +86,8 @@ public:
 
     // ---- what this node knows
     void want(std::set<IpAddress> addresses) { wanted_ = std::move(addresses); }  // those that Gateways have; not called yet: not known
-    void claimed(const IpAddress& address, Time now);  // somebody else on the link says that it has it
+    void claimed(const IpAddress& address, Time now);  // somebody else on the link says that it has it, asked or not
+    void link_works(const std::set<IpAddress>& addresses);  // of these that were asked for: somebody on their link answered something
     void here(std::vector<Network> networks) { here_ = std::move(networks); }  // where this node announces, before its Lease says so
     void refused(const IpAddress& address, Time now);  // ours by its Lease, and not to be put on an interface
 
@@ -88,9 +96,14 @@ public:
         std::vector<LeaseWrite> writes;    // each is under way until wrote()
         std::vector<IpAddress> defend;     // announce: the claim was not right
         std::vector<IpAddress> yielded;    // given up for a claim, just now
+        std::vector<IpAddress> stands_in;  // held without the API server's word, from just now
+        std::vector<IpAddress> ask;        // on the link, who has it
         std::optional<Time> again;         // decide again then, if nothing happens before
     };
     Decision decide(Time now);
+
+    // The other nodes' own addresses in our networks: their answers say that the link works.
+    [[nodiscard]] std::vector<IpAddress> peers() const;
 
     // ---- what is shown
     [[nodiscard]] bool in_contact(Time now) const { return heard_ && now - *heard_ <= kContact; }
@@ -131,6 +144,10 @@ private:
     [[nodiscard]] bool gone(const Node& node, Time now) const;
     [[nodiscard]] Moment moment(Time now) const;
     [[nodiscard]] bool yields(const IpAddress& address, Time now, Decision& decision);
+    [[nodiscard]] std::optional<unsigned> turn(const IpAddress& address, const std::string& holder) const;
+    [[nodiscard]] bool lived(const Node& node) const;
+    [[nodiscard]] bool stands_in(const IpAddress& address, const AddressLease* lease, const Moment& at, Decision& decision);
+    void ask(const IpAddress& address, milliseconds round, Time now, Decision& decision);
     [[nodiscard]] std::optional<LeaseWrite> step(const IpAddress& address, const AddressLease* lease, Moment& at, Decision& decision);
     [[nodiscard]] std::optional<LeaseWrite> to_hand_over(const IpAddress& address, const AddressLease& lease, Moment& at, Decision& decision);
     [[nodiscard]] int fitness(const std::string& node, const IpAddress& address) const;
@@ -146,6 +163,8 @@ private:
     std::optional<std::set<IpAddress>> wanted_;
     std::map<IpAddress, Claim> claims_;       // of addresses that we hold by their Lease
     std::map<IpAddress, Time> yielded_;       // until when at least; or until we hear the API server
+    std::map<IpAddress, Silence> silences_;          // of those that we may stand in for, while the API server is not heard
+    std::map<IpAddress, std::string> standing_in_;   // version of the Lease that somebody else had
     std::optional<std::vector<Network>> here_;
     std::map<IpAddress, Refusal> refused_;
     std::set<IpAddress> writing_;

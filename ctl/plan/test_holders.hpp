@@ -40,12 +40,15 @@ struct Node {
     std::unique_ptr<Holdings> holdings;
     bool up = true;
     bool cut_off = false;  // from the API server
+    int side = 0;          // of the link; nodes hear only those on the same
     int loses = 0;         // of its next renewals so many
     bool asked = false;    // a server that hangs
     Time renew{};
     std::set<IpAddress> held;
+    std::set<IpAddress> asked_for;
     std::vector<IpAddress> yielded;
     int defended = 0;
+    int stood_in = 0;
 };
 
 // What takes a write only if it was made from the newest version, and tells everybody who is not cut off.
@@ -59,19 +62,24 @@ struct Cluster {
     std::map<IpAddress, std::string> last;
     bool hangs = false;  // the API server: what is asked is answered when it hangs no more, if somebody still waits
     std::vector<std::pair<Node*, LeaseWrite>> waiting;
+    bool gateway = true;  // on side 0, somebody who answers
 
     Node& add(const std::string& name, std::set<IpAddress> wanted, NodeSeen facts = {}) {
         Node& node = nodes[name];
-        node = Node{.name = name, .facts = std::move(facts), .wanted = std::move(wanted), .holdings = nullptr, .renew = {}, .held = {}, .yielded = {}};
+        node = Node{.name = name, .facts = std::move(facts), .wanted = std::move(wanted), .holdings = nullptr, .renew = {}, .held = {}, .asked_for = {}, .yielded = {}};
         start(node);
         return node;
     }
     void start(Node& node) {
         node.up = true;
         node.held.clear();
+        node.asked_for.clear();
         node.renew = now;
         node.holdings = std::make_unique<Holdings>(node.name);
         node.holdings->want(node.wanted);
+        if (node.cut_off) {
+            return;  // it knows nothing
+        }
         for (const auto& [address, lease] : leases) {
             node.holdings->saw_lease(address, lease);
         }
@@ -117,9 +125,31 @@ struct Cluster {
     }
     void announce(const std::string& from, const IpAddress& address) {
         for (auto& [name, node] : nodes) {
-            if (node.up && name != from && node.held.contains(address)) {
-                node.holdings->claimed(address, now);
+            if (node.up && name != from && node.side == nodes[from].side) {
+                hears(node, address);
             }
+        }
+    }
+    // As the machine tells: of those that it has, or has asked for.
+    void hears(Node& node, const IpAddress& address) const {
+        if (node.held.contains(address) || node.asked_for.contains(address)) {
+            node.holdings->claimed(address, now);
+        }
+    }
+    void answer(Node& node, const std::vector<IpAddress>& asked) {
+        node.asked_for.insert(asked.begin(), asked.end());
+        bool works = gateway && node.side == 0;
+        for (auto& [name, other] : nodes) {
+            const bool near = other.up && name != node.name && other.side == node.side;
+            works = works || near;
+            for (const IpAddress& address : asked) {
+                if (near && other.held.contains(address)) {
+                    hears(node, address);
+                }
+            }
+        }
+        if (works) {
+            node.holdings->link_works(node.asked_for);
         }
     }
     void act(Node& node) {
@@ -132,6 +162,8 @@ struct Cluster {
             }
         }
         node.held = decision.held;
+        node.stood_in += static_cast<int>(decision.stands_in.size());
+        answer(node, decision.ask);
         node.defended += static_cast<int>(decision.defend.size());
         node.yielded.insert(node.yielded.end(), decision.yielded.begin(), decision.yielded.end());
         for (const IpAddress& address : decision.defend) {
