@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Addresses that the nodes of a cluster share out: who has which, who takes over and how soon, as a client on the link sees it."""
+import os
 import signal
 import time
 
@@ -8,8 +9,10 @@ import pytest
 import lab
 from cluster_lab import ClusterLab, gateway, outage, route
 
-# The API server in memory tells nothing to users, so the bounds here are generous; the figures are printed.
-TAKEN_OVER_S = 10
+# What is promised; more where a machine is shared with others' work. The figures are printed.
+PROMISED_S = 3
+BUSY = "CI" in os.environ or os.getloadavg()[0] > (os.cpu_count() or 1)
+TAKEN_OVER_S = PROMISED_S * (3.5 if BUSY else 1)
 ADDRESSES = [f"10.91.0.{100 + i}" for i in range(6)] + [f"fd91::{100 + i}" for i in range(6)]
 
 
@@ -127,9 +130,9 @@ def test_a_daemon_that_is_replaced_gives_nothing_away(cluster):
     assert holders(cluster) == before
 
 
-def test_without_the_api_server_every_holder_keeps_answering(cluster):
+def test_without_the_api_server_every_holder_keeps_answering_and_one_that_dies_is_followed(cluster):
     before = holders(cluster)
-    clients = [cluster.watch(one_of(cluster, node, six), 12) for node in cluster.nodes for six in (False, True)]
+    clients = [cluster.watch(one_of(cluster, node, six), 8) for node in cluster.nodes for six in (False, True)]
     cluster.server.send_signal(signal.SIGSTOP)
     for client in clients:
         longest, answers = outage(client)
@@ -138,11 +141,23 @@ def test_without_the_api_server_every_holder_keeps_answering(cluster):
     for node in cluster.nodes:
         assert not cluster.status(node)["address_shares"]["in_contact"]
     assert holders(cluster) == before
+
+    clients = {address: cluster.watch(address, 10) for address in (one_of(cluster, "b"), one_of(cluster, "b", True))}
+    time.sleep(1.5)
+    cluster.unplug("b")
+    cluster.kill_node("b")
+    wait_shared_out(cluster, ["a"])
+    for address, client in clients.items():
+        longest, answers = outage(client)
+        told(f"power lost, API server away, {address}", longest)
+        assert answers > 0 and longest < TAKEN_OVER_S
+    assert "this node stands in" in cluster.read("a.log")
+    shares = cluster.status("a")["address_shares"]
+    assert shares["stood_in"] == sum(node == "b" for node in before.values()) and not shares["in_contact"]
+    # Back in contact, a writes the Leases, and nothing moves.
     cluster.server.send_signal(signal.SIGCONT)
-    for node in cluster.nodes:
-        lab.wait_for("contact", lambda n=node: cluster.status(n)["address_shares"]["in_contact"], 60)
-    time.sleep(8)
-    assert holders(cluster) == before
+    lab.wait_for("a's Leases", lambda: all(row["holder"] == "a" for row in cluster.status("a")["addresses"]), 60)
+    assert cluster.on_interface("a") == set(ADDRESSES)
 
 
 def test_a_daemon_that_is_replaced_while_the_api_server_is_away_keeps_its_addresses(cluster):

@@ -24,6 +24,7 @@ using std::chrono::milliseconds;
 // After the one before. Linux takes no second word on a neighbour within a second of the first; switches may be learning meanwhile.
 constexpr std::array kFirst = {milliseconds(300), milliseconds(900), milliseconds(2'000)};
 constexpr milliseconds kLater{30'000};
+constexpr milliseconds kAnswered{5'000};  // an answer that is older than a question by this is news
 constexpr int kReadsMax = 256;  // at a time: a flood of them must not hold the loop
 constexpr std::uint32_t kSpreadMs = 5'000;  // so that hundreds of addresses do not speak at one moment
 
@@ -53,7 +54,7 @@ Result<Fd> advertisement_socket() {
 }
 
 // One message of either socket.
-struct Heard {
+struct Received {
     std::array<std::uint8_t, 1600> bytes;
     std::size_t size = 0;
     std::uint32_t ifindex = 0;
@@ -62,7 +63,7 @@ struct Heard {
     [[nodiscard]] std::span<const std::uint8_t> content() const { return std::span(bytes).first(size); }
 };
 
-void read_control(msghdr& message, Heard& heard) {
+void read_control(msghdr& message, Received& heard) {
     for (cmsghdr* one = CMSG_FIRSTHDR(&message); one != nullptr; one = CMSG_NXTHDR(&message, one)) {
         if (one->cmsg_level == IPPROTO_IPV6 && one->cmsg_type == IPV6_HOPLIMIT) {
             std::memcpy(&heard.hop_limit, CMSG_DATA(one), sizeof heard.hop_limit);
@@ -75,7 +76,7 @@ void read_control(msghdr& message, Heard& heard) {
 }
 
 // False: nothing is there.
-bool receive(int fd, Heard& heard) {
+bool receive(int fd, Received& heard) {
     iovec part{.iov_base = heard.bytes.data(), .iov_len = heard.bytes.size()};
     alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(in6_pktinfo))> control = {};
     sockaddr_storage from{};
@@ -121,20 +122,24 @@ void Announcer::again(const IpAddress& address, Time now) {
     }
 }
 
-void Announcer::send(Due& due, Time now) {
-    const std::vector<std::uint8_t> frame = announcement(due.what.address, due.what.mac);
+// False: it did not leave.
+bool Announcer::send(std::uint32_t ifindex, const std::vector<std::uint8_t>& frame, const IpAddress& about) {
     sockaddr_ll to{};
     to.sll_family = AF_PACKET;
-    to.sll_ifindex = static_cast<int>(due.what.ifindex);
+    to.sll_ifindex = static_cast<int>(ifindex);
     to.sll_halen = 6;
     std::copy_n(frame.begin(), 6, to.sll_addr);
     const ssize_t done = ::sendto(arp_.get(), frame.data(), frame.size(), 0, reinterpret_cast<const sockaddr*>(&to), sizeof to);
     if (done >= 0) {
-        ++sent_;
         trouble_.reset();
     } else if (errno != ENETDOWN && errno != ENOBUFS && errno != EAGAIN && errno != ENXIO && errno != ENODEV) {
-        trouble_ = sys_error("announce " + due.what.address.text());
+        trouble_ = sys_error("announce " + about.text());
     }
+    return done >= 0;
+}
+
+void Announcer::announce(Due& due, Time now) {
+    sent_ += send(due.what.ifindex, announcement(due.what.address, due.what.mac), due.what.address) ? 1 : 0;
     const milliseconds later = kLater + milliseconds(maglev_slot(due.what.address.text(), kSpreadMs));
     due.next = now + (due.times < kFirst.size() ? kFirst[due.times] : later);
     ++due.times;
@@ -144,35 +149,89 @@ std::optional<Announcer::Time> Announcer::send_due(Time now) {
     std::optional<Time> next;
     for (auto& [address, due] : due_) {
         if (due.next <= now) {
-            send(due, now);
+            announce(due, now);
         }
         next = next ? std::min(*next, due.next) : due.next;
     }
     return next;
 }
 
-void Announcer::consider(const NeighbourClaim& claim, std::uint32_t ifindex, std::set<IpAddress>& out) const {
-    const auto found = due_.find(claim.address);
-    if (found == due_.end() || found->second.what.ifindex != ifindex) {
-        return;
-    }
-    // Our own frames come back where two of our interfaces are on one link.
-    if (std::none_of(due_.begin(), due_.end(), [&](const auto& entry) { return entry.second.what.mac == claim.mac; })) {
-        out.insert(claim.address);
+// Who answered is asked alone the next time: on a large link the others need not hear of it.
+void Announcer::ask_one(const Announced& what, bool known, Time now) {
+    Asked& asked = asked_[what.address];
+    const std::optional<Mac> has = asked.what == what ? asked.has : std::nullopt;
+    if (send(what.ifindex, question(what.address, what.mac, has), what.address)) {
+        asked = {.what = what, .known = known, .has = {}, .until = now + kAnswered};
     }
 }
 
-std::set<IpAddress> Announcer::claims() {
-    std::set<IpAddress> out;
-    Heard heard;
-    for (int i = 0; i < kReadsMax && receive(arp_.get(), heard); ++i) {
-        if (const auto claim = arp_claim(heard.content())) {
-            consider(*claim, heard.ifindex, out);
+void Announcer::ask(const std::vector<Announced>& who, const std::vector<Announced>& known, Time now) {
+    std::erase_if(asked_, [&](const auto& entry) { return entry.second.until < now; });
+    std::map<std::uint32_t, std::vector<IpAddress>> links;
+    for (const Announced& one : known) {
+        links[one.ifindex].push_back(one.address);
+    }
+    for (const auto& [ifindex, addresses] : links) {
+        const std::vector<IpAddress> chosen = witnesses_.choose(ifindex, addresses);
+        for (const Announced& one : known) {
+            if (one.ifindex == ifindex && std::find(chosen.begin(), chosen.end(), one.address) != chosen.end()) {
+                ask_one(one, true, now);
+            }
         }
     }
-    for (int i = 0; i < kReadsMax && receive(icmp_.get(), heard); ++i) {
-        if (const auto claim = advertisement_claim(heard.content(), heard.hop_limit)) {
-            consider(*claim, heard.ifindex, out);
+    for (const Announced& one : who) {
+        ask_one(one, false, now);
+    }
+}
+
+// Our own frames come back where two of our interfaces are on one link.
+std::set<Mac> Announcer::own_macs() const {
+    std::set<Mac> macs;
+    for (const auto& [address, due] : due_) {
+        macs.insert(due.what.mac);
+    }
+    for (const auto& [address, asked] : asked_) {
+        macs.insert(asked.what.mac);
+    }
+    return macs;
+}
+
+void Announcer::consider(const NeighbourClaim& claim, std::uint32_t ifindex, Hearing& hearing) {
+    const auto due = due_.find(claim.address);
+    const auto asked = asked_.find(claim.address);
+    const bool have = due != due_.end() && due->second.what.ifindex == ifindex;
+    const bool waited = asked != asked_.end() && asked->second.what.ifindex == ifindex;
+    if ((!have && !waited) || hearing.own.contains(claim.mac)) {
+        return;
+    }
+    if (have || !asked->second.known) {
+        hearing.claims.insert(claim.address);
+    }
+    if (waited) {
+        asked->second.has = claim.mac;
+        witnesses_.answered(ifindex, claim.address);
+        hearing.links.insert(ifindex);
+    }
+}
+
+Announcer::Heard Announcer::hear(Time now) {
+    std::erase_if(asked_, [&](const auto& entry) { return entry.second.until < now; });
+    Hearing hearing{.own = own_macs(), .claims = {}, .links = {}};
+    Received frame;
+    for (int i = 0; i < kReadsMax && receive(arp_.get(), frame); ++i) {
+        if (const auto claim = arp_claim(frame.content())) {
+            consider(*claim, frame.ifindex, hearing);
+        }
+    }
+    for (int i = 0; i < kReadsMax && receive(icmp_.get(), frame); ++i) {
+        if (const auto claim = advertisement_claim(frame.content(), frame.hop_limit)) {
+            consider(*claim, frame.ifindex, hearing);
+        }
+    }
+    Heard out{.claims = std::move(hearing.claims), .works = {}};
+    for (const auto& [address, asked] : asked_) {
+        if (!asked.known && hearing.links.contains(asked.what.ifindex)) {
+            out.works.insert(address);
         }
     }
     return out;

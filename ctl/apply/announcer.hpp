@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tells links which addresses this node has, and hears who else says so: ARP announcements and unsolicited neighbour advertisements, a few
-// times when an address is new here, then now and then, as caches on the way forget. Needs CAP_NET_RAW.
+// times when an address is new here, then now and then, as caches on the way forget. Asks who has an address of another node's, and others on
+// its link, to see that this works. Needs CAP_NET_RAW.
 // Everything is of the network namespace in which open() was called.
 #pragma once
 
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "ctl/apply/neighbour_frames.hpp"
+#include "ctl/apply/witnesses.hpp"
 #include "userspace/base/fd.hpp"
 #include "userspace/base/result.hpp"
 
@@ -40,8 +42,15 @@ public:
 
     // Readable when somebody may have claimed an address.
     [[nodiscard]] std::array<int, 2> fds() const { return {arp_.get(), icmp_.get()}; }
-    // Reads what came. Addresses of ours that another link-layer address claims.
-    [[nodiscard]] std::set<IpAddress> claims();
+    // Asks, now: `who` for an address, each on its interface and from its link-layer address, and `known` of the same links for an answer.
+    void ask(const std::vector<Announced>& who, const std::vector<Announced>& known, Time now);
+
+    struct Heard {
+        std::set<IpAddress> claims;  // another link-layer address says that it has one of ours, or one that we asked for
+        std::set<IpAddress> works;   // of those that we asked for: on its link somebody answered one of our questions
+    };
+    // Reads what came.
+    [[nodiscard]] Heard hear(Time now);
 
     [[nodiscard]] std::uint64_t sent() const { return sent_; }
     [[nodiscard]] const std::optional<Error>& trouble() const { return trouble_; }
@@ -53,12 +62,28 @@ private:
         Time next;
     };
     Announcer(Fd arp, Fd icmp) : arp_(std::move(arp)), icmp_(std::move(icmp)) {}
-    void send(Due& due, Time now);
-    void consider(const NeighbourClaim& claim, std::uint32_t ifindex, std::set<IpAddress>& out) const;
+    struct Asked {
+        Announced what;
+        bool known = false;      // only to see that the link works
+        std::optional<Mac> has;  // who answered last; until he is asked again
+        Time until;              // an answer counts
+    };
+    [[nodiscard]] bool send(std::uint32_t ifindex, const std::vector<std::uint8_t>& frame, const IpAddress& about);
+    void announce(Due& due, Time now);
+    void ask_one(const Announced& what, bool known, Time now);
+    struct Hearing {
+        std::set<Mac> own;
+        std::set<IpAddress> claims;
+        std::set<std::uint32_t> links;  // on which a question was answered
+    };
+    [[nodiscard]] std::set<Mac> own_macs() const;
+    void consider(const NeighbourClaim& claim, std::uint32_t ifindex, Hearing& hearing);
 
     Fd arp_;   // packet socket: all frames leave by it, ARP comes in
     Fd icmp_;  // raw: neighbour advertisements come in
     std::map<IpAddress, Due> due_;
+    std::map<IpAddress, Asked> asked_;
+    Witnesses witnesses_;
     std::uint64_t sent_ = 0;
     std::optional<Error> trouble_;
 };

@@ -78,6 +78,10 @@ public:
     bool share(std::set<IpAddress> held, bool expires);
     // What this node shall announce: the addresses that we put, where there is a link to announce on.
     [[nodiscard]] std::vector<Announced> announced() const;
+    // Where to ask for each of these, which others have; without those that there is no link for.
+    [[nodiscard]] std::vector<Announced> places(const std::vector<IpAddress>& addresses) const;
+    // Neighbours that the kernel knows on the interfaces of `places`.
+    [[nodiscard]] std::vector<Announced> neighbours_near(const std::vector<Announced>& places);
     // The networks in which it announces, by its own address in each; without those whose link is gone.
     [[nodiscard]] std::vector<plan::Network> networks() const;
 

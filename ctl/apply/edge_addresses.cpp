@@ -168,6 +168,29 @@ std::vector<Announced> Edge::announced() const {
     return list;
 }
 
+std::vector<Announced> Edge::places(const std::vector<IpAddress>& addresses) const {
+    std::vector<Announced> list;
+    for (const IpAddress& address : addresses) {
+        const Interface* interface = find_interface(interfaces_, interface_for(address));
+        if (interface != nullptr && interface->carrier && interface->ethernet && !interface->loopback) {
+            list.push_back({.address = address, .ifindex = interface->index, .mac = interface->mac});
+        }
+    }
+    return list;
+}
+
+std::vector<Announced> Edge::neighbours_near(const std::vector<Announced>& places) {
+    std::vector<Announced> list;
+    const auto known = netlink_.neighbours();
+    for (const auto& [ifindex, address] : known.ok() ? *known : std::vector<std::pair<std::uint32_t, IpAddress>>()) {
+        const auto near = std::find_if(places.begin(), places.end(), [index = ifindex](const Announced& one) { return one.ifindex == index; });
+        if (near != places.end()) {
+            list.push_back({.address = address, .ifindex = ifindex, .mac = near->mac});
+        }
+    }
+    return list;
+}
+
 std::vector<plan::Network> Edge::networks() const {
     std::vector<plan::Network> list;
     for (const InterfaceAddress& one : interface_addresses_) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace penstock::apply {
 
@@ -16,6 +17,7 @@ constexpr std::array<std::uint8_t, 16> kAllNodes = {0xff, 0x02, 0, 0, 0, 0, 0, 0
 // Ethernet and IPv4 over it, addresses of 6 and 4 bytes.
 constexpr std::array<std::uint8_t, 6> kArpKinds = {0, 1, 8, 0, 6, 4};
 constexpr std::uint8_t kIcmpV6 = 58;
+constexpr std::uint8_t kSolicitation = 135;
 constexpr std::uint8_t kAdvertisement = 136;
 constexpr std::uint8_t kOverride = 0x20;
 constexpr std::uint8_t kTargetMac = 2;  // option
@@ -54,23 +56,47 @@ Bytes arp_announcement(const IpAddress& address, const Mac& mac) {
     return out;
 }
 
-Bytes advertisement(const IpAddress& address, const Mac& mac) {
-    Bytes message = {kAdvertisement, 0, 0, 0, kOverride, 0, 0, 0};
-    add(message, address.bytes);
-    add(message, std::array<std::uint8_t, 2>{kTargetMac, 1});
-    add(message, mac);
-    std::uint32_t sum = sum_of(message) + sum_of(address.bytes) + sum_of(kAllNodes) + static_cast<std::uint32_t>(message.size()) + kIcmpV6;
+// An ICMPv6 message with its checksum, from `source` to `group`, whose link-layer address is `to`.
+Bytes icmp_frame(const Mac& to, const Mac& from, std::span<const std::uint8_t> source, std::span<const std::uint8_t> group, Bytes message) {
+    std::uint32_t sum = sum_of(message) + sum_of(source) + sum_of(group) + static_cast<std::uint32_t>(message.size()) + kIcmpV6;
     sum = (sum & 0xffffU) + (sum >> 16U);
     sum = ~((sum & 0xffffU) + (sum >> 16U));
     message[2] = static_cast<std::uint8_t>(sum >> 8U);
     message[3] = static_cast<std::uint8_t>(sum);
 
-    Bytes out = ethernet(kAllNodesMac, mac, 0x86, 0xdd);
+    Bytes out = ethernet(to, from, 0x86, 0xdd);
     add(out, std::array<std::uint8_t, 8>{0x60, 0, 0, 0, 0, static_cast<std::uint8_t>(message.size()), kIcmpV6, 255});
-    add(out, address.bytes);
-    add(out, kAllNodes);
+    add(out, source);
+    add(out, group);
     add(out, message);
     return out;
+}
+
+Bytes advertisement(const IpAddress& address, const Mac& mac) {
+    Bytes message = {kAdvertisement, 0, 0, 0, kOverride, 0, 0, 0};
+    add(message, address.bytes);
+    add(message, std::array<std::uint8_t, 2>{kTargetMac, 1});
+    add(message, mac);
+    return icmp_frame(kAllNodesMac, mac, address.bytes, kAllNodes, std::move(message));
+}
+
+Bytes arp_probe(const IpAddress& address, const Mac& mac, const Mac& to) {
+    Bytes out = ethernet(to, mac, 0x08, 0x06);
+    add(out, kArpKinds);
+    add(out, std::array<std::uint8_t, 2>{0, 1});  // request
+    add(out, mac);
+    add(out, std::array<std::uint8_t, 4>{});
+    add(out, Mac{});
+    add(out, four(address));
+    return out;
+}
+
+Bytes solicitation(const IpAddress& address, const Mac& mac) {
+    Bytes message = {kSolicitation, 0, 0, 0, 0, 0, 0, 0};
+    add(message, address.bytes);
+    const auto& low = address.bytes;
+    const std::array<std::uint8_t, 16> group = {0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, low[13], low[14], low[15]};
+    return icmp_frame({0x33, 0x33, 0xff, low[13], low[14], low[15]}, mac, std::array<std::uint8_t, 16>{}, group, std::move(message));
 }
 
 Mac mac_at(std::span<const std::uint8_t> bytes, std::size_t at) {
@@ -83,6 +109,10 @@ Mac mac_at(std::span<const std::uint8_t> bytes, std::size_t at) {
 
 std::vector<std::uint8_t> announcement(const IpAddress& address, const Mac& mac) {
     return address.family == Family::v4 ? arp_announcement(address, mac) : advertisement(address, mac);
+}
+
+std::vector<std::uint8_t> question(const IpAddress& address, const Mac& mac, const std::optional<Mac>& to) {
+    return address.family == Family::v4 ? arp_probe(address, mac, to.value_or(kBroadcast)) : solicitation(address, mac);
 }
 
 std::optional<NeighbourClaim> arp_claim(std::span<const std::uint8_t> frame) {

@@ -61,6 +61,29 @@ TEST_CASE("frames: an announcement is a claim; requests and answers claim their 
     CHECK(advertisement_claim(message_of(announcement(six, kMac)), 255) == NeighbourClaim{six, kMac});
 }
 
+TEST_CASE("frames: a question tells nobody anything but who asks what") {
+    const IpAddress four = *IpAddress::parse("192.0.2.7");
+    const IpAddress six = *IpAddress::parse("2001:db8::12:3456");
+    const Bytes probe = question(four, kMac);
+    REQUIRE(probe.size() == 42);
+    CHECK(std::all_of(probe.begin(), probe.begin() + 6, [](std::uint8_t byte) { return byte == 0xff; }));
+    CHECK(std::equal(kMac.begin(), kMac.end(), probe.begin() + 22));
+    CHECK(std::equal(four.bytes.begin() + 12, four.bytes.end(), probe.begin() + 38));
+    CHECK_FALSE(arp_claim(probe).has_value());
+    const Mac to = {2, 0, 0, 0, 0, 9};
+    const Bytes alone = question(four, kMac, to);
+    CHECK(std::equal(to.begin(), to.end(), alone.begin()));
+    CHECK(std::equal(probe.begin() + 6, probe.end(), alone.begin() + 6));
+
+    const Bytes asked = question(six, kMac, to);
+    REQUIRE(asked.size() == 78);
+    const Bytes group = {0x33, 0x33, 0xff, 0x12, 0x34, 0x56};
+    CHECK(std::equal(group.begin(), group.end(), asked.begin()));
+    CHECK(std::all_of(asked.begin() + 22, asked.begin() + 38, [](std::uint8_t byte) { return byte == 0; }));
+    CHECK(std::equal(six.bytes.begin(), six.bytes.end(), asked.begin() + 62));
+    CHECK_FALSE(advertisement_claim(message_of(asked), 255).has_value());
+}
+
 TEST_CASE("frames: probes, other protocols, what came through a router and what is cut claim nothing") {
     const Bytes arp = announcement(*IpAddress::parse("192.0.2.7"), kMac);
     for (std::size_t size = 0; size < arp.size(); ++size) {

@@ -353,6 +353,25 @@ Result<Neighbour> Netlink::neighbour(std::uint32_t ifindex, const IpAddress& add
     return out;
 }
 
+Result<std::vector<std::pair<std::uint32_t, IpAddress>>> Netlink::neighbours() {
+    Request request(RTM_GETNEIGH, NLM_F_DUMP);
+    request.extra<ndmsg>()->ndm_family = AF_UNSPEC;
+    std::vector<std::pair<std::uint32_t, IpAddress>> out;
+    PST_TRY(ask(route_.get(), request.header, [&](const nlmsghdr* message) {
+        const auto* head = static_cast<const ndmsg*>(mnl_nlmsg_get_payload(message));
+        const bool known = message->nlmsg_type == RTM_NEWNEIGH && (head->ndm_state & NUD_NOARP) == 0 && read_neighbour(message).mac != Mac{};
+        if (!known || (head->ndm_family != AF_INET && head->ndm_family != AF_INET6)) {
+            return;
+        }
+        for_each_attr(message, sizeof(*head), [&](const nlattr* attr) {
+            if (const auto address = mnl_attr_get_type(attr) == NDA_DST ? read_address(attr) : std::nullopt) {
+                out.emplace_back(static_cast<std::uint32_t>(head->ndm_ifindex), *address);
+            }
+        });
+    }, "list the neighbours"));
+    return out;
+}
+
 Status Netlink::resolve(std::uint32_t ifindex, const IpAddress& address) {
     Request request(RTM_NEWNEIGH, NLM_F_CREATE);
     auto* head = request.extra<ndmsg>();

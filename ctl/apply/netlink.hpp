@@ -93,6 +93,8 @@ public:
     Result<std::vector<std::uint32_t>> default_route_interfaces();
     Result<Route> route_to(const IpAddress& address);
     Result<Neighbour> neighbour(std::uint32_t ifindex, const IpAddress& address);
+    // Interface and address of all whose MAC is known, or was.
+    Result<std::vector<std::pair<std::uint32_t, IpAddress>>> neighbours();
     std::optional<XdpFeatures> xdp_features(std::uint32_t ifindex);
 
     // As /32 or /128, without duplicate address detection, with our mark. Errc::exists if it is there already.

@@ -124,6 +124,7 @@ Result<std::unique_ptr<AddressLink>> AddressLink::open(Loop& loop, kubeapi::Acce
     lease.carry({{kLabel, "node"}}, networks ? std::map<std::string, std::string>{{kNetworks, text_of(*networks)}} : std::map<std::string, std::string>());
     if (networks) {
         link->networks_ = std::move(*networks);
+        link->holdings_.here(link->networks_);
     } else {
         link->holdings_.want({});
     }
@@ -152,9 +153,11 @@ void AddressLink::want(std::set<IpAddress> addresses) {
 }
 
 void AddressLink::claimed(const IpAddress& address) {
-    log::debug("somebody on the link claims {}", address.text());
     holdings_.claimed(address, Loop::Clock::now());
-    decide();
+    if (held_.contains(address)) {  // else it is an answer, from which nothing follows but that there is no silence
+        log::debug("somebody on the link claims {}", address.text());
+        decide();
+    }
 }
 
 void AddressLink::refused(const IpAddress& address) {
@@ -222,6 +225,9 @@ void AddressLink::decide() {
         write(one);
     }
     share(decision);
+    if (!decision.ask.empty()) {
+        events_.ask(decision.ask, holdings_.peers());
+    }
     tell_live(now);
     if (decision.again) {
         loop_.at("addresses", *decision.again, [this] { decide(); });
@@ -249,6 +255,10 @@ void AddressLink::share(const Holdings::Decision& decision) {
     for (const IpAddress& address : decision.defend) {
         log::warn("somebody on the link claims {}, which this node holds by its Lease: it is announced again", address.text());
     }
+    for (const IpAddress& address : decision.stands_in) {
+        log::warn("nobody on the link answers for {}, and the API server is away: this node stands in", address.text());
+    }
+    stood_in_ += decision.stands_in.size();
     yielded_ += decision.yielded.size();
     defended_ += decision.defend.size();
     const std::set<IpAddress> before = std::exchange(held_, decision.held);
@@ -395,7 +405,7 @@ json AddressLink::facts() const {
         }
     }
     return {{"node", node_}, {"in_contact", holdings_.in_contact(now)}, {"nodes", std::move(nodes)}, {"held", held_.size()},
-            {"taken", taken_}, {"yielded", yielded_}, {"defended", defended_}};
+            {"taken", taken_}, {"yielded", yielded_}, {"defended", defended_}, {"stood_in", stood_in_}};
 }
 
 json AddressLink::facts_of(const IpAddress& address) const {

@@ -34,6 +34,7 @@ class AddressLink {
 public:
     struct Events {
         std::function<void(const AddressShare&)> share;  // what this node has is something else now, or is to be defended
+        std::function<void(const std::vector<IpAddress>& addresses, const std::vector<IpAddress>& peers)> ask;  // the link, who has them
         std::function<void()> trouble;                   // troubles() may be others
         std::function<void(const std::set<std::string>&)> live;  // the other nodes that live, when they are others than before
     };
@@ -50,6 +51,8 @@ public:
     void here(std::vector<plan::Network> networks);
     // Somebody else on the link says that it has it.
     void claimed(const IpAddress& address);
+    // Of those that were asked for: somebody on their link answered something.
+    void link_works(const std::set<IpAddress>& addresses) { holdings_.link_works(addresses); }
     // The machine could not put it on an interface.
     void refused(const IpAddress& address);
     // Deletes the Leases of nodes that were silent for so long and that the cluster does not have any more.
@@ -109,6 +112,7 @@ private:
     std::uint64_t taken_ = 0;    // addresses, from nobody or from others
     std::uint64_t yielded_ = 0;  // left to who claimed them
     std::uint64_t defended_ = 0;
+    std::uint64_t stood_in_ = 0;  // taken without the API server
     std::shared_ptr<kubeapi::Heartbeat> heartbeat_;
     std::unique_ptr<kubeapi::Client> client_;  // the last: its thread ends first
 };

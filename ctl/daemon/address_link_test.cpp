@@ -26,6 +26,8 @@ struct Node {
     std::mutex mutex;
     AddressShare share;
     std::set<std::string> live;
+    std::set<IpAddress> asked;
+    std::vector<IpAddress> asked_peers;
     std::unique_ptr<AddressLink> link;
     std::thread thread;
 
@@ -38,6 +40,11 @@ struct Node {
                                         {.share = [this](const AddressShare& one) {
                                              const std::lock_guard lock(mutex);
                                              share = one;
+                                         },
+                                         .ask = [this](const std::vector<IpAddress>& addresses, const std::vector<IpAddress>& peers) {
+                                             const std::lock_guard lock(mutex);
+                                             asked.insert(addresses.begin(), addresses.end());
+                                             asked_peers = peers;
                                          },
                                          .trouble = [] {},
                                          .live = [this](const std::set<std::string>& nodes) {
@@ -213,6 +220,34 @@ TEST_CASE("address link: without the API server a holder keeps what it has, but 
     a.on_loop([&] { a.link->claimed(ip("192.0.2.1")); });
     CHECK(a.held().size() == kAddresses.size() - 1);
     CHECK(a.facts()["yielded"] == 1);
+}
+
+TEST_CASE("address link: without the API server the link is asked for what another node has, and silence is followed if the link works") {
+    test::ApiServer server;
+    Node a(server, "a");
+    auto b = std::make_unique<Node>(server, "b");
+    REQUIRE(until([&] { return a.knows(2) && b->knows(2); }));
+    const std::set<IpAddress> four = {ip("192.0.2.1"), ip("192.0.2.2"), ip("192.0.2.3"), ip("192.0.2.4"), ip("192.0.2.5"), ip("192.0.2.6")};
+    a.want(four);
+    b->want(four);
+    REQUIRE(until([&] { return a.held().size() + b->held().size() == four.size(); }));
+    const std::set<IpAddress> others = b->held();
+    REQUIRE_FALSE(others.empty());
+    REQUIRE(until([&] { return a.facts()["in_contact"] == true; }));
+    server.fail("/", 503, 1000000);
+    server.cut_watches(false);
+    REQUIRE(until([&] {
+        const std::lock_guard lock(a.mutex);
+        return a.asked == others && a.asked_peers == std::vector{ip("192.0.2.100")};
+    }));
+    REQUIRE(until([&] { return a.facts()["in_contact"] == false; }));
+    CHECK(a.held().size() == four.size() - others.size());
+    b.reset();
+    CHECK(until([&] {
+        a.on_loop([&] { a.link->link_works(others); });
+        return a.held() == four;
+    }));
+    CHECK(a.facts()["stood_in"] == others.size());
 }
 
 TEST_CASE("address link: who lives is told, of nodes that share no addresses as well, and these get none") {

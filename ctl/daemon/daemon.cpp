@@ -45,6 +45,11 @@ Status Daemon::start() {
                              addresses_->claimed(address);
                          }
                      },
+                     .link_works = [this](const std::set<IpAddress>& addresses) {
+                         if (addresses_) {
+                             addresses_->link_works(addresses);
+                         }
+                     },
                      .refused = [this](const IpAddress& address) {
                          if (addresses_) {
                              addresses_->refused(address);

@@ -34,6 +34,7 @@ Status Daemon::open_cluster() {
                                .trouble = [this] { tell(); }};
     const bool shares = shares_addresses(options_);
     AddressLink::Events of_nodes{.share = [this](const AddressShare& share) { machine_.share(share); },
+                                 .ask = [this](const std::vector<IpAddress>& addresses, const std::vector<IpAddress>& peers) { machine_.ask(addresses, peers); },
                                  .trouble = [this] { tell(); },
                                  .live = [this](const std::set<std::string>& nodes) { cluster_->live(nodes); }};
     PST_TRY_ASSIGN(addresses_, AddressLink::open(loop_, access, node_name(options_), shares ? std::optional(machine_.networks()) : std::nullopt, std::move(of_nodes)));

@@ -14,6 +14,7 @@ namespace {
 using keeper::ItemKind;
 
 constexpr auto kTick = std::chrono::seconds(5);
+constexpr auto kWitnesses = std::chrono::milliseconds(400);  // at most so often, and in each round of questions for an address
 
 std::int64_t now_ms() { return std::chrono::duration_cast<std::chrono::milliseconds>(Loop::Clock::now().time_since_epoch()).count(); }
 
@@ -110,8 +111,12 @@ void KernelMachine::open_announcer() {
 }
 
 void KernelMachine::hear_neighbours() {
-    for (const IpAddress& address : announcer_->claims()) {
+    const apply::Announcer::Heard heard = announcer_->hear(Loop::Clock::now());
+    for (const IpAddress& address : heard.claims) {
         events_.claimed(address);
+    }
+    if (!heard.works.empty()) {
+        events_.link_works(heard.works);
     }
 }
 
@@ -143,6 +148,22 @@ void KernelMachine::share(const AddressShare& share) {
     if (!done) {
         events_.changed();
     }
+}
+
+void KernelMachine::ask(const std::vector<IpAddress>& addresses, const std::vector<IpAddress>& peers) {
+    if (!announcer_) {
+        return;
+    }
+    const auto now = Loop::Clock::now();
+    const std::vector<apply::Announced> places = edge_->places(addresses);
+    std::vector<apply::Announced> known;
+    if (!places.empty() && now - witnesses_asked_ >= kWitnesses) {
+        witnesses_asked_ = now;
+        known = edge_->places(peers);
+        const auto near = edge_->neighbours_near(places);
+        known.insert(known.end(), near.begin(), near.end());
+    }
+    announcer_->ask(places, known, now);
 }
 
 void KernelMachine::tell_refused() {

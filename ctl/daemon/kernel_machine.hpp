@@ -33,6 +33,7 @@ public:
     Status publish(const compile::Compiled& wanted, const std::string& digest, std::uint64_t generation) override;
     std::vector<Trouble> finish(const compile::Compiled& wanted) override;
     void share(const AddressShare& share) override;
+    void ask(const std::vector<IpAddress>& addresses, const std::vector<IpAddress>& peers) override;
     [[nodiscard]] std::vector<plan::Network> networks() const override { return edge_->networks(); }
     [[nodiscard]] std::vector<Trouble> standing_troubles() const override;
 
@@ -66,6 +67,7 @@ private:
     std::unique_ptr<apply::Edge> edge_;
     std::optional<apply::Announcer> announcer_;
     std::optional<Error> why_no_announcer_;
+    Loop::Time witnesses_asked_{};
     MachineEvents events_;
     std::string root_name_;  // of the wanted root, in the keeper
     compile::Snapshot shipped_;    // what was published last, all of which is held; without a root: not known

@@ -32,7 +32,8 @@ struct WorkerTaken {
 struct MachineEvents {
     std::function<void(const WorkerTaken&)> taken;
     std::function<void()> changed;          // addresses, links, neighbours: what compile was given or apply did may not hold any more
-    std::function<void(const IpAddress&)> claimed;  // somebody else on the link says that it has this one of ours
+    std::function<void(const IpAddress&)> claimed;  // somebody else on the link says that it has this one, of ours or asked for
+    std::function<void(const std::set<IpAddress>&)> link_works;  // of those that were asked for: somebody on their link answered something
     std::function<void(const IpAddress&)> refused;  // this one of ours could not be put on an interface
     std::function<void(std::string)> lost;  // the keeper is gone: the daemon ends, so that its successor starts clean
 };
@@ -89,6 +90,8 @@ public:
 
     // For a machine whose addresses are shared out (--kubernetes): until the first call it puts none.
     virtual void share(const AddressShare& share) = 0;
+    // Asks links who has these; the answers are claims. Asks `peers` and others as well, to see that the link works.
+    virtual void ask(const std::vector<IpAddress>& addresses, const std::vector<IpAddress>& peers) = 0;
     // Where this machine announces addresses.
     [[nodiscard]] virtual std::vector<plan::Network> networks() const = 0;
 

@@ -57,6 +57,7 @@ public:
     }
     std::vector<Trouble> finish(const compile::Compiled&) override { return {}; }
     void share(const AddressShare&) override {}
+    void ask(const std::vector<IpAddress>&, const std::vector<IpAddress>&) override {}
     [[nodiscard]] std::vector<plan::Network> networks() const override { return {}; }
     [[nodiscard]] std::vector<Trouble> standing_troubles() const override {
         if (unconfined) {

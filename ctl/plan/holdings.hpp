@@ -71,7 +71,7 @@ public:
     static constexpr milliseconds kAsk{450};           // so often, by the first heirs of an address
     static constexpr milliseconds kAskFar{2'000};      // by those after them
     static constexpr milliseconds kAskHeld{1'000};     // by who stands in
-    static constexpr std::uint32_t kAskSpreadMs = 200; // so that nodes and addresses do not ask at one moment
+    static constexpr milliseconds kAskApart{50};       // nodes and addresses do not all ask at one moment, but at one of four
     static constexpr milliseconds kRefused{60'000};    // an address that could not be put here is handed over once in so long
 
     explicit Holdings(std::string self) : self_(std::move(self)) {}

@@ -73,7 +73,7 @@ bool Holdings::stands_in(const IpAddress& address, const AddressLease* lease, co
 }
 
 void Holdings::ask(const IpAddress& address, milliseconds round, Time now, Decision& decision) {
-    const milliseconds apart(maglev_slot(address.text() + "/" + self_, kAskSpreadMs));
+    const milliseconds apart = kAskApart * maglev_slot(address.text() + "/" + self_, 4);
     Silence& silence = silences_.try_emplace(address, Silence(now + apart)).first->second;
     if (silence.due(now, round)) {
         decision.ask.push_back(address);

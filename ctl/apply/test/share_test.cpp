@@ -54,7 +54,7 @@ std::vector<IpAddress> ours() {
 
 std::set<IpAddress> wait_for_claims(Announcer& announcer) {
     for (int i = 0; i < 100; ++i) {
-        if (auto claims = announcer.claims(); !claims.empty()) {
+        if (auto claims = announcer.hear(Clock::now()).claims; !claims.empty()) {
             return claims;
         }
         ::poll(nullptr, 0, 20);
@@ -179,7 +179,7 @@ TEST_CASE("share: an announcement moves an address in a peer's cache, and a peer
     CHECK(announcer->sent() >= 6);
     CHECK_FALSE(announcer->trouble().has_value());
     link.peer.sh("! ip neigh show | grep -q 02:00:00:00:00:99");
-    CHECK(announcer->claims().empty());
+    CHECK(announcer->hear(Clock::now()).claims.empty());
 
     link.peer.run([&] {
         auto other_netlink = Netlink::open();
@@ -197,6 +197,49 @@ TEST_CASE("share: an announcement moves an address in a peer's cache, and a peer
         other->keep({{*IpAddress::parse("10.77.0.201"), eth0->index, eth0->mac}}, Clock::now());
         (void)other->send_due(Clock::now());
         ::poll(nullptr, 0, 100);
-        CHECK(announcer->claims().empty());  // not ours
+        CHECK(announcer->hear(Clock::now()).claims.empty());  // not ours
     });
+}
+
+TEST_CASE("share: who has an address is asked on the link, and whether the link works") {
+    Link link;
+    link.peer.sh("ip addr add 10.77.0.200/32 dev eth0; ip addr add fd77::200/128 dev eth0 nodad");
+    lab::sh("ip neigh replace 10.77.0.2 lladdr 02:00:00:00:00:02 dev to-peer nud stale");  // a neighbour that the kernel knows
+    auto opened = Edge::open({.bpf = false, .shared = true});
+    REQUIRE(opened.ok());
+    Edge& edge = **opened;
+    auto announcer = Announcer::open();
+    REQUIRE(announcer.ok());
+    const auto places = edge.places({kFour, kSix});
+    REQUIRE(places.size() == 2);
+    const auto known = edge.neighbours_near(places);
+    REQUIRE_FALSE(known.empty());
+    struct Answers {
+        std::set<IpAddress> claims;
+        std::set<IpAddress> works;
+    };
+    const auto ask = [&](const std::vector<Announced>& others) {
+        Answers answers;
+        announcer->ask(places, others, Clock::now());
+        for (int i = 0; i < 25; ++i) {
+            const auto heard = announcer->hear(Clock::now());
+            answers.claims.insert(heard.claims.begin(), heard.claims.end());
+            answers.works.insert(heard.works.begin(), heard.works.end());
+            ::poll(nullptr, 0, 20);
+        }
+        return answers;
+    };
+    const std::set<IpAddress> both = {kFour, kSix};
+    CHECK(ask({}).claims == both);
+    CHECK(ask(known).claims == both);  // now the one that answered is asked alone
+    link.peer.sh("ip addr del 10.77.0.200/32 dev eth0; ip addr del fd77::200/128 dev eth0");
+    (void)ask(known);
+    const Answers silent = ask(known);
+    CHECK(silent.claims.empty());
+    CHECK(silent.works == both);
+    CHECK(ask({}).works.empty());  // nobody was asked who is there
+    link.peer.sh("ip link set eth0 down");
+    CHECK(ask(known).works.empty());
+    (void)edge.on_events();
+    CHECK(edge.places({kFour, kSix}).empty());
 }
