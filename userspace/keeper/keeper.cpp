@@ -289,6 +289,7 @@ void Keeper::equip(Worker& worker) {
 }
 
 void Keeper::tell_published(Worker& worker) {
+    catch_up(worker);
     if (worker.state != WorkerState::Draining && !std::exchange(worker.told, true) && items_.published.generation != 0) {
         worker.peer.send(encode(publish_message(items_.published)));
     }
@@ -342,8 +343,32 @@ void Keeper::set_state(Worker& worker, WorkerState state, const std::string& det
 void Keeper::to_workers(const std::vector<std::uint8_t>& bytes, const Descriptors& descriptors) {
     for (Worker& worker : workers_) {
         if (worker.state != WorkerState::Draining) {
+            catch_up(worker);  // in the order that it came
             worker.peer.send(bytes, descriptors);
         }
+    }
+}
+
+// What a snapshot is made of. One that only stands by gets it once the active worker has taken the snapshot.
+void Keeper::ingredient_to_workers(const std::vector<std::uint8_t>& bytes, const Descriptors& descriptors) {
+    constexpr std::size_t kLaterMax = 1024;
+    const bool served = find(WorkerState::Active) != nullptr;
+    for (Worker& worker : workers_) {
+        if (worker.state == WorkerState::Draining) {
+            continue;
+        }
+        if (served && worker.state != WorkerState::Active && worker.later.size() < kLaterMax) {
+            worker.later.emplace_back(bytes, descriptors);
+        } else {
+            catch_up(worker);
+            worker.peer.send(bytes, descriptors);
+        }
+    }
+}
+
+void Keeper::catch_up(Worker& worker) {
+    for (auto& [bytes, descriptors] : std::exchange(worker.later, {})) {
+        worker.peer.send(std::move(bytes), descriptors);
     }
 }
 

@@ -45,6 +45,7 @@ private:
         std::int64_t kill_at_ms = 0;               // draining: when patience ends
         bool ready = false;                        // it has taken the published root
         bool told = false;                         // it was sent the Publish of the published root
+        std::vector<std::pair<std::vector<std::uint8_t>, Descriptors>> later;  // what it is sent before the next Publish
         std::uint32_t said = 0;                    // messages since the last Publish: what it says is passed on, and must not drown the daemon
         std::optional<AboutT> about;               // once it has said it
     };
@@ -91,6 +92,7 @@ private:
     void equip(Worker& worker);
     void publish();
     void tell_published(Worker& worker);
+    void catch_up(Worker& worker);
     void activate(Worker& worker);
     void drain(Worker& worker);
     [[nodiscard]] std::int64_t drain_ms() const { return items_.published.drain_ms != 0 ? items_.published.drain_ms : config_.drain_ms; }
@@ -100,6 +102,7 @@ private:
     void worker_ended(WorkerIt worker, const Ended& ended);
     void set_state(Worker& worker, WorkerState state, const std::string& detail);
     void to_workers(const std::vector<std::uint8_t>& bytes, const Descriptors& descriptors = nullptr);
+    void ingredient_to_workers(const std::vector<std::uint8_t>& bytes, const Descriptors& descriptors);
     Worker* find(WorkerState state);
 
     Config config_;

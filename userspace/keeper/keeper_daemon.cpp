@@ -132,7 +132,11 @@ void Keeper::take(Peer::Received received) {
         }
         Descriptors descriptors = std::make_shared<const std::vector<Fd>>(std::move(received.fds));
         items_.put(put->kind, put->name, descriptors);
-        to_workers(encode(*put), descriptors);
+        if (put->kind == ItemKind::Socket) {
+            to_workers(encode(*put), descriptors);
+        } else {
+            ingredient_to_workers(encode(*put), descriptors);
+        }
     } else if (const DropT* drop = received.message->body.AsDrop(); drop != nullptr && !is_own(drop->kind)) {
         items_.drop(drop->kind, drop->name);
         to_workers(encode(*drop));
