@@ -137,6 +137,7 @@ void Writer::send_one(const model::ObjectKey& key, Entry& entry) {
         entry.refilled = now_;
     }
     entry.in_flight = true;
+    entry.sends_once = entry.once;
     entry.holds_gateways = key.kind == Kind::listener_set && entry.failures == 0;
     in_flight_ += 1;
     holding_ += entry.holds_gateways ? 1 : 0;
@@ -195,7 +196,7 @@ void Writer::answered(const model::ObjectKey& key, const json& status, const Res
     in_flight_ -= 1;
     Entry& entry = entries_.at(key);  // what is in flight is not forgotten
     entry.in_flight = false;
-    if (std::exchange(entry.once, false)) {
+    if (std::exchange(entry.sends_once, false) && std::exchange(entry.once, false)) {
         entry.wanted = nullptr;
     }
     holding_ -= std::exchange(entry.holds_gateways, false) ? 1 : 0;

@@ -77,6 +77,7 @@ private:
     struct Entry {
         std::shared_ptr<const std::string> wanted;  // as JSON
         bool once = false;            // `wanted` is said once
+        bool sends_once = false;      // and that is in flight
         bool in_flight = false;
         bool holds_gateways = false;  // a ListenerSet on its way that was not refused before
         unsigned tokens = 0;        // writes that may go without a pause

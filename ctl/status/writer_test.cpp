@@ -239,6 +239,16 @@ TEST_CASE("writer: a last word is said once, and not against somebody else's") {
         CHECK(server.flying().empty());
         CHECK(server.objects[kGateway].status == *status_of("Theirs"));
     }
+    Server late;  // what was said before it is still on its way
+    late.put(kGateway);
+    late.want(kGateway, "True");
+    late.pump();
+    late.writer.part(kGateway, last);
+    late.answer();
+    late.pump();
+    late.answer();
+    CHECK(late.objects[kGateway].status["conditions"][0]["status"] == "Unknown");
+
     Server other;
     other.put(kGateway, *status_of("True"));
     other.writer.enable(false);
