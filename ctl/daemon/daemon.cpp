@@ -136,12 +136,13 @@ void Daemon::adopt(std::shared_ptr<const compile::Compiled> next, bool changed) 
     if (changed) {
         root_digest_ = source::digest_of(*compiled_->snapshot.root);
         rollout_.want(root_digest_);
-        log::info("generation {}: {} listeners, {} VIPs in the core", rollout_.wanted(), root_of(*compiled_)->listeners()->size(), compiled_->steering.vips.size());
+        log::write(generation_level(), fmt::format("generation {}: {} listeners, {} VIPs in the core", rollout_.wanted(), root_of(*compiled_)->listeners()->size(), compiled_->steering.vips.size()));
         errors_.restart_backoff();
     } else {
         // The machine may have lost what it had (an address, a link): the plan is a difference, so looking costs nothing.
         rollout_.retry();
     }
+    carry_out();  // first what clients wait for
     want_statuses(before->statuses);
     want_addresses();
     advance();
@@ -229,9 +230,7 @@ void Daemon::advance() {
         tell();  // what an earlier daemon left goes on until the first compilation says what shall be
         return;
     }
-    while (rollout_.step() != Rollout::Step::none && rollout_.step() != Rollout::Step::wait) {
-        one_step();
-    }
+    carry_out();
     if (rollout_.step() == Rollout::Step::wait) {
         loop_.at("patience", Loop::Clock::now() + kWorkerPatience, [this] {
             if (worker_troubles_.empty()) {
@@ -247,6 +246,21 @@ void Daemon::advance() {
         loop_.cancel("patience");
     }
     tell();
+}
+
+// Of a stream of changes one a second is told.
+log::Level Daemon::generation_level() {
+    const auto now = Loop::Clock::now();
+    const bool first = now - generation_told_ >= std::chrono::seconds(1);
+    generation_told_ = first ? now : generation_told_;
+    return told_level_ = first ? log::Level::info : log::Level::debug;
+}
+
+// As far as it goes without waiting.
+void Daemon::carry_out() {
+    while (compiled_->snapshot.root != nullptr && rollout_.step() != Rollout::Step::none && rollout_.step() != Rollout::Step::wait) {
+        one_step();
+    }
 }
 
 void Daemon::one_step() {
@@ -321,7 +335,7 @@ void Daemon::tell() {
         }
     }
     if (const Generation before = board_.get(); before.taken != rollout_.generation().taken) {
-        log::info("generation {} is served", rollout_.generation().taken);
+        log::write(told_level_, fmt::format("generation {} is served", rollout_.generation().taken));
     }
     board_.set(rollout_.generation());
     // While the rollout waits for the workers, a retry has nothing to do; its time may have passed, and an armed timer would spin.

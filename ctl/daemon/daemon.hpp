@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,7 @@
 #include "ctl/source/loaded.hpp"
 #include "ctl/source/merge.hpp"
 #include "ctl/status/book.hpp"
+#include "userspace/base/log.hpp"
 
 namespace penstock::daemon {
 
@@ -92,7 +94,10 @@ private:
     void sweep_leases();
     void want_statuses(const compile::Statuses& before);
     void advance();
+    void tell_source(const std::string& name, log::Level level, std::string line, const std::vector<model::Diagnostic>& diagnostics);
+    void carry_out();
     void one_step();
+    [[nodiscard]] log::Level generation_level();
     void tell();
     void tell_taken(const std::vector<status::Failure>& failures);
     void tell_metrics();
@@ -151,6 +156,14 @@ private:
     std::vector<Trouble> finish_troubles_;
     std::vector<Trouble> worker_troubles_;
     std::map<std::string, Error> unkept_;  // state files that could not be written, by name
+    // What the log was told.
+    struct SourceTold {
+        std::string line;
+        std::set<std::string> diagnostics;
+    };
+    std::map<std::string, SourceTold> sources_told_;
+    Loop::Clock::time_point generation_told_{};
+    log::Level told_level_ = log::Level::info;  // of the generation of which more may be told
 };
 
 // {"severity", "source", "file", ...}: a diagnostic as the control API has it.

@@ -68,7 +68,7 @@ public:
     void after(milliseconds delay, Task task) override {
         const std::lock_guard lock(mutex_);
         timers_.emplace(Clock::now() + delay, std::move(task));
-        ::curl_multi_wakeup(multi_);
+        wake();
     }
     [[nodiscard]] const ClientCounts& counts() const override { return counts_; }
 
@@ -78,17 +78,25 @@ private:
     void post(Order order) {
         const std::lock_guard lock(mutex_);
         posted_.push_back(std::move(order));
-        ::curl_multi_wakeup(multi_);
+        wake();
+    }
+    // The thread itself looks before it sleeps.
+    void wake() {
+        if (std::this_thread::get_id() != runner_) {
+            ::curl_multi_wakeup(multi_);
+        }
     }
 
     // ---- the thread
     void run() {
+        runner_ = std::this_thread::get_id();
         while (take_posted()) {
             run_timers();
             start_waiting();
             int active = 0;
             ::curl_multi_perform(multi_, &active);
             finish();
+            run_timers();  // what came is handed on at once
             ::curl_multi_poll(multi_, nullptr, 0, wait_ms(), nullptr);
         }
     }
@@ -255,6 +263,7 @@ private:
 
     std::atomic<std::uint64_t> streams_{0};
 
+    std::atomic<std::thread::id> runner_{};
     std::mutex mutex_;  // of the next three
     std::vector<Order> posted_;
     std::multimap<Time, Task> timers_;
