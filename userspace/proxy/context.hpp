@@ -60,6 +60,7 @@ struct Context {
     std::unordered_map<std::uint32_t, RetryBudget> retry_budgets;  // by id of a backend set
     std::shared_ptr<const Tables> tables;  // never null once the first snapshot was taken
     ring::Broadcast tables_changed;
+    ring::Duration change_wait = std::chrono::milliseconds(1000);  // for tables without an endpoint that began to fail (endpoint_change.hpp)
     std::unordered_map<std::uint32_t, std::uint32_t> busy;         // connections in use, by id of an endpoint whose set limits them
     MirrorLoad mirrors;
     bool draining = false;                 // answers end with Connection: close

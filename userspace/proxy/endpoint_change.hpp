@@ -10,14 +10,11 @@
 
 namespace penstock::proxy {
 
-// How long an endpoint may have failed without a success between: after that nobody waits for it, and for a change nobody waits longer.
-inline constexpr std::chrono::milliseconds kChangeWait{1000};
-
 // The set as the tables have it now; null: they have it no more.
 std::shared_ptr<const BackendSet> newest(const Context& context, const BackendSet& set);
 
 // A later version of the set that has an endpoint which did not fail this request, as those in `wish.failed` did; null if none comes until
-// `deadline`. With `gone` the last that failed must have left it: one that crashed under a request, but stays, is no reason to ask others.
+// `deadline`, or until the last that failed has done so for context.change_wait, without a success between. With `gone` the last that failed must have left it: one that crashed under a request, but stays, is no reason to ask others.
 // Runs in the caller's scope; the caller keeps `set` and `wish`.
 ring::Task<std::shared_ptr<const BackendSet>> changed_set(Context& context, const BackendSet& set, const Wish& wish, bool gone, ring::Time deadline);
 

@@ -25,6 +25,10 @@ constexpr const char* kGet = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
 Snapshot with(const Endpoint& endpoint) { return http_snapshot({endpoint}); }
 
+void wait_for_changes(Edge& edge, ring::Duration wait) {
+    edge.on_thread([&](Context& context) { context.change_wait = wait; });
+}
+
 // As long as somebody waits for the tables, or for ever.
 void until_one_waits(Edge& edge) {
     CHECK(Edge::eventually([&] {
@@ -39,6 +43,7 @@ void until_one_waits(Edge& edge) {
 TEST_CASE("endpoint_change: a request that every endpoint refuses goes to the one that comes") {
     Backend fresh(always(kNew));
     Edge edge(ring_kind(), with(dead_place()));
+    wait_for_changes(edge, 60s);
     for (const std::string& request : std::initializer_list<std::string>{kGet, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello"}) {
         edge.serve(with(dead_place()));  // of another number: nobody knows yet that it is dead
         Peer client = edge.client();
@@ -56,6 +61,7 @@ TEST_CASE("endpoint_change: a request whose endpoint dies under it goes on if th
     Backend old(dies_at_once);
     Backend fresh(always(kNew));
     Edge edge(ring_kind(), with(old.at()));
+    wait_for_changes(edge, 60s);
     Peer client = edge.client();
     client.send(kGet);
     until_one_waits(edge);
@@ -78,6 +84,7 @@ TEST_CASE("endpoint_change: a kept connection that dies with its endpoint is fol
     });
     Backend fresh(always(kNew));
     Edge edge(ring_kind(), with(old.at()));
+    wait_for_changes(edge, 60s);
     Peer client = edge.client();
     CHECK(client.ask(kGet).body == "old");
     client.send(kGet);
@@ -89,13 +96,12 @@ TEST_CASE("endpoint_change: a kept connection that dies with its endpoint is fol
 
 TEST_CASE("endpoint_change: nothing comes: the fault is told, and who was known to fail is not waited for") {
     Edge edge(ring_kind(), with(dead_place()));
+    wait_for_changes(edge, 2s);
     Peer client = edge.client();
     CHECK(client.ask(kGet).status() == 503);
-    bool waited = false;
-    edge.on_thread([&](Context& context) { waited = context.tables_changed.waited(); });
-    CHECK_FALSE(waited);
-    // Its time is over: what comes now comes too late for the next request.
+    const auto begun = std::chrono::steady_clock::now();
     CHECK(client.ask(kGet).field("X-Penstock-Reason") == "backend_connect");
+    CHECK(std::chrono::steady_clock::now() - begun < 2s);
 }
 
 TEST_CASE("endpoint_change: what may not be sent twice is not") {
@@ -108,8 +114,9 @@ TEST_CASE("endpoint_change: what may not be sent twice is not") {
     CHECK(old.connections() == 1);
 }
 
-TEST_CASE("endpoint_change: a client that leaves while its request waits ends the wait") {
+TEST_CASE("endpoint_change: a client that leaves while its request waits is let go when the wait is over") {
     Edge edge(ring_kind(), with(dead_place()));
+    wait_for_changes(edge, 300ms);
     {
         Peer client = edge.client();
         client.send(kGet);
@@ -121,9 +128,30 @@ TEST_CASE("endpoint_change: a client that leaves while its request waits ends th
 TEST_CASE("endpoint_change: a stream of TCP finds the endpoint that comes") {
     Backend fresh([](Peer& peer) { peer.send("new"); });
     Edge edge(ring_kind(), tcp_snapshot(dead_place()));
+    wait_for_changes(edge, 60s);
     Peer client = edge.client();
     client.send("x");
     until_one_waits(edge);
     edge.serve(tcp_snapshot(fresh.at()));
     CHECK(client.take(3) == "new");
+}
+
+TEST_CASE("endpoint_change: a retry that the rule allows does not wait") {
+    std::atomic<int> number = 0;
+    Backend backend([&](Peer& peer) {
+        peer.message();
+        if (number++ == 0) {
+            peer.reset();
+        } else {
+            peer.send(kNew);
+        }
+    });
+    RuleSpec rule;
+    rule.rule.request_ms = 5000;
+    rule.rule.retry = std::make_unique<fb::RetryT>();
+    rule.rule.retry->codes = {502};
+    rule.rule.retry->attempts = 1;
+    Edge edge(ring_kind(), http_snapshot({backend.at()}, {rule}));
+    wait_for_changes(edge, 60s);
+    CHECK(edge.client().ask(kGet).body == "new");
 }

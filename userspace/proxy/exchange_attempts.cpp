@@ -210,6 +210,10 @@ ring::Task<Exchange::Attempt> Exchange::answer_fault(Reason fault, bool may_try_
     if (fault == Reason::backend_closed && may_try_again && tries_ < kTriesMax && body_.can_rewind() && !request_fault_ && scope_.cancelled() == 0) {
         co_return Attempt::again;
     }
+    const bool unconnected = fault == Reason::backend_connect || fault == Reason::backend_tls;
+    if (may_retry(unconnected ? 0 : info(fault).status)) {
+        co_return Attempt::retry;
+    }
     const bool another = co_await finds_another(fault);
     if (another) {
         co_return Attempt::elsewhere;
@@ -222,10 +226,6 @@ ring::Task<Exchange::Attempt> Exchange::answer_fault(Reason fault, bool may_try_
         failed(*request_fault_);
         client_.abort();
         co_return Attempt::over;
-    }
-    const bool unconnected = fault == Reason::backend_connect || fault == Reason::backend_tls;
-    if (may_retry(unconnected ? 0 : info(fault).status)) {
-        co_return Attempt::retry;
     }
     if (fault == Reason::backend_timeout && context_.loop.now() >= deadline_) {
         fault = Reason::request_timeout;

@@ -59,7 +59,7 @@ ring::Time failing_since(SharedPage& shared, const BackendEndpoint& endpoint, ri
 // Nearly always nothing has failed, and then nothing is written: the line stays in every core's cache.
 void note_success(SharedPage& shared, const BackendEndpoint& endpoint, ring::Time now) {
     EndpointState& state = shared.endpoint(endpoint.id);
-    if (state.failing_since.load(kRelaxed) == 0 || is_ejected(state, now)) {
+    if ((state.failing_since.load(kRelaxed) == 0 && state.failures.load(kRelaxed) == 0) || is_ejected(state, now)) {
         return;
     }
     state.failing_since.store(0, kRelaxed);

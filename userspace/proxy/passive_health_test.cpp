@@ -118,3 +118,21 @@ TEST_CASE("health: zero failures is off") {
     ward.fail(0, 100);
     CHECK(ward.count_out() == 0);
 }
+
+TEST_CASE("health: since when an endpoint fails is known until it does well") {
+    Ward ward(2);
+    const auto since = [&](std::size_t index) { return failing_since(*ward.shared, ward.set.ready[index], ward.now); };
+    CHECK(since(0) == ward.now);
+    const ring::Time first = ward.now;
+    ward.fail(0);
+    ward.now += 500ms;
+    ward.fail(0);
+    CHECK(since(0) == first);
+    CHECK(since(1) == ward.now);
+    ward.succeed(0);
+    CHECK(since(0) == ward.now);
+    ward.set.health.failures = 0;  // nobody is left out, and it is known all the same
+    ward.fail(1);
+    ward.now += 500ms;
+    CHECK(since(1) == ward.now - 500ms);
+}
