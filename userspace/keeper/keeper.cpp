@@ -219,6 +219,12 @@ void Keeper::replace_worker() {
         log::warn("cannot replace the worker now: no standby is ready");
         return;
     }
+    if (!standby->ready && items_.published.generation != 0) {
+        replace_when_ready_ = true;  // it is still building what the active one serves
+        tell_published(*standby);
+        return;
+    }
+    replace_when_ready_ = false;
     log::info("replacing worker {}", active->process.pid);
     activate(*standby);
     drain(*active);
@@ -280,38 +286,6 @@ void Keeper::start_worker() {
     set_state(worker, WorkerState::Started, "");
 }
 
-void Keeper::equip(Worker& worker) {
-    worker.peer.send(encode(hello()));
-    for (const auto& [name, descriptors] : items_.all()) {
-        worker.peer.send(encode(put_message(name)), descriptors);
-    }
-    tell_published(worker);
-}
-
-void Keeper::tell_published(Worker& worker) {
-    catch_up(worker);
-    if (worker.state != WorkerState::Draining && !std::exchange(worker.told, true) && items_.published.generation != 0) {
-        worker.peer.send(encode(publish_message(items_.published)));
-    }
-}
-
-// Clients wait for the worker that serves: the others build their tables once it has built its own, and do not compete with it for the
-// processor. One that is made active learns before that what it is to serve.
-void Keeper::publish() {
-    bool served = false;
-    for (Worker& worker : workers_) {
-        worker.ready = worker.told = false;
-        worker.said = 0;
-        if (worker.state == WorkerState::Active) {
-            tell_published(worker);
-            served = true;
-        }
-    }
-    if (!served) {
-        std::for_each(workers_.begin(), workers_.end(), [this](Worker& worker) { tell_published(worker); });
-    }
-}
-
 void Keeper::activate(Worker& worker) {
     tell_published(worker);
     worker.peer.send(encode(ActivateT{}));
@@ -338,38 +312,6 @@ void Keeper::set_state(Worker& worker, WorkerState state, const std::string& det
     event.detail = detail;
     event.restarts = worker_restarts_;
     tell_daemon(encode(event));
-}
-
-void Keeper::to_workers(const std::vector<std::uint8_t>& bytes, const Descriptors& descriptors) {
-    for (Worker& worker : workers_) {
-        if (worker.state != WorkerState::Draining) {
-            catch_up(worker);  // in the order that it came
-            worker.peer.send(bytes, descriptors);
-        }
-    }
-}
-
-// What a snapshot is made of. One that only stands by gets it once the active worker has taken the snapshot.
-void Keeper::ingredient_to_workers(const std::vector<std::uint8_t>& bytes, const Descriptors& descriptors) {
-    constexpr std::size_t kLaterMax = 1024;
-    const bool served = find(WorkerState::Active) != nullptr;
-    for (Worker& worker : workers_) {
-        if (worker.state == WorkerState::Draining) {
-            continue;
-        }
-        if (served && worker.state != WorkerState::Active && worker.later.size() < kLaterMax) {
-            worker.later.emplace_back(bytes, descriptors);
-        } else {
-            catch_up(worker);
-            worker.peer.send(bytes, descriptors);
-        }
-    }
-}
-
-void Keeper::catch_up(Worker& worker) {
-    for (auto& [bytes, descriptors] : std::exchange(worker.later, {})) {
-        worker.peer.send(std::move(bytes), descriptors);
-    }
 }
 
 void Keeper::on_worker_message(Worker& worker) {
@@ -415,6 +357,9 @@ void Keeper::on_taken(Worker& worker, TakenT taken) {
     }
     tell_predecessor();
     tell_daemon(encode(std::move(taken)));
+    if (replace_when_ready_ && worker.ready && worker.state == WorkerState::Started) {
+        replace_worker();
+    }
 }
 
 void Keeper::worker_ended(WorkerIt worker, const Ended& ended) {

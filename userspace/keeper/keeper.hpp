@@ -89,10 +89,6 @@ private:
     // ---- workers
     void keep_workers();
     void start_worker();
-    void equip(Worker& worker);
-    void publish();
-    void tell_published(Worker& worker);
-    void catch_up(Worker& worker);
     void activate(Worker& worker);
     void drain(Worker& worker);
     [[nodiscard]] std::int64_t drain_ms() const { return items_.published.drain_ms != 0 ? items_.published.drain_ms : config_.drain_ms; }
@@ -101,9 +97,15 @@ private:
     void on_taken(Worker& worker, TakenT taken);
     void worker_ended(WorkerIt worker, const Ended& ended);
     void set_state(Worker& worker, WorkerState state, const std::string& detail);
+    Worker* find(WorkerState state);
+
+    // ---- what workers are told (keeper_workers.cpp)
+    void equip(Worker& worker);
+    void publish();
+    void tell_published(Worker& worker);
     void to_workers(const std::vector<std::uint8_t>& bytes, const Descriptors& descriptors = nullptr);
     void ingredient_to_workers(const std::vector<std::uint8_t>& bytes, const Descriptors& descriptors);
-    Worker* find(WorkerState state);
+    void catch_up(Worker& worker);
 
     Config config_;
     Items items_;
@@ -113,6 +115,7 @@ private:
     std::optional<Peer> daemon_peer_;
     bool daemon_greeted_ = false;
     bool daemon_ready_ = false;
+    bool replace_when_ready_ = false;  // the worker, as soon as the standby has what is published
     bool daemon_was_greeted_ = false;  // ever: from then on it is started again whatever it exits with
     Backoff daemon_backoff_;
     std::int64_t daemon_start_ms_ = 0;
