@@ -98,6 +98,7 @@ void GeneratedLink::apply(const model::ObjectKey& gateway, const status::Generat
     }
     kubeapi::Request request{.method = "PATCH", .path = thing.path + "?fieldManager=penstock&force=true", .body = thing.content.dump(-1, ' ', false, json::error_handler_t::replace),
                              .content_type = "application/apply-patch+yaml"};
+    gateways_.at(gateway).in_flight += 1;
     client_->send(std::move(request), [this, gateway, thing](Result<kubeapi::Answer> answer) {
         loop_.post([this, gateway, thing, answer = std::move(answer)] { applied(gateway, thing, answer); });
     });
@@ -109,9 +110,10 @@ void GeneratedLink::applied(const model::ObjectKey& key, const status::Generated
         return;
     }
     Gateway& gateway = found->second;
+    gateway.in_flight -= gateway.in_flight > 0 ? 1 : 0;  // it may have gone and come meanwhile
     if (answer.ok() && answer->good()) {
         applied_ += 1;
-        if (gateway.not_made.empty()) {
+        if (gateway.in_flight == 0 && gateway.not_made.empty()) {
             gateway.failures = 0;
         }
         return;

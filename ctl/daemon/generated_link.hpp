@@ -44,7 +44,8 @@ private:
         model::ObjectPtr made;                                     // as of which it was applied; null: it is to be
         std::shared_ptr<const std::string> made_status;
         std::map<std::string, Error> not_made;                     // by path
-        unsigned failures = 0;
+        unsigned in_flight = 0;
+        unsigned failures = 0;  // rounds that failed, one after the other
         Loop::Clock::time_point not_before = {};
     };
     [[nodiscard]] bool is_foreign(const model::ObjectKey& key) const;

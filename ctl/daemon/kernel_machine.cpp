@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ctl/daemon/kernel_machine.hpp"
 
+#include <cerrno>
 #include <utility>
 
 #include "ctl/apply/sockets.hpp"
@@ -227,8 +228,10 @@ void KernelMachine::open_missing_sockets(const compile::Compiled& wanted, std::v
         auto opened = [&]() -> Status {
             PST_TRY_ASSIGN(const apply::SocketName name, apply::parse_socket_name(socket));
             auto fds = apply::open_sockets(name, keeper_->slots());
-            if (!fds.ok()) {
+            if (!fds.ok() && fds.error().sys_errno == EADDRINUSE) {
                 taken.insert({name.endpoint, static_cast<std::uint8_t>(name.transport)});
+            }
+            if (!fds.ok()) {
                 return std::move(fds).error();
             }
             std::vector<int> numbers;

@@ -63,7 +63,24 @@ void Writer::part(const model::ObjectKey& key, std::string last) {
     const auto target = enabled_ ? find_(key) : std::nullopt;
     want(key, target ? std::make_shared<const std::string>(std::move(last)) : nullptr);
     if (target) {
-        entries_.at(key).once = true;
+        Entry& entry = entries_.at(key);
+        entry.once = true;
+        entry.parted_from = std::hash<json>()(target->status);
+    }
+}
+
+void Writer::enable(bool on) {
+    if (enabled_ && !on) {
+        for (auto& [key, entry] : entries_) {
+            forget_last_word(entry);  // who writes now knows what is to be said
+        }
+    }
+    enabled_ = on;
+}
+
+void Writer::forget_last_word(Entry& entry) {
+    if (std::exchange(entry.once, false)) {
+        entry.wanted = nullptr;
     }
 }
 
@@ -108,6 +125,9 @@ void Writer::send_one(const model::ObjectKey& key, Entry& entry) {
             entries_.erase(key);
         }
         return;
+    }
+    if (entry.once && entry.parted_from != std::hash<json>()(target->status)) {
+        forget_last_word(entry);  // somebody else has spoken
     }
     std::optional<json> said = entry.wanted != nullptr ? std::optional(json::parse(*entry.wanted, nullptr, false)) : std::nullopt;
     if (said && is_of_another(*said, target->generation)) {
@@ -196,9 +216,7 @@ void Writer::answered(const model::ObjectKey& key, const json& status, const Res
     in_flight_ -= 1;
     Entry& entry = entries_.at(key);  // what is in flight is not forgotten
     entry.in_flight = false;
-    if (std::exchange(entry.sends_once, false) && std::exchange(entry.once, false)) {
-        entry.wanted = nullptr;
-    }
+    const bool last_word = std::exchange(entry.sends_once, false);
     holding_ -= std::exchange(entry.holds_gateways, false) ? 1 : 0;
     if (!answer.ok()) {
         failed(key, entry, answer.error(), {});
@@ -226,6 +244,11 @@ void Writer::answered(const model::ObjectKey& key, const json& status, const Res
         entry.settled = std::hash<json>()(status);
         entry.settled_version = version;
         wrote_(key, version, whole.contains("status") ? whole["status"] : json::object());
+    }
+    if (last_word) {
+        forget_last_word(entry);
+    } else if (const auto target = entry.once ? find_(key) : std::nullopt) {
+        entry.parted_from = std::hash<json>()(target->status);  // that was ours
     }
 }
 

@@ -60,7 +60,7 @@ public:
     // The server has another status or version of it, or has it anew.
     void seen(const model::ObjectKey& key);
     // Off: others write. What is to be done is kept, of objects that the server has or that are published.
-    void enable(bool on) { enabled_ = on; }
+    void enable(bool on);
 
     // Sends what may go now. When to call it again; nothing: when something happened. Answers come by the `done` of Send, on the same
     // thread, never from within: the caller pumps again after each.
@@ -76,8 +76,9 @@ public:
 private:
     struct Entry {
         std::shared_ptr<const std::string> wanted;  // as JSON
-        bool once = false;            // `wanted` is said once
-        bool sends_once = false;      // and that is in flight
+        bool once = false;            // `wanted` is said once, while the server's status is the one of this hash
+        std::size_t parted_from = 0;
+        bool sends_once = false;      // that is in flight
         bool in_flight = false;
         bool holds_gateways = false;  // a ListenerSet on its way that was not refused before
         unsigned tokens = 0;        // writes that may go without a pause
@@ -89,6 +90,7 @@ private:
     };
 
     void forget_gone(const model::ObjectKey& key);
+    static void forget_last_word(Entry& entry);
     [[nodiscard]] Time ready_at(Entry& entry, Time now) const;
     void pump_kinds(model::Kind first, model::Kind last, std::optional<Time>& again);
     void send_one(const model::ObjectKey& key, Entry& entry);

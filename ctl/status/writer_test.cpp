@@ -239,6 +239,33 @@ TEST_CASE("writer: a last word is said once, and not against somebody else's") {
         CHECK(server.flying().empty());
         CHECK(server.objects[kGateway].status == *status_of("Theirs"));
     }
+    Server failing;  // a server that fails is asked again, one that has another version of the same words, too
+    failing.put(kGateway, *status_of("True"));
+    failing.want(kGateway, "True");
+    failing.pump();
+    failing.writer.part(kGateway, last);
+    failing.pump();
+    failing.answer(503);
+    failing.now += milliseconds(5000);
+    failing.pump();
+    failing.put(kGateway, *status_of("True"));
+    failing.answer();
+    failing.now += milliseconds(5000);
+    failing.pump();
+    failing.answer();
+    CHECK(failing.objects[kGateway].status["conditions"][0]["status"] == "Unknown");
+    CHECK(failing.writer.troubles().empty());
+
+    Server led;  // who does not write any more says no last words later
+    led.put(kGateway, *status_of("True"));
+    led.want(kGateway, "True");
+    led.pump();
+    led.writer.part(kGateway, last);
+    led.writer.enable(false);
+    led.writer.enable(true);
+    led.pump();
+    CHECK(led.flying().empty());
+
     Server late;  // what was said before it is still on its way
     late.put(kGateway);
     late.want(kGateway, "True");
