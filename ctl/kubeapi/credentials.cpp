@@ -103,9 +103,17 @@ Status Credentials::execute(std::int64_t now) {
     if (!access_.exec) {
         return success();
     }
+    if (!executed_ && failed_run_ && now - executed_s_ < kRefusedAge) {
+        return *failed_run_;
+    }
     if (!executed_) {
         executed_s_ = now;
-        PST_TRY_ASSIGN(executed_, run_(*access_.exec, access_, std::stop_token()));
+        auto first = run_(*access_.exec, access_, std::stop_token());
+        if (!first.ok()) {
+            failed_run_ = first.error();
+            return std::move(first).error();
+        }
+        executed_ = std::move(first).value();
         return success();
     }
     if (aside_.valid() && aside_.wait_for(std::chrono::seconds(0)) == std::future_status::ready) {

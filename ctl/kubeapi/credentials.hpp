@@ -67,6 +67,7 @@ private:
     RunPlugin run_;
     std::shared_ptr<const Identity> last_;
     std::optional<ExecCredential> executed_;
+    std::optional<Error> failed_run_;  // of the first one, which everything waits for
     std::int64_t executed_s_ = 0;  // when the plugin was last begun
     std::int64_t read_s_ = 0;
     bool read_failed_ = false;

@@ -67,7 +67,7 @@ public:
     static constexpr milliseconds kDefend{1'000};      // at most one answer to claims in this time
     static constexpr milliseconds kSteady{60'000};     // a node that is back is given addresses again only after so long
     static constexpr milliseconds kHandOver{5'000};    // and one at a time
-    static constexpr milliseconds kOverdue{1'050};     // our own renewal did not come back: the link is asked, in case that the API server is away
+    static constexpr milliseconds kOverdue{1'300};     // our own renewal did not come back: the link is asked, in case that the API server is away
     static constexpr milliseconds kAsk{450};           // so often, by the first heirs of an address
     static constexpr milliseconds kAskFar{2'000};      // by those after them
     static constexpr milliseconds kAskHeld{1'000};     // by who stands in
