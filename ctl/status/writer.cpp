@@ -16,8 +16,10 @@ using model::Kind;
 using nlohmann::json;
 
 constexpr std::size_t kInFlightMax = 32;
-constexpr unsigned kTokens = 3;                               // a change that comes alone is told at once
-constexpr auto kRefill = std::chrono::milliseconds(700);      // a Gateway whose routes come by the thousand is told this often
+constexpr unsigned kTokens = 5;                               // a change that comes alone is told at once
+constexpr unsigned kReserve = 2;                              // of them, for what has been quiet: its last word
+constexpr auto kRefill = std::chrono::milliseconds(1000);     // a Gateway whose routes come by the thousand is told this often
+constexpr auto kQuiet = std::chrono::milliseconds(150);
 constexpr auto kFirstRetry = std::chrono::milliseconds(250);
 constexpr unsigned kRetryShiftMax = 8;                        // a minute
 
@@ -53,6 +55,7 @@ void Writer::want(const model::ObjectKey& key, std::shared_ptr<const std::string
         entry.failures = 0;
         entry.not_before = {};
     }
+    entry.stirred = entry.stirred || entry.wanted != published;
     entry.wanted = std::move(published);
     entry.once = false;
     dirty_.insert(key);
@@ -108,13 +111,17 @@ void Writer::seen(const model::ObjectKey& key) {
     }
 }
 
-// Tokens come back one by one; a failure's pause comes on top.
+// Tokens come back one by one; a failure's pause comes on top. What changes on and on waits for more than the reserve.
 Writer::Time Writer::ready_at(Entry& entry, Time now) const {
     while (entry.tokens < kTokens && now - entry.refilled >= kRefill) {
         entry.tokens += 1;
         entry.refilled = entry.tokens == kTokens ? now : entry.refilled + kRefill;
     }
-    return std::max(entry.not_before, entry.tokens > 0 ? now : entry.refilled + kRefill);
+    if (std::exchange(entry.stirred, false)) {
+        entry.changed = now;
+    }
+    const auto when_it_has = [&](unsigned tokens) { return entry.tokens >= tokens ? now : entry.refilled + (tokens - entry.tokens) * kRefill; };
+    return std::max(entry.not_before, std::min(when_it_has(kReserve + 1), std::max(when_it_has(1), entry.changed + kQuiet)));
 }
 
 void Writer::send_one(const model::ObjectKey& key, Entry& entry) {

@@ -83,6 +83,8 @@ private:
         bool holds_gateways = false;  // a ListenerSet on its way that was not refused before
         unsigned tokens = 0;        // writes that may go without a pause
         Time refilled{};
+        bool stirred = false;       // another status is wanted since the last pump()
+        Time changed{};             // when that was
         Time not_before{};
         unsigned failures = 0;
         std::size_t settled = 0;    // hash of what we wrote last, and the version that it became: the server's form of it may differ

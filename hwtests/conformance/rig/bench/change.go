@@ -58,7 +58,7 @@ func (b *bench) change(ctx context.Context) error {
 	if err := b.create(ctx, versionOf(0).object()); err != nil {
 		return err
 	}
-	if _, err := b.awaitRight(ctx, versionOf(0), time.Now(), b.poll, tally{}); err != nil {
+	if _, err := b.awaitRight(ctx, versionOf(0), time.Now(), tally{}); err != nil {
 		return err
 	}
 	time.Sleep(time.Second)

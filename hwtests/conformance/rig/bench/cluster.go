@@ -72,6 +72,10 @@ func inParallel(n int, f func(int) error) error {
 
 // until polls until done.
 func until(ctx context.Context, limit, pause time.Duration, what string, done func() (bool, error)) error {
+	return untilWith(ctx, limit, func() time.Duration { return pause }, what, done)
+}
+
+func untilWith(ctx context.Context, limit time.Duration, pause func() time.Duration, what string, done func() (bool, error)) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("%s: not after %s", what, limit))
 	defer cancel()
 	for {
@@ -82,7 +86,7 @@ func until(ctx context.Context, limit, pause time.Duration, what string, done fu
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case <-time.After(pause):
+		case <-time.After(pause()):
 		}
 	}
 }

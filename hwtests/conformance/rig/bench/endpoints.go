@@ -72,7 +72,7 @@ func (b *bench) endpoints(ctx context.Context) error {
 	if err := b.create(ctx, r.object()); err != nil {
 		return err
 	}
-	if _, err := b.awaitRight(ctx, r, time.Now(), b.poll, tally{}); err != nil {
+	if _, err := b.awaitRight(ctx, r, time.Now(), tally{}); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)

@@ -62,7 +62,7 @@ func main() {
 	flags := flag.NewFlagSet("bench", flag.ExitOnError)
 	flags.StringVar(&b.class, "class", "", "the GatewayClass, needed to create the Gateway")
 	flags.IntVar(&b.n, "n", 0, "how many routes (propagation 300, attached 1000, scale 5000), edits (50), replacements (10)")
-	flags.DurationVar(&b.poll, "poll", 5*time.Millisecond, "pause between two requests that wait for a change")
+	flags.DurationVar(&b.poll, "poll", time.Millisecond, "pause between two requests that wait for a change")
 	flags.IntVar(&b.load.connections, "connections", 8, "keep-alive connections of the load (change, endpoints)")
 	flags.IntVar(&b.load.rate, "rate", 400, "requests a second of the load")
 	flags.DurationVar(&b.grace, "grace", 0, "endpoints: how long a pod still serves after its deletion (preStop sleep)")

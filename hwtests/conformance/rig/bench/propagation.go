@@ -31,7 +31,7 @@ func (b *bench) propagation(ctx context.Context) error {
 		if err := b.create(ctx, r.object()); err != nil {
 			return err
 		}
-		took, err := b.awaitRight(ctx, r, time.Now(), b.poll, before)
+		took, err := b.awaitRight(ctx, r, time.Now(), before)
 		if err != nil {
 			return err
 		}
@@ -64,9 +64,13 @@ func (t tally) add(other tally) {
 
 // awaitRight asks until the route answers in this version, and counts the
 // answers until then.
-func (b *bench) awaitRight(ctx context.Context, r route, since time.Time, pause time.Duration, wrong tally) (time.Duration, error) {
+func (b *bench) awaitRight(ctx context.Context, r route, since time.Time, wrong tally) (time.Duration, error) {
+	return b.awaitRightWith(ctx, r, since, func() time.Duration { return b.poll }, wrong)
+}
+
+func (b *bench) awaitRightWith(ctx context.Context, r route, since time.Time, pause func() time.Duration, wrong tally) (time.Duration, error) {
 	var took time.Duration
-	err := until(ctx, never, pause, "route "+r.name, func() (bool, error) {
+	err := untilWith(ctx, never, pause, "route "+r.name, func() (bool, error) {
 		a := b.ask(r)
 		if took = time.Since(since); r.right(a) {
 			return true, nil

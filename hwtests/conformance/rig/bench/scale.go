@@ -17,6 +17,9 @@ import (
 const (
 	scaleNamespaces = 50
 	samples         = 50 // routes that are asked whether they work
+
+	often  = 100 * time.Millisecond // after an edit
+	rarely = 50 * time.Millisecond
 )
 
 func scaleRoute(i int, version string) route {
@@ -162,8 +165,7 @@ func (b *bench) editOneASecond(ctx context.Context, gatewayWrites, routeWrites *
 		}
 		wait.Go(func() {
 			counts := tally{}
-			// Many may wait at once: asking less often keeps the load small.
-			d, err := b.awaitRight(ctx, scaleRoute(i, version).answered(), since, 10*b.poll, counts)
+			d, err := b.awaitEdit(ctx, scaleRoute(i, version).answered(), since, counts)
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
@@ -198,6 +200,17 @@ func (b *bench) editOneASecond(ctx context.Context, gatewayWrites, routeWrites *
 		}
 	}
 	return nil
+}
+
+// awaitEdit asks often at first. Later many may wait at once, and asking less
+// often keeps the load small.
+func (b *bench) awaitEdit(ctx context.Context, r route, since time.Time, wrong tally) (time.Duration, error) {
+	return b.awaitRightWith(ctx, r, since, func() time.Duration {
+		if time.Since(since) < often {
+			return b.poll
+		}
+		return max(b.poll, rarely)
+	}, wrong)
 }
 
 // podAddresses are the addresses of the backends' pods.
