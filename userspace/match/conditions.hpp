@@ -50,6 +50,7 @@ public:
     static Result<Conditions> build(const fb::MatchT& match);
     Conditions(Conditions&&) noexcept;
     ~Conditions();
+    [[nodiscard]] bool any() const { return !method_.empty() || !headers_.empty() || !queries_.empty(); }
     [[nodiscard]] bool hold(const Request& request) const;
 
 private:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The rules of one host on one listener, built from a Host part: which rule serves a request. The order of the part's matches is the
-// precedence; tables by path, and by value where a path has many matches, make the cost that of the request, not of the number of rules.
+// precedence; tables by path, and by value where a path has many matches, make the cost that of the request, not of the number of rules. A host
+// that has few matches, as most have, has no tables: they are tried one after the other.
 #pragma once
 
 #include <cstdint>
@@ -9,12 +10,9 @@
 #include <string>
 #include <vector>
 
-#include "userspace/match/candidates.hpp"
-#include "userspace/match/path_trie.hpp"
+#include "userspace/match/conditions.hpp"
 
 namespace penstock::match {
-
-class ExpressionSet;
 
 class RouteTable {
 public:
@@ -33,14 +31,17 @@ public:
     [[nodiscard]] const std::string& hostname() const { return part_.hostname; }
 
 private:
+    struct Index;  // by path
+
     RouteTable();
-    Status index(std::uint32_t number);
-    void best_of(std::span<const std::uint32_t> numbers, const Request& request, std::uint32_t& best) const;
+    Status add_conditions(const fb::MatchT& match);
+    Status make_index();
+    [[nodiscard]] bool holds(std::uint32_t number, const Request& request) const { return conditions_.empty() || conditions_[number].hold(request); }
+    [[nodiscard]] std::uint32_t first(const Request& request) const;
 
     fb::HostRoutesT part_;
-    std::vector<Conditions> conditions_;  // of each match
-    PathTrie<Candidates> paths_;
-    std::unique_ptr<ExpressionSet> expressions_;
+    std::vector<Conditions> conditions_;  // of each match; empty: none has any
+    std::unique_ptr<const Index> index_;  // null: few, without expressions
 };
 
 }  // namespace penstock::match

@@ -36,6 +36,12 @@ void check(const std::vector<Row>& rows) {
     for (const Row& row : rows) {
         INFO(row.why << ": " << row.asked.path);
         CHECK(rule_for(*table(row.specs), row.asked) == row.rule);
+        // The same with so many that they are looked up in tables.
+        std::vector<Spec> many = row.specs;
+        for (int i = 0; i < 8; ++i) {
+            many.push_back(Spec{.path = "/nobody/" + std::to_string(i)});
+        }
+        CHECK(rule_for(*table(many), row.asked) == row.rule);
     }
 }
 
