@@ -199,6 +199,7 @@ bool Edge::tick() {
     if (datapath_ == nullptr || !prepared_) {
         return false;
     }
+    look_again();
     attach(true);
     reacher_.keep_fresh(netlink_);
     return reacher_.refresh(interfaces_, netlink_);
@@ -237,6 +238,11 @@ std::vector<Problem> Edge::finish(const compile::Compiled& wanted, std::int64_t 
 }
 
 void Edge::carry_out(const compile::Compiled& wanted, plan::Phase phase, std::int64_t now_ms, std::vector<Problem>& problems) {
+    const std::uint64_t before = datapath_->steps_total();
+    if (settled_ && settled_->steps == before && settled_->steering == wanted.steering && settled_->reach == reacher_.table() && settled_->taken == taken_) {
+        return;  // most changes are the worker's alone
+    }
+    settled_.reset();
     plan::Observed observed = datapath_->observed();
     observed.taken = &taken_;
     const auto desired = plan::desire(wanted.steering, reacher_.table(), observed, state_, now_ms);
@@ -245,8 +251,11 @@ void Edge::carry_out(const compile::Compiled& wanted, plan::Phase phase, std::in
         return;
     }
     std::vector<plan::Step> steps = plan::diff(observed, *desired);
+    if (steps.empty()) {
+        settled_ = Settled{.steering = wanted.steering, .reach = reacher_.table(), .taken = taken_, .steps = before};
+        return;
+    }
     std::erase_if(steps, [&](const plan::Step& step) { return step.phase != phase; });
-    const std::uint64_t before = datapath_->steps_total();
     auto done = apply_steps(steps, [&](const plan::Step& step) {
         log::debug("{}", step.text());
         return datapath_->write(step);

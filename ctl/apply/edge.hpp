@@ -68,6 +68,8 @@ public:
 
     // The places of listeners that other programs of this node have: from the next phase on the packet core leaves them alone, too.
     void leave_to_others(std::set<plan::VipKey> taken) { taken_ = std::move(taken); }
+    // The packet core's maps may hold something else than what was put there: the next phase compares all of it.
+    void look_again() { settled_.reset(); }
     // Phase prepare: addresses, then everything new. `now_ms` is a monotonic clock.
     std::vector<Problem> prepare(const compile::Compiled& wanted, std::int64_t now_ms);
     // Phase finish: VIPs that go to the worker or away, what nobody names, addresses that nobody claims.
@@ -125,6 +127,14 @@ private:
     Reacher reacher_;
     plan::State state_;
     std::set<plan::VipKey> taken_;  // by other programs
+    // What a plan was made of that had nothing to write: of the same again nothing follows.
+    struct Settled {
+        compile::Steering steering;
+        plan::ReachTable reach;
+        std::set<plan::VipKey> taken;
+        std::uint64_t steps = 0;  // of the datapath until then
+    };
+    std::optional<Settled> settled_;
     std::vector<Interface> interfaces_;
     std::vector<InterfaceAddress> interface_addresses_;
     std::vector<std::uint32_t> default_route_;

@@ -80,6 +80,7 @@ Status Daemon::start() {
 
 void Daemon::look_again() {
     log::info("asked to look again");
+    machine_.look_again();
     if (folder_) {
         watch_->watch_again();
         folder_->refresh();
@@ -184,6 +185,7 @@ bool Daemon::resync() {
         folder_->refresh(watch_->writing(Loop::Clock::now()));
     }
     take_sources();
+    machine_.look_again();
     ++reconciles_.resyncs;
     compile_options_ = machine_.compile_options();
     compile::Compiled numbers;

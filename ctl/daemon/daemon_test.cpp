@@ -265,6 +265,7 @@ TEST_CASE("daemon: everything is reconciled without an event, too, and what that
     CHECK(run.served());
     const auto count = [&run](const char* what) { return run.status()["reconciles"][what].get<int>(); };
     CHECK(eventually([&] { return count("resyncs") >= 3; }));
+    CHECK(run.machine.looked_again >= 3);
     CHECK(count("repairs") == 0);
     CHECK(count("events") >= 1);
     CHECK(run.machine.published == 1);  // nothing new to serve

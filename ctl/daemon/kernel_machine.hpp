@@ -32,6 +32,7 @@ public:
     std::vector<Trouble> prepare(const compile::Compiled& wanted) override;
     Status publish(const compile::Compiled& wanted, const std::string& digest, std::uint64_t generation) override;
     std::vector<Trouble> finish(const compile::Compiled& wanted) override;
+    void look_again() override { edge_->look_again(); }
     void share(const AddressShare& share) override;
     void ask(const std::vector<IpAddress>& addresses, const std::vector<IpAddress>& peers) override;
     [[nodiscard]] std::vector<plan::Network> networks() const override { return edge_->networks(); }

@@ -88,6 +88,9 @@ public:
     virtual Status publish(const compile::Compiled& wanted, const std::string& digest, std::uint64_t generation) = 0;
     virtual std::vector<Trouble> finish(const compile::Compiled& wanted) = 0;
 
+    // It may have something else than what was put there: the next prepare() and finish() compare all of it.
+    virtual void look_again() = 0;
+
     // For a machine whose addresses are shared out (--kubernetes): until the first call it puts none.
     virtual void share(const AddressShare& share) = 0;
     // Asks links who has these; the answers are claims. Asks `peers` and others as well, to see that the link works.

@@ -28,6 +28,7 @@ public:
         options.xdp = false;
         return options;
     }
+    void look_again() override { ++looked_again; }
     std::vector<Trouble> prepare(const compile::Compiled& wanted) override {
         ++prepared;
         claimed = wanted.addresses;
@@ -82,6 +83,7 @@ public:
     }
     void lose_keeper() { events_.lost("it was killed"); }
 
+    std::atomic<int> looked_again = 0;
     int prepared = 0, published = 0;
     std::vector<compile::ClaimedAddress> claimed;  // as prepared last
     bool drifts = false;  // each prepare finds something to write

@@ -3,6 +3,7 @@
 // Compiled tables in, packets through the kernel out.
 #include "ctl/apply/edge.hpp"
 
+#include <bpf/bpf.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -190,6 +191,34 @@ TEST_CASE("edge: TCP and UDP, IPv4 and IPv6, reach another host, a pod and a bri
     const auto left = netlink->addresses();
     REQUIRE(left.ok());
     CHECK(std::none_of(left->begin(), left->end(), [](const auto& one) { return one.ours; }));
+}
+
+TEST_CASE("edge: the same again is not compared with the maps, until it is asked to look") {
+    const World world;
+    const compile::Compiled wanted = compiled({2});
+    auto edge = open(world.options());
+    go(*edge, wanted);
+    settle(*edge, wanted);
+    go(*edge, wanted);
+    const auto word = [&] { return edge->datapath()->observed().services[1]; };
+    const pst_service_word_t whole = word();
+    REQUIRE(whole != 0);
+    const Fd map(::bpf_obj_get((world.pins.path() + "/pst_services").c_str()));
+    REQUIRE(map.valid());
+    const std::uint32_t key = 1;
+    const pst_service_word_t none = 0;
+    REQUIRE(::bpf_map_update_elem(map.get(), &key, &none, BPF_ANY) == 0);
+    REQUIRE(word() == 0);
+    const std::uint64_t steps = edge->steps_total();
+    go(*edge, wanted);
+    CHECK(edge->steps_total() == steps);
+    edge->look_again();
+    go(*edge, wanted);
+    CHECK(word() != 0);
+    compile::Compiled fewer = wanted;
+    fewer.steering.vips.clear();
+    go(*edge, fewer);
+    CHECK(edge->datapath()->observed().vips->empty());
 }
 
 TEST_CASE("edge: tc alone carries everything where no uplink has XDP, also unfinished checksums") {
