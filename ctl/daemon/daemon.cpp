@@ -148,6 +148,7 @@ void Daemon::adopt(std::shared_ptr<const compile::Compiled> next, bool changed) 
     want_addresses();
     advance();
     save_later();
+    trim_later();
 }
 
 // Taken as soon as its Lease is ours, while the workers may still be on their way to serve it.

@@ -74,6 +74,7 @@ private:
     void save_ids();
     void save_later();
     void save();
+    void trim_later();
 
     // ---- the cycle
     Status open_cluster();
@@ -143,6 +144,7 @@ private:
     Resync resync_;
     Reconciles reconciles_;
     bool ids_to_save_ = false;
+    std::size_t trimmed_at_ = 0;  // objects there were when memory was last given back
     Loop::Clock::duration save_took_{};
 
     Rollout rollout_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where the daemon's objects come from: a folder, a cluster, what gwctl loaded; and the one store that they make.
 #include <fmt/format.h>
+#include <malloc.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +16,8 @@ namespace penstock::daemon {
 namespace {
 
 constexpr auto kForgotten = std::chrono::hours(1);  // a node whose Lease did not change for so long
+constexpr std::size_t kMany = 1000;  // objects
+constexpr auto kQuiet = std::chrono::milliseconds(2000);
 constexpr auto kSweep = std::chrono::minutes(10);
 constexpr auto kLookAgain = std::chrono::milliseconds(2000);  // at a folder that cannot be watched
 
@@ -123,6 +126,17 @@ void Daemon::take_sources() {
     dangling_.update(merged_.store, merged.store, [this](const model::ObjectKey& key) { return given_.front().kind != source::kClusterKind || !given_.front().objects.contains(key); });
     merged_ = std::move(merged);
     add_diagnostics();
+}
+
+// What reading thousands of objects has left over goes back once it is quiet: it takes ten milliseconds.
+void Daemon::trim_later() {
+    const std::size_t size = merged_.store.size();
+    if (std::max(size, trimmed_at_) - std::min(size, trimmed_at_) >= kMany) {
+        loop_.at("trim", Loop::Clock::now() + kQuiet, [this] {
+            trimmed_at_ = merged_.store.size();
+            ::malloc_trim(0);
+        });
+    }
 }
 
 void Daemon::tell_source(const std::string& name, log::Level level, std::string line, const std::vector<model::Diagnostic>& diagnostics) {

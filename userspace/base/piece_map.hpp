@@ -133,6 +133,9 @@ public:
             return;
         }
         const bool cuts = begins_piece(key);
+        if (piece.size() == piece.capacity()) {
+            piece.reserve(piece.size() + kRoom);  // doubled, a third of all pieces' memory would stay empty
+        }
         piece.emplace(piece.begin() + static_cast<std::ptrdiff_t>(at), std::move(key), std::move(value));
         ++size_;
         if (at == 0 ? piece.size() > 1 && begins_piece(piece[1].first) : cuts) {  // at 0: before the first key of all
@@ -171,6 +174,8 @@ public:
     }
 
 private:
+    static constexpr std::size_t kRoom = 8;
+
     static bool begins_piece(const Key& key) {
         std::uint64_t hash = Hash()(key);
         hash ^= hash >> 32;
