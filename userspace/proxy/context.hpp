@@ -18,6 +18,7 @@
 #include "userspace/proxy/shared_page.hpp"
 #include "userspace/proxy/sources.hpp"
 #include "userspace/proxy/span_export.hpp"
+#include "userspace/proxy/newest_tables.hpp"
 #include "userspace/proxy/tables.hpp"
 #include "userspace/proxy/tls_ladder.hpp"
 #include "userspace/ring/sync.hpp"
@@ -59,6 +60,7 @@ struct Context {
     H2Pool h2_pool;
     std::unordered_map<std::uint32_t, RetryBudget> retry_budgets;  // by id of a backend set
     std::shared_ptr<const Tables> tables;  // never null once the first snapshot was taken
+    const NewestTables* newest = nullptr;  // of all threads; null: take() alone tells
     ring::Broadcast tables_changed;
     ring::Duration change_wait = std::chrono::milliseconds(1000);  // for tables without an endpoint that began to fail (endpoint_change.hpp)
     std::unordered_map<std::uint32_t, std::uint32_t> busy;         // connections in use, by id of an endpoint whose set limits them
@@ -83,6 +85,13 @@ struct Context {
         pool.keep_only(wanted);
         h2_pool.keep_only(wanted);
         tables_changed.signal();
+    }
+    // Of what begins now: the newest there are. What else follows from them waits for take(), as who begins may stand in the middle of anything.
+    const std::shared_ptr<const Tables>& tables_now() {
+        if (auto next = newest != nullptr ? newest->other_than(tables.get()) : nullptr) {
+            tables = std::move(next);
+        }
+        return tables;
     }
     // Takes no more than what is there, and says so where a protocol has a word for it.
     void drain(ring::Duration wait = kDrainWait) {

@@ -34,7 +34,7 @@ class Exchange {
 public:
     // Runs in `scope`: when that is cancelled, the exchange ends where it stands.
     Exchange(Context& context, ClientSide& client, ring::Scope& scope)
-        : context_(context), client_(client), scope_(scope), tables_(context.tables), body_(client.body()) {}
+        : context_(context), client_(client), scope_(scope), tables_(context.tables_now()), body_(client.body()) {}
 
     // `head`'s views must stay until the client's body is waited for.
     ring::Task<> run(const http::RequestHead& head);

@@ -34,7 +34,7 @@ Reason reason_of(tls::Fault fault) {
 class Connection {
 public:
     Connection(Context& context, std::string socket, ring::Socket client)
-        : context_(context), socket_(std::move(socket)), stream_(std::move(client)), tables_(context.tables), scope_(context.loop) {}
+        : context_(context), socket_(std::move(socket)), stream_(std::move(client)), tables_(context.tables_now()), scope_(context.loop) {}
 
     ring::Scope& scope() { return scope_; }
 

@@ -79,7 +79,7 @@ private:
         if (flows_.size() >= context_.udp_flows_max) {
             return refuse(Reason::udp_flows_limit);
         }
-        const auto tables = context_.tables;
+        const auto tables = context_.tables_now();
         const auto port = tables->ports.find(socket_);
         const Listener* const* listener = port == tables->ports.end() ? nullptr : port->second.listeners.find("");
         const std::shared_ptr<const Host>* host = listener == nullptr ? nullptr : (*listener)->hosts.find("");

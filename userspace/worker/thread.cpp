@@ -8,8 +8,9 @@
 
 namespace penstock::worker {
 
-Result<std::unique_ptr<Thread>> Thread::start(const ring::Options& options, bool kernel_tls, StatsPage& page, std::uint32_t slot, proxy::SharedPage& shared, proxy::LineWriter& log) {
-    std::unique_ptr<Thread> thread(new Thread(page, slot, shared, log));
+Result<std::unique_ptr<Thread>> Thread::start(const ring::Options& options, bool kernel_tls, StatsPage& page, std::uint32_t slot, proxy::SharedPage& shared,
+                                              const proxy::NewestTables& newest, proxy::LineWriter& log) {
+    std::unique_ptr<Thread> thread(new Thread(page, slot, shared, newest, log));
     std::promise<Status> ready;
     auto waiting = ready.get_future();
     thread->thread_ = std::thread([&thread_ref = *thread, options, kernel_tls, &ready] { thread_ref.run(options, kernel_tls, [&ready](Status status) { ready.set_value(std::move(status)); }); });
@@ -27,6 +28,7 @@ void Thread::run(const ring::Options& options, bool kernel_tls, std::function<vo
     loop_ = std::move(*loop);
     context_ = std::make_unique<proxy::Context>(*loop_, stats_, shared_);
     context_->stats_page = &page_;
+    context_->newest = &newest_;
     context_->access_log.write_to(&log_);
     context_->ladder.kernel = kernel_tls;
     ready(success());
@@ -48,13 +50,13 @@ Thread::~Thread() {
     }
 }
 
-void Thread::serve(std::shared_ptr<const proxy::Tables> tables, SlotSockets fresh, bool accept) {
+void Thread::serve(SlotSockets fresh, bool accept) {
     auto sockets = std::make_shared<SlotSockets>(std::move(fresh));  // std::function wants what it holds to be copyable
-    loop_->post([this, tables = std::move(tables), sockets, accept] { take(tables, std::move(*sockets), accept); });
+    loop_->post([this, sockets, accept] { take(std::move(*sockets), accept); });
 }
 
-void Thread::take(std::shared_ptr<const proxy::Tables> tables, SlotSockets fresh, bool accept) {
-    context_->take(std::move(tables));
+void Thread::take(SlotSockets fresh, bool accept) {
+    context_->take(context_->tables_now());
     accepting_ = accept;
     stats_.generation.store(context_->tables->generation, std::memory_order_relaxed);
     for (auto it = served_.begin(); it != served_.end();) {

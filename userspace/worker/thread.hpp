@@ -22,13 +22,13 @@ class Thread {
 public:
     // Starts the thread and waits until its loop stands. `kernel_tls`: kTLS may be tried. The references outlive it.
     static Result<std::unique_ptr<Thread>> start(const ring::Options& options, bool kernel_tls, StatsPage& page, std::uint32_t slot, proxy::SharedPage& shared,
-                                                 proxy::LineWriter& log);
+                                                 const proxy::NewestTables& newest, proxy::LineWriter& log);
     Thread(const Thread&) = delete;
     ~Thread();  // stops and joins
 
-    // From the next connection and request on these tables are served. `fresh`: sockets that it does not have yet, or has otherwise.
+    // The newest tables are others: takes them, if nothing that began meanwhile has. `fresh`: sockets that it does not have yet, or has otherwise.
     // Those that the tables do not name any more are closed. Without `accept` nothing is accepted (standby).
-    void serve(std::shared_ptr<const proxy::Tables> tables, SlotSockets fresh, bool accept);
+    void serve(SlotSockets fresh, bool accept);
     // Calls `what` on this thread once all that was asked before is done.
     void when_idle(std::function<void()> what) { loop_->post(std::move(what)); }
     // Accepts no more; connections end with their next answer, those that `wait` passes without a request then.
@@ -48,9 +48,10 @@ private:
         std::unique_ptr<ring::Scope> scope;  // of a UDP port's tasks
     };
 
-    Thread(StatsPage& page, std::uint32_t slot, proxy::SharedPage& shared, proxy::LineWriter& log) : page_(page), stats_(page.slot[slot]), shared_(shared), log_(log) {}
+    Thread(StatsPage& page, std::uint32_t slot, proxy::SharedPage& shared, const proxy::NewestTables& newest, proxy::LineWriter& log)
+        : page_(page), stats_(page.slot[slot]), shared_(shared), newest_(newest), log_(log) {}
     void run(const ring::Options& options, bool kernel_tls, std::function<void(Status)> ready);
-    void take(std::shared_ptr<const proxy::Tables> tables, SlotSockets fresh, bool accept);
+    void take(SlotSockets fresh, bool accept);
     void begin(const std::shared_ptr<Served>& served);
     void stop(Served& served);
     ring::Task<> accept_from(std::shared_ptr<Served> served);
@@ -60,6 +61,7 @@ private:
     StatsPage& page_;
     SlotStats& stats_;
     proxy::SharedPage& shared_;
+    const proxy::NewestTables& newest_;
     proxy::LineWriter& log_;
     std::unique_ptr<ring::Loop> loop_;
     std::unique_ptr<proxy::Context> context_;             // this thread's

@@ -155,7 +155,7 @@ Status Worker::start_threads() {
     ring::Options options;
     options.kind = config_.ring;
     for (std::uint32_t slot = 0; slot < config_.slots; ++slot) {
-        PST_TRY_ASSIGN(auto thread, Thread::start(options, config_.kernel_tls, *stats_, slot, *shared_, *log_));
+        PST_TRY_ASSIGN(auto thread, Thread::start(options, config_.kernel_tls, *stats_, slot, *shared_, newest_, *log_));
         threads_.push_back(std::move(thread));
     }
     log::info("{} threads on {}: {}", threads_.size(), ring::to_string(threads_[0]->kind()), threads_[0]->kind_reason());
@@ -213,6 +213,7 @@ void Worker::publish(const keeper::PublishT& published) {
         return refuse(built.error());
     }
     tables_ = built->tables;
+    newest_.set(tables_);
     for (const proxy::FailedPart& part : built->failed) {
         log::error("part {}: {}", part.part, part.reason);
         auto failed = std::make_unique<keeper::FailedPartT>();
@@ -242,7 +243,7 @@ void Worker::hand_over() {
                 fresh.emplace(name, duplicate_of(fds[slot]));
             }
         }
-        threads_[slot]->serve(tables_, std::move(fresh), accept);
+        threads_[slot]->serve(std::move(fresh), accept);
     }
     for (auto it = handed_.begin(); it != handed_.end();) {
         it = tables_->ports.contains(it->first) ? std::next(it) : handed_.erase(it);

@@ -52,7 +52,8 @@ private:
     Config config_;
     Fd channel_;
     std::unique_ptr<ring::Loop> loop_;
-    std::unique_ptr<proxy::SharedPage> shared_ = std::make_unique<proxy::SharedPage>();
+    proxy::SharedPagePtr shared_ = proxy::shared_page();
+    proxy::NewestTables newest_;
     StatsPage* stats_ = nullptr;  // mapped; of our own where the keeper gave none
     Fd log_to_;                               // what the keeper opened for it, until log_ is there
     std::unique_ptr<proxy::LineWriter> log_;  // outlives the threads
