@@ -46,7 +46,7 @@ public:
         welcome.slots = 2;
         say(welcome);
         keeper::ItemT item;
-        item.kind = ItemKind::Part;
+        item.kind = ItemKind::Parts;
         item.name = "host/a/1";
         say(item);
         keeper::WorkerEventT event;
@@ -72,7 +72,7 @@ TEST_CASE("keeper link: what is held, who serves what, and what goes out") {
     CHECK((*link)->slots() == 2);
     CHECK((*link)->keeper_pid() == 77);
     CHECK((*link)->published_generation() == 9);
-    CHECK((*link)->held() == plan::Items{{ItemKind::Part, "host/a/1"}});
+    CHECK((*link)->held() == plan::Items{{ItemKind::Parts, "host/a/1"}});
 
     std::uint64_t seen = 0;
     (*link)->on_taken = [&](const keeper::TakenT& taken) { seen = taken.generation; };
@@ -102,7 +102,7 @@ TEST_CASE("keeper link: what is held, who serves what, and what goes out") {
     std::size_t fds = 0;
     CHECK(fake.hear(&fds)->body.AsPut()->name == "k");
     CHECK(fds == 1);
-    REQUIRE((*link)->drop(ItemKind::Part, "host/a/1").ok());
+    REQUIRE((*link)->drop(ItemKind::Parts, "host/a/1").ok());
     CHECK(fake.hear()->body.AsDrop()->name == "host/a/1");
     REQUIRE((*link)->publish(12, "r12").ok());
     CHECK(fake.hear()->body.AsPublish()->generation == 12);

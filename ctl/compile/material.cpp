@@ -3,6 +3,7 @@
 
 #include "ctl/check/certificate.hpp"
 #include "ctl/compile/parts.hpp"
+#include "schema/part_name.hpp"
 
 namespace penstock::compile {
 namespace {
@@ -16,7 +17,7 @@ const std::string* value_of(const std::map<std::string, std::string>& data, cons
 
 // The key's id follows from the certificate, which it belongs to: nothing of the key itself goes into a name.
 std::string key_id(const model::Object& secret, const std::string& chain_pem) {
-    return secret.key.ns + "/" + secret.key.name + "/" + digest_of(chain_pem);
+    return secret.key.ns + "/" + secret.key.name + "/" + fb::hex(digest_of(chain_pem));
 }
 
 void add_staple(const model::Object& object, const model::Secret& secret, ServingCertificate& certificate) {

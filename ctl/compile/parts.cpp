@@ -3,8 +3,6 @@
 
 #include <xxhash.h>
 
-#include <array>
-
 #include "schema/part_name.hpp"
 
 namespace penstock::compile {
@@ -18,17 +16,9 @@ fb::Address to_fb(const IpAddress& ip) {
     return {bytes, static_cast<std::uint8_t>(ip.family)};
 }
 
-std::string digest_of(std::string_view bytes) {
+fb::Digest digest_of(std::string_view bytes) {
     const XXH128_hash_t hash = XXH3_128bits(bytes.data(), bytes.size());
-    constexpr std::string_view kDigits = "0123456789abcdef";
-    std::string out;
-    out.reserve(32);
-    for (const std::uint64_t half : {hash.high64, hash.low64}) {
-        for (int shift = 60; shift >= 0; shift -= 4) {
-            out.push_back(kDigits[(half >> shift) & 15]);
-        }
-    }
-    return out;
+    return {hash.high64, hash.low64};
 }
 
 PartPtr make_part_of(fb::PartKind kind, const std::string& key, const fb::ObjectRefT& object, std::string bytes,
@@ -42,7 +32,6 @@ PartPtr make_part_of(fb::PartKind kind, const std::string& key, const fb::Object
     part->kind = kind;
     part->key = key;
     part->digest = digest_of(bytes);
-    part->name = path + "/" + part->digest;
     part->bytes = std::make_shared<const std::string>(std::move(bytes));
     part->object = object;
     return part;

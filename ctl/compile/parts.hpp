@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Makes the snapshot's parts: a FlatBuffer each, named by kind, key and the digest of its bytes.
-// Invariant: equal content under one key gives an equal name, and, if the previous compilation had it, the same bytes object.
+// Makes the snapshot's parts: a FlatBuffer each, known by kind, key and the digest of its bytes.
+// Invariant: equal content under one key gives an equal digest, and, if the previous compilation had it, the same bytes object.
 #pragma once
 
 #include <memory>
@@ -15,7 +15,7 @@ namespace fb = penstock::snapshot;
 
 [[nodiscard]] bool same_object(const fb::ObjectRefT& one, const fb::ObjectRefT& other);
 [[nodiscard]] fb::Address to_fb(const IpAddress& ip);
-[[nodiscard]] std::string digest_of(std::string_view bytes);  // 32 hex digits of XXH3-128
+[[nodiscard]] fb::Digest digest_of(std::string_view bytes);
 
 // `previous` may be null. If it has equal bytes under this kind and key and object, that part itself is the result.
 template <class Table>

@@ -182,56 +182,52 @@ private:
 
     // Of a piece that was there before the list is known: nothing is walked but what changed.
     void make_lists() {
-        std::map<const Parts::Piece*, PartPtr> known;
-        for (RootMemory::Listed& listed : memory_.lists) {
-            known.emplace(listed.piece.get(), std::move(listed.list));
+        std::map<const Parts::Piece*, ListPtr> known;
+        for (ListPtr& list : memory_.lists) {
+            known.emplace(list->parts.get(), std::move(list));
         }
-        std::vector<RootMemory::Listed> lists;
-        std::set<std::string> paths;
+        std::vector<ListPtr> lists;
+        std::set<std::string> keys;
         for (std::size_t i = 0; i < out_.parts.pieces(); ++i) {
-            Parts::PiecePtr piece = out_.parts.piece(i);
+            const Parts::PiecePtr piece = out_.parts.piece(i);
             const auto before = known.find(piece.get());
-            PartPtr list = before != known.end() ? before->second : make_list(*piece);
-            name_list(*list);
-            paths.insert(fb::part_path(list->kind, list->key));
-            lists.push_back({std::move(piece), std::move(list)});
+            lists.push_back(before != known.end() ? before->second : make_list(piece));
+            name_list(*lists.back());
+            keys.insert(lists.back()->key);
         }
-        keep_lists(lists, paths);
+        keep_lists(lists, keys);
         memory_.lists = std::move(lists);
     }
 
-    PartPtr make_list(const Parts::Piece& piece) const {
-        fb::PartListT list;
-        list.parts.reserve(piece.size());
-        for (const auto& [path, part] : piece) {
-            list.parts.push_back(ref_to(*part));
+    // What a list is follows from the names of its parts.
+    static ListPtr make_list(const Parts::PiecePtr& piece) {
+        std::string names;
+        for (const auto& [path, part] : *piece) {
+            names += path + "/" + fb::hex(part->digest) + "\n";
         }
-        return make_part<fb::PartList>(fb::PartKind::List, piece.front().first, {}, list, context_.previous != nullptr ? &context_.previous->lists : nullptr);
+        return std::make_shared<const List>(List{.key = piece->front().first, .digest = fb::hex(digest_of(names)), .parts = piece});
     }
 
-    static std::unique_ptr<fb::PartRefT> ref_to(const Part& part) {
-        auto ref = std::make_unique<fb::PartRefT>();
-        ref->kind = part.kind;
-        ref->key = part.key;
-        ref->digest = part.digest;
-        return ref;
+    void name_list(const List& list) {
+        auto ref = std::make_unique<fb::ListRefT>();
+        ref->key = list.key;
+        ref->digest = list.digest;
+        root_.lists.push_back(std::move(ref));
     }
 
-    void name_list(const Part& list) { root_.lists.push_back(ref_to(list)); }
-
-    void keep_lists(const std::vector<RootMemory::Listed>& lists, const std::set<std::string>& paths) {
-        const Parts before = context_.previous != nullptr ? context_.previous->lists : Parts();
+    // One that says what it said is the same object as before.
+    void keep_lists(const std::vector<ListPtr>& lists, const std::set<std::string>& keys) {
+        const Lists before = context_.previous != nullptr ? context_.previous->lists : Lists();
         out_.lists = before;
-        for (const auto& [path, list] : before) {
-            if (!paths.contains(path)) {
-                out_.lists.erase(path);
+        for (const auto& [key, list] : before) {
+            if (!keys.contains(key)) {
+                out_.lists.erase(key);
             }
         }
-        for (const RootMemory::Listed& listed : lists) {
-            const std::string path = fb::part_path(listed.list->kind, listed.list->key);
-            const PartPtr* there = out_.lists.get(path);
-            if (there == nullptr || *there != listed.list) {
-                out_.lists.set(path, listed.list);
+        for (const ListPtr& list : lists) {
+            const ListPtr* there = out_.lists.get(list->key);
+            if (there == nullptr || (*there)->digest != list->digest) {
+                out_.lists.set(list->key, list);
             }
         }
     }

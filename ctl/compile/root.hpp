@@ -26,11 +26,7 @@ struct RootContext {
 // What this stage remembers of the compilation before.
 struct RootMemory {
     std::vector<std::string> others;  // paths of the parts that are neither hosts nor sets
-    struct Listed {
-        Parts::PiecePtr piece;
-        PartPtr list;
-    };
-    std::vector<Listed> lists;        // of each piece of the parts
+    std::vector<ListPtr> lists;       // of each piece of the parts
 };
 
 // `parts` has the hosts' and the sets'; of the others those that `memory` names.

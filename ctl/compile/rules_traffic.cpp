@@ -2,6 +2,7 @@
 #include "ctl/compile/rules_traffic.hpp"
 
 #include "ctl/compile/hostname.hpp"
+#include "schema/part_name.hpp"
 
 namespace penstock::compile {
 namespace {
@@ -31,7 +32,7 @@ std::unique_ptr<fb::PersistenceT> persistence_of(const model::SessionPersistence
     } else {
         const model::SessionCookie cookie = persistence.cookie.value_or(model::SessionCookie{});
         const std::string& given = cookie.name.empty() ? persistence.session_name : cookie.name;
-        out->name = given.empty() ? "penstock-" + digest_of(identity).substr(0, kNameDigits) : given;
+        out->name = given.empty() ? "penstock-" + fb::hex(digest_of(identity)).substr(0, kNameDigits) : given;
         out->permanent = cookie.lifetime_type == "Permanent";
         out->path = cookie.path;
     }

@@ -247,11 +247,8 @@ Result<json> Daemon::snapshot() {
     json parts = json::object();
     for (const auto& [path, part] : now->snapshot.parts) {
         if (path.starts_with("host/") || path.starts_with("backends/")) {
-            parts[part->name] = base64_of(*part->bytes);
+            parts[path] = base64_of(*part->bytes);
         }
-    }
-    for (const auto& [path, list] : now->snapshot.lists) {
-        parts[list->name] = base64_of(*list->bytes);
     }
     const compile::Bytes& root = now->snapshot.root;
     return json{{"generation", board_.get().applied}, {"root", root == nullptr ? "" : base64_of(*root)}, {"parts", std::move(parts)}};

@@ -264,7 +264,7 @@ Status KernelMachine::publish(const compile::Compiled& wanted, const std::string
     for (const auto& [kind, item] : plan::puts(keeper_->held(), shipped, wanted.snapshot, name)) {
         switch (kind) {
             case ItemKind::Key: PST_TRY(keeper_->put_bytes(kind, item, wanted.snapshot.keys.at(item)->reveal())); break;
-            case ItemKind::Part: PST_TRY(keeper_->put_bytes(kind, item, *compile::part_named(wanted.snapshot, item)->bytes)); break;
+            case ItemKind::Parts: PST_TRY(keeper_->put_bytes(kind, item, compile::list_bytes(*compile::list_named(wanted.snapshot, item)))); break;
             case ItemKind::Root: PST_TRY(keeper_->put_bytes(kind, item, compile::root_bytes(wanted.snapshot, generation))); break;
             case ItemKind::Socket:      // prepare() has tried
             case ItemKind::StatsPage:   // the keeper's own
@@ -277,7 +277,7 @@ Status KernelMachine::publish(const compile::Compiled& wanted, const std::string
     if (shipped.root != nullptr) {
         plan::note_idle(shipped, wanted.snapshot, idle_);
     } else {
-        idle_ = plan::idle_parts(keeper_->held(), wanted.snapshot);
+        idle_ = plan::idle_lists(keeper_->held(), wanted.snapshot);
     }
     shipped_ = wanted.snapshot;
     return success();
@@ -290,14 +290,14 @@ std::vector<Trouble> KernelMachine::finish(const compile::Compiled& wanted) {
     }
     announce();
     if (shipped_.root == nullptr) {
-        idle_ = plan::idle_parts(keeper_->held(), wanted.snapshot);
+        idle_ = plan::idle_lists(keeper_->held(), wanted.snapshot);
     }
     for (const auto& [kind, item] : plan::drops(keeper_->held(), idle_, wanted.snapshot, root_name_)) {
         if (auto dropped = keeper_->drop(kind, item); !dropped.ok()) {
             troubles.push_back({.what = "drop " + item, .error = std::move(dropped).error(), .failure = {}});
         }
     }
-    std::erase_if(idle_, [&](const std::string& part) { return !keeper_->held().contains({ItemKind::Part, part}); });
+    std::erase_if(idle_, [&](const std::string& list) { return !keeper_->held().contains({ItemKind::Parts, list}); });
     return troubles;
 }
 

@@ -26,15 +26,12 @@ Result<std::string> bytes_of(const json& text) {
 Result<json> trace_served(const Arguments& arguments, const TraceRequest& request) {
     PST_TRY_ASSIGN(const json snapshot, Client(arguments.daemon_folder()).read("/v1/snapshot"));
     std::map<std::string, std::string> parts;
-    for (const auto& [name, text] : at(snapshot, {"parts"}).items()) {
-        PST_TRY_ASSIGN(parts[name], bytes_of(text));
+    for (const auto& [path, text] : at(snapshot, {"parts"}).items()) {
+        PST_TRY_ASSIGN(parts[path], bytes_of(text));
     }
     TraceTables tables;
     PST_TRY_ASSIGN(tables.root, bytes_of(at(snapshot, {"root"})));
-    tables.part = [&](const std::string& name) {
-        const auto found = parts.find(name);
-        return found == parts.end() ? nullptr : &found->second;
-    };
+    tables.parts.insert(parts.begin(), parts.end());
     return trace(tables, request);
 }
 
@@ -42,10 +39,9 @@ Result<json> trace_files(const Arguments& arguments, const TraceRequest& request
     PST_TRY_ASSIGN(const Offline offline, compile_files(arguments.files, arguments));
     TraceTables tables;
     tables.root = offline.compiled.snapshot.root != nullptr ? *offline.compiled.snapshot.root : "";
-    tables.part = [&](const std::string& name) {
-        const compile::Part* found = compile::part_named(offline.compiled.snapshot, name);
-        return found == nullptr ? nullptr : found->bytes.get();
-    };
+    for (const auto& [path, part] : offline.compiled.snapshot.parts) {
+        tables.parts.emplace(path, *part->bytes);
+    }
     return trace(tables, request);
 }
 

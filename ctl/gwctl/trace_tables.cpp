@@ -22,7 +22,7 @@ namespace {
 using nlohmann::json;
 
 template <class Table>
-Result<const Table*> verified(const std::string& bytes) {
+Result<const Table*> verified(std::string_view bytes) {
     flatbuffers::Verifier verifier(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size(), 64, 10'000'000);
     if (!verifier.VerifyBuffer<Table>(nullptr)) {
         return Error{.code = Errc::invalid, .what = "the tables are damaged, or of another version"};
@@ -58,7 +58,6 @@ public:
     Tracer(const TraceTables& tables, const fb::Root& root, const TraceRequest& request) : tables_(tables), root_(root), request_(request) {}
 
     Result<json> run() {
-        PST_TRY(read_lists());
         json ports = json::array();
         for (const fb::Port* port : *root_.ports()) {
             const bool http = port->mode() == fb::PortMode::Http || port->mode() == fb::PortMode::Tls;
@@ -72,28 +71,13 @@ public:
     }
 
 private:
-    Status read_lists() {
-        for (const fb::PartRef* list : *root_.lists()) {
-            note(*list);
-            PST_TRY_ASSIGN(const auto* parts, part<fb::PartList>(list->kind(), list->key()->str()));
-            std::for_each(parts->parts()->begin(), parts->parts()->end(), [this](const fb::PartRef* ref) { note(*ref); });
-        }
-        return success();
-    }
-
-    void note(const fb::PartRef& ref) {
-        const std::string path = fb::part_path(ref.kind(), ref.key()->string_view());
-        names_[path] = path + "/" + ref.digest()->str();
-    }
-
     template <class Table>
     Result<const Table*> part(fb::PartKind kind, const std::string& key) const {
-        const auto name = names_.find(fb::part_path(kind, key));
-        const std::string* bytes = name == names_.end() ? nullptr : tables_.part(name->second);
-        if (bytes == nullptr) {
+        const auto found = tables_.parts.find(fb::part_path(kind, key));
+        if (found == tables_.parts.end()) {
             return Error{.code = Errc::not_found, .what = "the tables lack " + fb::part_path(kind, key)};
         }
-        return verified<Table>(*bytes);
+        return verified<Table>(found->second);
     }
 
     Result<json> on_port(const fb::Port& port) {
@@ -141,7 +125,7 @@ private:
     Result<std::vector<Fit>> hosts_of(const fb::Listener& listener) {
         match::HostIndex<std::string> index;  // keys of Host parts
         const std::string prefix = fb::part_path(fb::PartKind::Host, listener.name()->string_view()) + "/";
-        for (auto at = names_.lower_bound(prefix); at != names_.end() && at->first.starts_with(prefix); ++at) {
+        for (auto at = tables_.parts.lower_bound(prefix); at != tables_.parts.end() && at->first.starts_with(prefix); ++at) {
             const std::string key = at->first.substr(at->first.find('/') + 1);
             index.add(fb::host_place(key).hostname, key);
         }
@@ -294,7 +278,6 @@ private:
     const TraceTables& tables_;
     const fb::Root& root_;
     const TraceRequest& request_;
-    std::map<std::string, std::string> names_;  // of parts: "kind/key" to "kind/key/digest"
     bool second_known_ = false;
     std::set<std::string> listed_;  // matches
 };

@@ -4,9 +4,10 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 
 #include "ctl/gwctl/trace_request.hpp"
 #include "schema/snapshot_generated.h"
@@ -15,7 +16,7 @@ namespace penstock::gwctl {
 
 struct TraceTables {
     std::string root;  // empty: nothing is served
-    std::function<const std::string*(const std::string& name)> part;  // "host/key/digest"; null: there is none
+    std::map<std::string, std::string_view> parts;  // by "kind/key"; hosts and backends
 };
 
 // {"request": {...}, "ports": [{"socket": ..., "listener": ..., "candidates": [...], "decided_by": ..., "rule": ..., "filters": ..., "backends": [...],

@@ -258,14 +258,13 @@ TEST_CASE("gwctl trace: the daemon's tables say the same, damaged ones are an er
     auto offline = compile_files({folder.write("all.yaml", kManifests)}, Arguments{});
     REQUIRE(offline.ok());
     json parts = json::object();
-    json lists = json::object();
-    for (const auto& [path, list] : offline->compiled.snapshot.lists) {
-        lists[list->name] = base64_of(*list->bytes);
-    }
+    json hosts = json::object();
     for (const auto& [path, part] : offline->compiled.snapshot.parts) {
-        parts[part->name] = base64_of(*part->bytes);
+        parts[path] = base64_of(*part->bytes);
+        if (path.starts_with("host/")) {
+            hosts[path] = parts[path];
+        }
     }
-    parts.update(lists);
     Daemon daemon;
     daemon.answer("/v1/snapshot", {{"generation", 3}, {"root", base64_of(*offline->compiled.snapshot.root)}, {"parts", parts}});
     const Ran ran = daemon.run({"trace", "http://a.example/cart", "-o", "json"});
@@ -278,8 +277,8 @@ TEST_CASE("gwctl trace: the daemon's tables say the same, damaged ones are an er
         INFO(root);
         CHECK(daemon.run({"trace", "http://a.example/cart"}).code == 3);
     }
-    daemon.answer("/v1/snapshot", {{"generation", 3}, {"root", base64_of(*offline->compiled.snapshot.root)}, {"parts", lists}});
-    CHECK(daemon.run({"trace", "http://a.example/cart"}).err.find("the tables lack host/") != std::string::npos);
+    daemon.answer("/v1/snapshot", {{"generation", 3}, {"root", base64_of(*offline->compiled.snapshot.root)}, {"parts", hosts}});
+    CHECK(daemon.run({"trace", "http://a.example/cart"}).err.find("the tables lack backends/") != std::string::npos);
 }
 
 TEST_CASE("gwctl trace: words to requests") {

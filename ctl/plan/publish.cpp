@@ -9,7 +9,7 @@ namespace {
 
 using keeper::ItemKind;
 
-// What a snapshot needs but parts, in the order of puts: the root comes last, parts before it.
+// What a snapshot needs but lists, in the order of puts: the root comes last, lists before it.
 std::vector<Item> needed(const compile::Snapshot& snapshot) {
     std::vector<Item> items;
     if (snapshot.root == nullptr) {
@@ -24,14 +24,6 @@ std::vector<Item> needed(const compile::Snapshot& snapshot) {
     return items;
 }
 
-// Visits what of parts, then of lists, only one has or both have in different versions.
-template <class Visit>
-void diff_parts(const compile::Snapshot& shipped, const compile::Snapshot& wanted, const Visit& visit) {
-    const auto each = [&](const auto* before, const auto* after) { visit(before != nullptr ? before->second.get() : nullptr, after != nullptr ? after->second.get() : nullptr); };
-    compile::Parts::diff(shipped.parts, wanted.parts, each);
-    compile::Parts::diff(shipped.lists, wanted.lists, each);
-}
-
 // The held items of a kind.
 template <class Visit>
 void for_kind(const Items& held, ItemKind kind, const Visit& visit) {
@@ -44,9 +36,9 @@ void for_kind(const Items& held, ItemKind kind, const Visit& visit) {
 
 std::vector<Item> puts(const Items& held, const compile::Snapshot& shipped, const compile::Snapshot& wanted, const std::string& root) {
     std::vector<Item> items = needed(wanted);
-    diff_parts(shipped, wanted, [&](const compile::Part* /*before*/, const compile::Part* after) {
+    compile::Lists::diff(shipped.lists, wanted.lists, [&](const auto* /*before*/, const auto* after) {
         if (after != nullptr) {
-            items.emplace_back(ItemKind::Part, after->name);
+            items.emplace_back(ItemKind::Parts, after->second->name());
         }
     });
     if (wanted.root != nullptr) {
@@ -65,8 +57,8 @@ std::vector<Item> drops(const Items& held, const std::set<std::string>& idle, co
         }
     });
     for (const std::string& name : idle) {
-        if (compile::part_named(wanted, name) == nullptr && held.contains({ItemKind::Part, name})) {
-            add({ItemKind::Part, name});
+        if (compile::list_named(wanted, name) == nullptr && held.contains({ItemKind::Parts, name})) {
+            add({ItemKind::Parts, name});
         }
     }
     const std::vector<Item> others = needed(wanted);
@@ -82,17 +74,17 @@ std::vector<Item> drops(const Items& held, const std::set<std::string>& idle, co
 }
 
 void note_idle(const compile::Snapshot& shipped, const compile::Snapshot& wanted, std::set<std::string>& idle) {
-    diff_parts(shipped, wanted, [&](const compile::Part* before, const compile::Part* /*after*/) {
+    compile::Lists::diff(shipped.lists, wanted.lists, [&](const auto* before, const auto* /*after*/) {
         if (before != nullptr) {
-            idle.insert(before->name);
+            idle.insert(before->second->name());
         }
     });
 }
 
-std::set<std::string> idle_parts(const Items& held, const compile::Snapshot& wanted) {
+std::set<std::string> idle_lists(const Items& held, const compile::Snapshot& wanted) {
     std::set<std::string> idle;
-    for_kind(held, ItemKind::Part, [&](const Item& item) {
-        if (compile::part_named(wanted, item.second) == nullptr) {
+    for_kind(held, ItemKind::Parts, [&](const Item& item) {
+        if (compile::list_named(wanted, item.second) == nullptr) {
             idle.insert(item.second);
         }
     });

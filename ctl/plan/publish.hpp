@@ -17,17 +17,17 @@ namespace penstock::plan {
 using Item = std::pair<keeper::ItemKind, std::string>;  // as in keeper messages
 using Items = std::set<Item>;
 
-// In order: sockets, keys, parts, lists, root. All that `shipped` needs is held already; without a root it needs nothing. `root` is the name that
+// In order: sockets, keys, lists of parts, root. All that `shipped` needs is held already; without a root it needs nothing. `root` is the name that
 // the root is kept under.
 [[nodiscard]] std::vector<Item> puts(const Items& held, const compile::Snapshot& shipped, const compile::Snapshot& wanted, const std::string& root);
 
-// In reverse: root, parts, keys, sockets. Of parts only those among `idle`, names of held ones that some snapshot did not need.
+// In reverse: root, lists, keys, sockets. Of lists only those among `idle`, names of held ones that some snapshot did not need.
 // Items of the keeper's own are never touched.
 [[nodiscard]] std::vector<Item> drops(const Items& held, const std::set<std::string>& idle, const compile::Snapshot& wanted, const std::string& root);
 
 // Adds to `idle` what `shipped` needed and `wanted` does not.
 void note_idle(const compile::Snapshot& shipped, const compile::Snapshot& wanted, std::set<std::string>& idle);
-// All held parts that `wanted` does not need: where it is not known what was shipped before.
-[[nodiscard]] std::set<std::string> idle_parts(const Items& held, const compile::Snapshot& wanted);
+// All held lists that `wanted` does not need: where it is not known what was shipped before.
+[[nodiscard]] std::set<std::string> idle_lists(const Items& held, const compile::Snapshot& wanted);
 
 }  // namespace penstock::plan

@@ -15,9 +15,9 @@ namespace {
 
 Result<std::vector<ListName>> names_in(const fb::Root& root) {
     std::vector<ListName> names;
-    for (const fb::PartRef* ref : *root.lists()) {
+    for (const fb::ListRef* ref : *root.lists()) {
         ListName name{ref->key()->str(), ref->digest()->str()};
-        if (ref->kind() != fb::PartKind::List || (!names.empty() && !(names.back().key < name.key))) {
+        if (!names.empty() && !(names.back().key < name.key)) {
             return invalid_part("the lists of parts are in no order");
         }
         names.push_back(std::move(name));
@@ -40,29 +40,50 @@ void add_paths(const MadeParts& made, const std::vector<ListName>& lists, const 
     }
 }
 
-Status read_list(const ListName& name, const Storage& storage, std::map<std::string, std::string>& digests) {
-    const std::string path = fb::part_path(fb::PartKind::List, name.key);
-    PST_TRY_ASSIGN(const auto bytes, storage.part(path + "/" + name.digest));
-    PST_TRY_ASSIGN(const fb::PartList* list, verified<fb::PartList>(bytes));
-    std::string before;
-    for (const fb::PartRef* ref : *list->parts()) {
-        std::string part = fb::part_path(ref->kind(), ref->key()->string_view());
-        if (part < name.key || part <= before) {
-            return invalid_part(path + " is in no order");
-        }
-        before = part;
-        digests[std::move(part)] = ref->digest()->str();
-    }
-    return success();
-}
+std::string path_of(const fb::Part& part) { return fb::part_path(part.kind(), part.key()->string_view()); }
 
 }  // namespace
 
-Result<PartEdits> follow_lists(const fb::Root& root, const Storage& storage, std::vector<ListName>& lists, MadeParts& made) {
+Result<const fb::PartList*> ListReader::list(const ListName& name) {
+    const auto known = read_.find(name);
+    if (known != read_.end()) {
+        return known->second;
+    }
+    const std::string item = fb::list_name(name.key, name.digest);
+    PST_TRY_ASSIGN(const auto bytes, storage_.list(item));
+    PST_TRY_ASSIGN(const fb::PartList* list, verified<fb::PartList>(bytes));
+    std::string before;
+    for (const fb::Part* part : *list->parts()) {
+        std::string path = path_of(*part);
+        if (path < name.key || path <= before) {
+            return invalid_part(item + " is in no order");
+        }
+        before = std::move(path);
+    }
+    read_.emplace(name, list);
+    return list;
+}
+
+Result<std::span<const std::uint8_t>> ListReader::part(const std::vector<ListName>& lists, std::string_view path) {
+    const auto behind = std::upper_bound(lists.begin(), lists.end(), path, [](std::string_view wanted, const ListName& list) { return wanted < list.key; });
+    if (behind != lists.begin()) {
+        PST_TRY_ASSIGN(const fb::PartList* parts, list(*std::prev(behind)));
+        const auto found = std::lower_bound(parts->parts()->begin(), parts->parts()->end(), path, [](const fb::Part* part, std::string_view wanted) { return path_of(*part) < wanted; });
+        if (found != parts->parts()->end() && path_of(**found) == path) {
+            return std::span<const std::uint8_t>(found->bytes()->data(), found->bytes()->size());
+        }
+    }
+    return Error{.code = Errc::not_found, .what = "part " + std::string(path) + " is in no list"};
+}
+
+Result<PartEdits> follow_lists(const fb::Root& root, ListReader& reader, std::vector<ListName>& lists, MadeParts& made) {
     PST_TRY_ASSIGN(std::vector<ListName> now, names_in(root));
-    std::map<std::string, std::string> digests;  // of what the lists that are not known name
+    std::map<std::string, fb::Digest> digests;  // of what the lists that are not known have
     for (const ListName& name : without(now, lists)) {
-        PST_TRY(read_list(name, storage, digests));
+        PST_TRY_ASSIGN(const fb::PartList* list, reader.list(name));
+        for (const fb::Part* part : *list->parts()) {
+            digests[path_of(*part)] = *part->digest();
+        }
     }
     std::set<std::string> gone;
     for (const ListName& name : without(lists, now)) {
@@ -76,7 +97,7 @@ Result<PartEdits> follow_lists(const fb::Root& root, const Storage& storage, std
             continue;
         }
         Made part = before != nullptr ? *before : Made();
-        part.digest = std::move(digest);
+        part.digest = digest;
         part.failed = true;
         made.set(path, std::move(part));
         edits.come.push_back(path);

@@ -85,7 +85,11 @@ Result<std::shared_ptr<const void>> make_certificates_of(std::string_view key, s
 }  // namespace
 
 std::string surroundings(const std::string& path, const MakeContext& context) {
-    const auto [kind, key] = fb::part_place(path);
+    const auto place = fb::part_place(path);
+    if (!place) {
+        return {};  // it will not be made
+    }
+    const auto [kind, key] = *place;
     if (kind == fb::PartKind::Certificates) {
         const fb::Listener* user = user_of(key, context);
         return user != nullptr ? certificates_surroundings(*user, context.parts) : std::string();
@@ -101,7 +105,11 @@ std::string surroundings(const std::string& path, const MakeContext& context) {
 }
 
 Result<std::shared_ptr<const void>> make_object(const std::string& path, const MakeContext& context) {
-    const auto [kind, key] = fb::part_place(path);
+    const auto place = fb::part_place(path);
+    if (!place) {
+        return invalid_part("a part of unknown kind");
+    }
+    const auto [kind, key] = *place;
     PST_TRY_ASSIGN(const auto bytes, context.parts.bytes(kind, key));
     switch (kind) {
         case fb::PartKind::Host: return make_host(bytes);
@@ -114,7 +122,6 @@ Result<std::shared_ptr<const void>> make_object(const std::string& path, const M
             PST_TRY(verified<fb::TrustBundle>(bytes));
             return std::shared_ptr<const void>();  // used where it is referred to
         }
-        case fb::PartKind::List: break;  // named by the root alone
     }
     return invalid_part("a part of unknown kind");
 }

@@ -71,7 +71,7 @@ std::string words(const Tables& tables) {
 std::string names(const Tables& tables) {
     std::string out;
     for (const auto& [path, made] : tables.made) {
-        out += path + " " + made.digest + " " + made.around + "\n";
+        out += path + " " + fb::hex(made.digest) + " " + (made.around != nullptr ? *made.around : "") + "\n";
     }
     return out;
 }
@@ -204,13 +204,12 @@ TEST_CASE("tables: a list that was not sent, or that is in no order, refuses the
     const std::string root = snapshot.root_bytes();
     const auto build = [&](const std::string& bytes) { return build_tables({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}, snapshot.storage(), good->tables.get()); };
     CHECK(build(root).ok());
-    const auto lists = snapshot.parts;
-    std::erase_if(snapshot.parts, [](const auto& part) { return part.first.starts_with("list/"); });
+    const auto lists = std::exchange(snapshot.lists, {});
     CHECK_FALSE(build(root).ok());
-    snapshot.parts = lists;
+    snapshot.lists = lists;
     fb::RootT named;
     fb::GetRoot(root.data())->UnPackTo(&named);
-    named.lists.push_back(std::make_unique<fb::PartRefT>(*named.lists.front()));
+    named.lists.push_back(std::make_unique<fb::ListRefT>(*named.lists.front()));
     flatbuffers::FlatBufferBuilder builder;
     builder.Finish(fb::CreateRoot(builder, &named));
     const auto twice = build({reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize()});

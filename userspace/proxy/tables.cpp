@@ -24,12 +24,18 @@ void for_kind(const MadeParts& made, fb::PartKind kind, const Visit& visit) {
     }
 }
 
-bool is_kind(const std::string& path, fb::PartKind kind) { return fb::part_place(path).kind == kind; }
+bool is_kind(const std::string& path, fb::PartKind kind) {
+    const auto place = fb::part_place(path);
+    return place && place->kind == kind;
+}
+
+// Of the path of a host part.
+fb::HostPlace host_of(const std::string& path) { return fb::host_place(std::string_view(path).substr(fb::part_path(fb::PartKind::Host, "").size())); }
 
 // One build: the tables before, edited by what changed in the root.
 class Builder {
 public:
-    Builder(const fb::Root& root, const Storage& storage, const Tables* previous) : root_(root), storage_(storage), previous_(previous) {}
+    Builder(const fb::Root& root, const Storage& storage, const Tables* previous) : root_(root), storage_(storage), reader_(storage), previous_(previous) {}
 
     Result<Built> run() {
         auto tables = std::make_shared<Tables>();
@@ -39,7 +45,7 @@ public:
             tables_->lists = previous_->lists;
             tables_->made = previous_->made;
         }
-        PST_TRY_ASSIGN(edits_, follow_lists(root_, storage_, tables_->lists, tables_->made));
+        PST_TRY_ASSIGN(edits_, follow_lists(root_, reader_, tables_->lists, tables_->made));
         take_settings();
         make_parts();
         bind_hosts();
@@ -78,7 +84,7 @@ private:
                 users[listener->certificates()->string_view()] = listener;
             }
         }
-        const PartSource parts(tables_->made, storage_);
+        const PartSource parts(*tables_, storage_, reader_);
         const MakeContext context{parts, users, tables_->tickets};
         for (const std::string& path : to_make(users)) {
             make(path, context);
@@ -123,18 +129,21 @@ private:
     void make(const std::string& path, const MakeContext& context) {
         Made part = *tables_->made.get(path);
         std::string around = surroundings(path, context);
-        if (!part.failed && part.around == around) {
+        const bool same_around = part.around != nullptr ? *part.around == around : around.empty();
+        if (!part.failed && same_around) {
             return;
         }
         const std::shared_ptr<const void> before = part.object;
         auto object = make_object(path, context);
         part.failed = !object.ok();
-        part.around = std::move(around);
+        if (!same_around) {
+            part.around = around.empty() ? nullptr : std::make_shared<const std::string>(std::move(around));
+        }
         if (object.ok()) {
             part.object = std::move(object).value();
             object_changed(path, before, part.object);
         } else {
-            failed_.push_back({path + "/" + part.digest, object.error().message()});
+            failed_.push_back({path + "/" + fb::hex(part.digest), object.error().message()});
             tables_->open.insert(path);
         }
         tables_->made.set(path, std::move(part));
@@ -259,7 +268,7 @@ private:
 
     void note_edited_hosts() {
         for (const std::string& path : to_bind_) {
-            edited_[std::string(fb::host_place(fb::part_place(path).key).listener)].push_back(path);
+            edited_[std::string(host_of(path).listener)].push_back(path);
         }
         for (std::size_t i = 0; previous_ != nullptr && i < previous_->listeners.size(); ++i) {
             listeners_before_.emplace(previous_->listeners[i]->name, previous_->listeners[i].get());
@@ -269,7 +278,7 @@ private:
     // Those of the listener before, with what changed; of one that is new all.
     void add_hosts(Listener& listener) const {
         const auto put = [&](const std::string& path, const Made* made) {
-            const std::string_view hostname = fb::host_place(fb::part_place(path).key).hostname;
+            const std::string_view hostname = host_of(path).hostname;
             listener.hosts.erase(hostname);
             if (made != nullptr && made->host != nullptr) {
                 listener.hosts.add(hostname, made->host);
@@ -320,6 +329,7 @@ private:
 
     const fb::Root& root_;
     const Storage& storage_;
+    ListReader reader_;
     const Tables* previous_;
     Tables* tables_ = nullptr;
     PartEdits edits_;

@@ -33,7 +33,7 @@ namespace penstock::proxy {
 
 namespace fb = penstock::snapshot;
 
-inline constexpr std::uint32_t kSnapshotAbi = 2;
+inline constexpr std::uint32_t kSnapshotAbi = 3;
 inline constexpr std::size_t kPartBytesMax = 256U << 20;
 
 struct WeightedBackend {
@@ -95,8 +95,8 @@ struct Tracing {
 
 // What a part became.
 struct Made {
-    std::string digest;   // of the part that the root names
-    std::string around;   // of what else the object was made of; "" if of nothing
+    fb::Digest digest;    // of the part that its list has
+    std::shared_ptr<const std::string> around;  // of what else the object was made of; null if of nothing
     bool failed = false;  // the object is its last good version, or null; it is tried again by each build
     std::shared_ptr<const void> object;
     std::shared_ptr<const Host> host;  // of a Host part: bound to backends; null if there is no object
@@ -138,9 +138,9 @@ struct Built {
     std::vector<FailedPart> failed;
 };
 
-// Where the bytes of parts and keys are; the span is valid until the build is over.
+// Where the bytes of lists and keys are; the span is valid until the build is over.
 struct Storage {
-    std::function<Result<std::span<const std::uint8_t>>(const std::string& part)> part;
+    std::function<Result<std::span<const std::uint8_t>>(const std::string& name)> list;  // "list/KEY/DIGEST"
     std::function<Result<std::span<const std::uint8_t>>(const std::string& key_id)> key;
 };
 

@@ -127,9 +127,9 @@ TEST_CASE("tables: damaged bytes are refused or harmless, wherever they are dama
         };
         damage(bytes);
         static_cast<void>(damaged.root_bytes());  // makes the lists
-        for (auto& [name, part] : damaged.parts) {
+        for (auto& [name, list] : damaged.lists) {
             if (random() % 2 == 0) {
-                damage(part);
+                damage(list);
             }
         }
         static_cast<void>(build_tables({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}, damaged.storage(), nullptr));

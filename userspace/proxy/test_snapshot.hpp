@@ -65,7 +65,9 @@ public:
     fb::RootT root;
     struct Ref {
         fb::PartKind kind;
-        std::string key, digest;
+        std::string key;
+        fb::Digest digest;
+        std::string bytes;
     };
     struct Attached {
         std::string key, routes;  // of the Host part as the worker knows it, and of ours that has its bytes
@@ -77,10 +79,9 @@ public:
     void part(fb::PartKind kind, const std::string& key, const Native& content) { bytes_part(kind, key, packed(content)); }
     // Bytes as they are, valid or not.
     void bytes_part(fb::PartKind kind, const std::string& key, std::string bytes) {
-        const std::string digest = std::to_string(std::hash<std::string>()(bytes));
         std::erase_if(refs, [&](const auto& ref) { return ref.kind == kind && ref.key == key; });
-        refs.push_back({kind, key, digest});
-        parts[fb::part_path(kind, key) + "/" + digest] = std::move(bytes);
+        const fb::Digest digest(bytes.size(), std::hash<std::string>()(bytes));
+        refs.push_back({kind, key, digest, std::move(bytes)});
     }
     void host(const std::string& key, const std::vector<RuleSpec>& specs) { part(fb::PartKind::Host, key, host_routes(specs)); }
     void backends(const std::string& key, const std::vector<Endpoint>& ready, fb::BackendProtocol protocol = fb::BackendProtocol::Http1,
@@ -150,12 +151,9 @@ public:
         for (const Attached& one : attached) {
             const auto routes = listed.find(fb::part_path(fb::PartKind::Host, one.routes));
             if (routes != listed.end()) {
-                const Ref ref{fb::PartKind::Host, one.key, routes->second.digest};
-                const auto bytes = parts.find(routes->first + "/" + ref.digest);
-                if (bytes != parts.end()) {
-                    parts[fb::part_path(ref.kind, ref.key) + "/" + ref.digest] = std::string(bytes->second);
-                }
-                listed[fb::part_path(ref.kind, ref.key)] = ref;
+                Ref ref = routes->second;
+                ref.key = one.key;
+                listed[fb::part_path(ref.kind, ref.key)] = std::move(ref);
             }
         }
         for (const Attached& one : attached) {
@@ -167,14 +165,14 @@ public:
         return packed(named);
     }
     [[nodiscard]] Storage storage() const {
-        return {.part = [this](const std::string& name) { return find(parts, name); }, .key = [this](const std::string& name) { return find(keys, name); }};
+        return {.list = [this](const std::string& name) { return find(lists, name); }, .key = [this](const std::string& name) { return find(keys, name); }};
     }
     [[nodiscard]] Result<Built> build(const Tables* previous = nullptr) const {
         const std::string bytes = root_bytes();
         return build_tables({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}, storage(), previous);
     }
 
-    mutable std::map<std::string, std::string> parts;  // the lists among them are made with the root
+    mutable std::map<std::string, std::string> lists;  // by name; made with the root
     std::map<std::string, std::string> keys;
 
 private:
@@ -187,18 +185,19 @@ private:
     template <class At>
     At add_list(At at, At end, fb::RootT& to) const {
         fb::PartListT list;
-        auto named = std::make_unique<fb::PartRefT>();
-        named->kind = fb::PartKind::List;
+        auto named = std::make_unique<fb::ListRefT>();
         named->key = at->first;
         for (int i = 0; i < 3 && at != end; ++i, ++at) {
-            list.parts.push_back(std::make_unique<fb::PartRefT>());
-            list.parts.back()->kind = at->second.kind;
-            list.parts.back()->key = at->second.key;
-            list.parts.back()->digest = at->second.digest;
+            const Ref& ref = at->second;
+            list.parts.push_back(std::make_unique<fb::PartT>());
+            list.parts.back()->kind = ref.kind;
+            list.parts.back()->key = ref.key;
+            list.parts.back()->digest = std::make_unique<fb::Digest>(ref.digest);
+            list.parts.back()->bytes.assign(ref.bytes.begin(), ref.bytes.end());
         }
         std::string bytes = packed(list);
         named->digest = std::to_string(std::hash<std::string>()(bytes));
-        parts[fb::part_path(named->kind, named->key) + "/" + named->digest] = std::move(bytes);
+        lists[fb::list_name(named->key, named->digest)] = std::move(bytes);
         to.lists.push_back(std::move(named));
         return at;
     }

@@ -75,17 +75,12 @@ Result<OwnCertificate> own_certificate(std::string_view key, const PartSource& p
 }  // namespace
 
 std::string PartSource::digest(fb::PartKind kind, std::string_view key) const {
-    const Made* part = made_.get(fb::part_path(kind, key));
-    return part == nullptr ? std::string() : part->digest;
+    const Made* part = tables_.made.get(fb::part_path(kind, key));
+    return part == nullptr ? std::string() : fb::hex(part->digest);
 }
 
 Result<std::span<const std::uint8_t>> PartSource::bytes(fb::PartKind kind, std::string_view key) const {
-    const std::string path = fb::part_path(kind, key);
-    const Made* part = made_.get(path);
-    if (part == nullptr) {
-        return Error{.code = Errc::not_found, .what = "part " + path + " is not in the root"};
-    }
-    return storage_.part(path + "/" + part->digest);
+    return reader_.part(tables_.lists, fb::part_path(kind, key));
 }
 
 std::string certificates_surroundings(const fb::Listener& listener, const PartSource& parts) {

@@ -11,6 +11,7 @@
 
 #include "schema/snapshot_generated.h"
 #include "userspace/base/result.hpp"
+#include "userspace/proxy/part_lists.hpp"
 #include "userspace/proxy/tables.hpp"
 
 namespace penstock::proxy {
@@ -18,7 +19,7 @@ namespace penstock::proxy {
 // The parts that there are, and where their bytes are.
 class PartSource {
 public:
-    PartSource(const MadeParts& made, const Storage& storage) : made_(made), storage_(storage) {}
+    PartSource(const Tables& tables, const Storage& storage, ListReader& reader) : tables_(tables), storage_(storage), reader_(reader) {}
 
     // The digest of a part; empty if there is none.
     [[nodiscard]] std::string digest(fb::PartKind kind, std::string_view key) const;
@@ -26,8 +27,9 @@ public:
     [[nodiscard]] const Storage& storage() const { return storage_; }
 
 private:
-    const MadeParts& made_;
+    const Tables& tables_;  // their parts and lists
     const Storage& storage_;
+    ListReader& reader_;
 };
 
 // Of everything outside of its own part that a listener's certificate set is made of.

@@ -90,9 +90,9 @@ public:
     keeper::TakenT publish(Snapshot& snapshot) {
         snapshot.root.generation = ++generation_;
         const std::string root = snapshot.root_bytes();
-        for (const auto& [name, bytes] : snapshot.parts) {
+        for (const auto& [name, bytes] : snapshot.lists) {
             if (sent_.emplace(name, true).second) {
-                put_bytes(keeper::ItemKind::Part, name, bytes);
+                put_bytes(keeper::ItemKind::Parts, name, bytes);
             }
         }
         for (const auto& [name, pem] : snapshot.keys) {

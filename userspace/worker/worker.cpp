@@ -202,7 +202,7 @@ void Worker::publish(const keeper::PublishT& published) {
     if (!root.ok()) {
         return refuse(root.error());
     }
-    const proxy::Storage storage = {.part = [this](const std::string& name) { return bytes_of(keeper::ItemKind::Part, name); },
+    const proxy::Storage storage = {.list = [this](const std::string& name) { return bytes_of(keeper::ItemKind::Parts, name); },
                                     .key = [this](const std::string& name) { return bytes_of(keeper::ItemKind::Key, name); }};
     auto built = proxy::build_tables(*root, storage, tables_.get());
     // What the tables hold is copied out of the memory files: their mappings, and keys above all, need not stay mapped.

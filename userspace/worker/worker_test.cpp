@@ -51,13 +51,13 @@ TEST_CASE("worker: a corrupt root changes nothing, a corrupt part keeps its last
         CHECK(client.answer().status == 200);
 
         auto& ref = edge.snapshot.refs.back();  // the host
-        ref.digest = "bad";
-        edge.snapshot.parts["host/h/bad"] = "garbage";
+        ref.digest = fb::Digest(1, 2);
+        ref.bytes = "garbage";
         const auto taken = harness.publish(edge.snapshot);
         CHECK(taken.refused.empty());
         REQUIRE(taken.failed.size() == 1);
         CHECK(taken.failed[0]->part.starts_with("host/Gateway/default/edge/0/"));
-        CHECK(taken.failed[0]->part.ends_with("/bad"));
+        CHECK(taken.failed[0]->part.ends_with("/00000000000000010000000000000002"));
         client.send(kGet);
         CHECK(client.answer().status == 200);
     });

@@ -39,10 +39,10 @@ std::vector<model::ObjectPtr> objects_of_all_cases() {
 std::string text_of(const Snapshot& snapshot) {
     std::string text = *snapshot.root;
     for (const auto& [path, part] : snapshot.parts) {
-        text += "\n" + path + " " + part->name + " " + part->object.kind + "/" + part->object.namespace_ + "/" + part->object.name;
+        text += "\n" + path + " " + snapshot::hex(part->digest) + " " + part->object.kind + "/" + part->object.namespace_ + "/" + part->object.name;
     }
     for (const auto& [path, list] : snapshot.lists) {
-        text += "\n" + list->name;
+        text += "\n" + list->name();
     }
     for (const auto& [name, key] : snapshot.keys) {
         text += "\nkey " + name;
@@ -63,7 +63,7 @@ void check_same(const Compiled& edited, const Compiled& fresh) {
 // What changed must be another object, what did not the same one: others go by that.
 void check_shared(const Compiled& before, const Compiled& now) {
     CHECK((*before.snapshot.root == *now.snapshot.root) == (before.snapshot.root == now.snapshot.root));
-    Parts::diff(before.snapshot.lists, now.snapshot.lists, [&](const auto* old, const auto* list) {
+    Lists::diff(before.snapshot.lists, now.snapshot.lists, [&](const auto* old, const auto* list) {
         CHECK(!(old != nullptr && list != nullptr && old->second->digest == list->second->digest));
     });
     Parts::diff(before.snapshot.parts, now.snapshot.parts, [&](const auto* old, const auto* part) {

@@ -47,6 +47,8 @@ public:
     }
 
 private:
+    static std::string_view text_of(const flatbuffers::Vector<std::uint8_t>& bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+
     template <class Table>
     static bool verified(const std::string& bytes) {
         flatbuffers::Verifier verifier(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
@@ -61,15 +63,15 @@ private:
 
     void index(const fb::Root& root) {
         for (const auto& [path, part] : snapshot_.parts) {
-            want(part->name == path + "/" + digest_of(*part->bytes), part->name, "is not named by its content");
+            want(part->digest == digest_of(*part->bytes), path, "is not known by its content");
         }
         std::string before;
-        for (const fb::PartRef* ref : *root.lists()) {
-            const std::string path = fb::part_path(ref->kind(), ref->key()->string_view());
-            const Part* list = part_named(snapshot_, path + "/" + ref->digest()->str());
-            want(list != nullptr && verified<fb::PartList>(*list->bytes), path, "is named and not there, or no list");
+        for (const fb::ListRef* ref : *root.lists()) {
+            const List* list = list_named(snapshot_, fb::list_name(ref->key()->string_view(), ref->digest()->string_view()));
+            const std::string bytes = list != nullptr ? list_bytes(*list) : "";
+            want(verified<fb::PartList>(bytes), ref->key()->str(), "is named and not there, or no list");
             if (list != nullptr) {
-                index(*flatbuffers::GetRoot<fb::PartList>(list->bytes->data()), ref->key()->str(), before);
+                index(*flatbuffers::GetRoot<fb::PartList>(bytes.data()), ref->key()->str(), before);
             }
         }
         want(root.lists()->size() == snapshot_.lists.size(), "root", "does not name every list");
@@ -78,13 +80,14 @@ private:
 
     void index(const fb::PartList& list, const std::string& key, std::string& before) {
         want(list.parts()->size() != 0, key, "is an empty list");
-        for (const fb::PartRef* ref : *list.parts()) {
+        for (const fb::Part* ref : *list.parts()) {
             const std::string path = fb::part_path(ref->kind(), ref->key()->string_view());
             want(ref != list.parts()->Get(0) || path == key, key, "is not the first part of its list");
             want(before < path, path, "is not listed in order");
             before = path;
             const PartPtr* found = snapshot_.parts.get(path);
-            want(found != nullptr && (*found)->digest == ref->digest()->string_view(), path, "is listed and not there");
+            want(found != nullptr && (*found)->digest == *ref->digest() && *(*found)->bytes == text_of(*ref->bytes()), path, "is listed and not there");
+            want(reinterpret_cast<std::uintptr_t>(ref->bytes()->data()) % alignof(std::uint64_t) == 0, path, "does not begin where its numbers are aligned");
             if (found != nullptr) {
                 parts_.emplace(PartKey(ref->kind(), ref->key()->str()), (*found)->bytes.get());
             }
