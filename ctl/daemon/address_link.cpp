@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ctl/daemon/address_link.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <charconv>
 #include <random>
 #include <utility>
 
+#include "ctl/daemon/address_leases.hpp"
 #include "ctl/kubeapi/collection_watch.hpp"
 #include "ctl/kubeapi/forgotten.hpp"
 #include "ctl/kubeapi/version.hpp"
@@ -24,11 +22,6 @@ using plan::LeaseWrite;
 
 namespace {
 
-constexpr std::string_view kNodePrefix = "penstock-node-";
-constexpr std::string_view kAddressPrefix = "penstock-address-";
-constexpr const char* kLabel = "penstock.dev/lease";        // "node" or "address": the watch asks for it
-constexpr const char* kNetworks = "penstock.dev/networks";  // annotation of a node's Lease
-constexpr std::size_t kNetworksMax = 64;
 constexpr auto kLeavePatience = milliseconds(1'500);
 constexpr auto kWatchAgainMax = milliseconds(1'000);
 
@@ -38,67 +31,7 @@ constexpr kubeapi::Election::Terms kNodeTerms{
 // Few requests, and a server that is gone must be noticed before the others think that we are.
 constexpr kubeapi::ClientLimits kLimits{.per_second = 200, .burst = 400, .connect = milliseconds(1'000), .silence = milliseconds(3'000)};
 
-std::string text_of(const std::vector<plan::Network>& networks) {
-    std::string text;
-    for (std::size_t i = 0; i < std::min(networks.size(), kNetworksMax); ++i) {
-        text += fmt::format("{}{}/{}", text.empty() ? "" : ",", networks[i].address.text(), networks[i].prefix_length);
-    }
-    return text;
-}
-
-std::optional<plan::Network> parse_network(std::string_view word) {
-    const std::size_t slash = std::min(word.find('/'), word.size());
-    const auto address = IpAddress::parse(word.substr(0, slash));
-    unsigned length = 0;
-    const auto [end, failure] = std::from_chars(word.data() + std::min(slash + 1, word.size()), word.data() + word.size(), length);
-    if (!address || failure != std::errc() || end != word.data() + word.size() || length > (address->family == Family::v4 ? 32U : 128U)) {
-        return std::nullopt;
-    }
-    return plan::Network{*address, static_cast<std::uint8_t>(length)};
-}
-
-// What cannot be read is left out: a newer version's.
-std::vector<plan::Network> parse_networks(std::string_view text) {
-    std::vector<plan::Network> out;
-    while (!text.empty() && out.size() < kNetworksMax) {
-        const std::size_t comma = std::min(text.find(','), text.size());
-        if (const auto network = parse_network(text.substr(0, comma))) {
-            out.push_back(*network);
-        }
-        text.remove_prefix(std::min(comma + 1, text.size()));
-    }
-    return out;
-}
-
-plan::NodeSeen node_of(const kubeapi::Lease& lease) {
-    const auto networks = lease.annotations.find(kNetworks);
-    const bool shares = networks != lease.annotations.end();
-    return {.networks = shares ? parse_networks(networks->second) : std::vector<plan::Network>(), .shares = shares, .leaving = lease.holder.empty()};
-}
-
 }  // namespace
-
-std::string lease_name(const IpAddress& address) {
-    if (address.family == Family::v4) {
-        return std::string(kAddressPrefix) + address.text();
-    }
-    std::string name(kAddressPrefix);
-    for (std::size_t i = 0; i < address.bytes.size(); ++i) {
-        name += fmt::format("{}{:02x}", i != 0 && i % 2 == 0 ? "-" : "", address.bytes[i]);
-    }
-    return name;
-}
-
-std::optional<IpAddress> address_of_lease(std::string_view name) {
-    if (!name.starts_with(kAddressPrefix)) {
-        return std::nullopt;
-    }
-    std::string text(name.substr(kAddressPrefix.size()));
-    if (text.find('-') != std::string::npos) {
-        std::replace(text.begin(), text.end(), '-', ':');
-    }
-    return IpAddress::parse(text);
-}
 
 AddressLink::AddressLink(Loop& loop, std::string ns, std::string node, Events events)
     : loop_(loop), ns_(std::move(ns)), node_(std::move(node)), events_(std::move(events)), holdings_(node_) {}
@@ -120,8 +53,8 @@ Result<std::unique_ptr<AddressLink>> AddressLink::open(Loop& loop, kubeapi::Acce
         kubeapi::Reflection reflection("coordination.k8s.io/v1", "Lease", "labelSelector=penstock.dev%2Flease", std::random_device()(), kWatchAgainMax);
         kubeapi::CollectionWatch::start(client, kubeapi::leases_path(ns), std::move(reflection), tell);
     });
-    kubeapi::Election lease(link->ns_, std::string(kNodePrefix) + link->node_, link->node_, kNodeTerms);
-    lease.carry({{kLabel, "node"}}, networks ? std::map<std::string, std::string>{{kNetworks, text_of(*networks)}} : std::map<std::string, std::string>());
+    kubeapi::Election lease(link->ns_, node_lease_name(link->node_), link->node_, kNodeTerms);
+    lease.carry({{kLeaseLabel, "node"}}, networks ? std::map<std::string, std::string>{{kLeaseNetworks, text_of(*networks)}} : std::map<std::string, std::string>());
     if (networks) {
         link->networks_ = std::move(*networks);
         link->holdings_.here(link->networks_);
@@ -142,7 +75,7 @@ void AddressLink::here(std::vector<plan::Network> networks) {
     if (networks != networks_) {
         networks_ = std::move(networks);
         holdings_.here(networks_);
-        heartbeat_->carry({{kLabel, "node"}}, {{kNetworks, text_of(networks_)}});
+        heartbeat_->carry({{kLeaseLabel, "node"}}, {{kLeaseNetworks, text_of(networks_)}});
     }
 }
 
@@ -201,8 +134,8 @@ void AddressLink::saw(const kubeapi::Lease& lease, Loop::Time at) {
         return;
     }
     known = lease;
-    if (lease.name.starts_with(kNodePrefix)) {
-        holdings_.saw_node(lease.name.substr(kNodePrefix.size()), node_of(lease), at);
+    if (const auto node = node_of_lease(lease.name)) {
+        holdings_.saw_node(*node, node_seen(lease), at);
     } else if (const auto address = address_of_lease(lease.name)) {
         holdings_.saw_lease(*address, {.holder = lease.holder, .version = lease.version});
     }
@@ -210,8 +143,8 @@ void AddressLink::saw(const kubeapi::Lease& lease, Loop::Time at) {
 
 void AddressLink::lost(const std::string& name) {
     leases_.erase(name);
-    if (name.starts_with(kNodePrefix)) {
-        holdings_.lost_node(name.substr(kNodePrefix.size()));
+    if (const auto node = node_of_lease(name)) {
+        holdings_.lost_node(*node);
     } else if (const auto address = address_of_lease(name)) {
         holdings_.lost_lease(*address);
     }
@@ -300,7 +233,7 @@ void AddressLink::write(const LeaseWrite& write) {
         kubeapi::Lease lease = known != leases_.end() ? known->second : kubeapi::Lease();
         lease.name = name;
         lease.version = write.version;
-        lease.labels[kLabel] = "address";
+        lease.labels[kLeaseLabel] = "address";
         if (write.what == LeaseWrite::What::take && !lease.holder.empty()) {
             log::info("{} is taken over from {}", write.address.text(), lease.holder);
         }
@@ -335,7 +268,7 @@ void AddressLink::wrote(const LeaseWrite& write, const Result<kubeapi::Answer>& 
 
 void AddressLink::sweep(milliseconds silent) {
     for (const std::string& node : holdings_.others_silent(silent, Loop::Clock::now())) {
-        const kubeapi::Lease& lease = leases_.at(std::string(kNodePrefix) + node);
+        const kubeapi::Lease& lease = leases_.at(node_lease_name(node));
         kubeapi::delete_forgotten(*client_, node, kubeapi::delete_lease(ns_, lease.name, lease.version, kAddressTerms));
     }
 }
@@ -398,10 +331,9 @@ json AddressLink::facts() const {
     }
     json nodes = json::array();
     for (const auto& [name, lease] : leases_) {
-        if (name.starts_with(kNodePrefix)) {
-            const std::string node = name.substr(kNodePrefix.size());
-            const char* state = lease.holder.empty() ? "left" : holdings_.alive(node, now) ? "alive" : "gone";
-            nodes.push_back({{"name", node}, {"state", state}, {"addresses", held.contains(node) ? held[node] : 0}});
+        if (const auto node = node_of_lease(name)) {
+            const char* state = lease.holder.empty() ? "left" : holdings_.alive(*node, now) ? "alive" : "gone";
+            nodes.push_back({{"name", *node}, {"state", state}, {"addresses", held.contains(*node) ? held[*node] : 0}});
         }
     }
     return {{"node", node_}, {"in_contact", holdings_.in_contact(now)}, {"nodes", std::move(nodes)}, {"held", held_.size()},

@@ -26,10 +26,6 @@
 
 namespace penstock::daemon {
 
-// "penstock-address-192.0.2.1", "penstock-address-2001-0db8-0000-0000-0000-0000-0000-0001"; and back.
-std::string lease_name(const IpAddress& address);
-std::optional<IpAddress> address_of_lease(std::string_view name);
-
 class AddressLink {
 public:
     struct Events {

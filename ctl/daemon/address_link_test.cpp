@@ -6,6 +6,7 @@
 #include <mutex>
 #include <thread>
 
+#include "ctl/daemon/address_leases.hpp"
 #include "tools/test/api_server.hpp"
 #include "tools/test/catch.hpp"
 
@@ -107,18 +108,6 @@ bool until(const std::function<bool()>& is) {
 }
 
 }  // namespace
-
-TEST_CASE("address link: the names of Leases are names, and lead back") {
-    for (const char* text : {"192.0.2.1", "2001:db8::1", "::1", "fd00::"}) {
-        const std::string name = lease_name(ip(text));
-        CHECK(name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-.") == std::string::npos);
-        CHECK(std::isalnum(static_cast<unsigned char>(name.back())) != 0);
-        CHECK(address_of_lease(name) == ip(text));
-    }
-    for (const char* name : {"penstock-address-", "penstock-address-x", "penstock-node-a", "penstock-status", ""}) {
-        CHECK_FALSE(address_of_lease(name).has_value());
-    }
-}
 
 TEST_CASE("address link: a node alone has what Gateways have, by one Lease each, and lets go of what they have no more") {
     test::ApiServer server;
