@@ -98,6 +98,9 @@ void Daemon::leave() {
 void Daemon::stop() {
     board_.close();
     save();
+    if (const auto later = log_.later()) {
+        log_.due(*later);  // nobody will, later
+    }
 }
 
 // ---- the cycle ----------------------------------------------------------------------------------------------------------
@@ -136,7 +139,7 @@ void Daemon::adopt(std::shared_ptr<const compile::Compiled> next, bool changed) 
     if (changed) {
         root_digest_ = source::digest_of(*compiled_->snapshot.root);
         rollout_.want(root_digest_);
-        log::write(generation_level(), fmt::format("generation {}: {} listeners, {} VIPs in the core", rollout_.wanted(), root_of(*compiled_)->listeners()->size(), compiled_->steering.vips.size()));
+        log_.generation(rollout_.wanted(), fmt::format("{} listeners, {} VIPs in the core", root_of(*compiled_)->listeners()->size(), compiled_->steering.vips.size()), Loop::Clock::now());
         errors_.restart_backoff();
     } else {
         // The machine may have lost what it had (an address, a link): the plan is a difference, so looking costs nothing.
@@ -248,14 +251,6 @@ void Daemon::advance() {
         loop_.cancel("patience");
     }
     tell();
-}
-
-// Of a stream of changes one a second is told.
-log::Level Daemon::generation_level() {
-    const auto now = Loop::Clock::now();
-    const bool first = now - generation_told_ >= std::chrono::seconds(1);
-    generation_told_ = first ? now : generation_told_;
-    return told_level_ = first ? log::Level::info : log::Level::debug;
 }
 
 // As far as it goes without waiting.

@@ -16,6 +16,7 @@
 #include "ctl/compile/compile.hpp"
 #include "ctl/daemon/address_link.hpp"
 #include "ctl/daemon/api.hpp"
+#include "ctl/daemon/change_log.hpp"
 #include "ctl/daemon/cluster_link.hpp"
 #include "ctl/daemon/dangling_book.hpp"
 #include "ctl/daemon/error_book.hpp"
@@ -31,7 +32,6 @@
 #include "ctl/source/loaded.hpp"
 #include "ctl/source/merge.hpp"
 #include "ctl/status/book.hpp"
-#include "userspace/base/log.hpp"
 
 namespace penstock::daemon {
 
@@ -95,10 +95,8 @@ private:
     void sweep_leases();
     void want_statuses(const compile::Statuses& before);
     void advance();
-    void tell_source(const std::string& name, log::Level level, std::string line, const std::vector<model::Diagnostic>& diagnostics);
     void carry_out();
     void one_step();
-    [[nodiscard]] log::Level generation_level();
     void tell();
     void tell_taken(const std::vector<status::Failure>& failures);
     void tell_metrics();
@@ -158,14 +156,7 @@ private:
     std::vector<Trouble> finish_troubles_;
     std::vector<Trouble> worker_troubles_;
     std::map<std::string, Error> unkept_;  // state files that could not be written, by name
-    // What the log was told.
-    struct SourceTold {
-        std::string line;
-        std::set<std::string> diagnostics;
-    };
-    std::map<std::string, SourceTold> sources_told_;
-    Loop::Clock::time_point generation_told_{};
-    log::Level told_level_ = log::Level::info;  // of the generation of which more may be told
+    ChangeLog log_{log::write};
 };
 
 // {"severity", "source", "file", ...}: a diagnostic as the control API has it.

@@ -139,29 +139,13 @@ void Daemon::trim_later() {
     }
 }
 
-void Daemon::tell_source(const std::string& name, log::Level level, std::string line, const std::vector<model::Diagnostic>& diagnostics) {
-    SourceTold now{.line = std::move(line), .diagnostics = {}};
-    SourceTold& before = sources_told_[name];
-    if (now.line != before.line) {
-        log::write(level, fmt::format("{}: {}", name, now.line));
-    }
-    for (const model::Diagnostic& diagnostic : diagnostics) {
-        std::string text = fmt::format("{}: {}", name, diagnostic.text());
-        if (!before.diagnostics.contains(text)) {
-            log::write(diagnostic.severity == model::Severity::error ? log::Level::error : log::Level::debug, text);
-        }
-        now.diagnostics.insert(std::move(text));
-    }
-    before = std::move(now);
-}
-
 void Daemon::sources_changed() {
     take_sources();
     for (const source::Given& one : given_) {
         const auto errors = std::count_if(one.diagnostics.begin(), one.diagnostics.end(), [](const auto& d) { return d.severity == model::Severity::error; });
         // A cluster changes all the time, and its size says nothing; what is wrong is told once.
         const log::Level level = one.kind == source::kClusterKind ? log::Level::debug : log::Level::info;
-        tell_source(one.name, level, fmt::format("{} objects, {} errors", one.objects.size(), errors), one.diagnostics);
+        log_.source(one.name, level, fmt::format("{} objects, {} errors", one.objects.size(), errors), one.diagnostics);
     }
     compile_now();
 }

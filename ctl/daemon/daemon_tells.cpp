@@ -64,7 +64,10 @@ void Daemon::tell() {
         }
     }
     if (const Generation before = board_.get(); before.taken != rollout_.generation().taken) {
-        log::write(told_level_, fmt::format("generation {} is served", rollout_.generation().taken));
+        log_.served(rollout_.generation().taken, Loop::Clock::now());
+    }
+    if (const auto later = log_.later()) {
+        loop_.at("log", *later, [this] { log_.due(Loop::Clock::now()); });
     }
     board_.set(rollout_.generation());
     // While the rollout waits for the workers, a retry has nothing to do; its time may have passed, and an armed timer would spin.
