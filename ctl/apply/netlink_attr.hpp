@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reading netlink messages: attributes by callback, addresses, neighbours. The kernel is trusted, lengths are checked all the same.
+// Reading and building netlink messages: attributes by callback, addresses, neighbours; a request. The kernel is trusted, lengths are checked
+// all the same.
 #pragma once
 
 #include <arpa/inet.h>
 #include <libmnl/libmnl.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
+#include <sys/socket.h>
 
+#include <algorithm>
 #include <cstring>
 #include <optional>
 
@@ -15,25 +18,24 @@
 
 namespace penstock::apply {
 
-// Attributes after a fixed header of `skip` bytes.
 template <class Function>
-void for_each_attr(const nlmsghdr* message, std::size_t skip, const Function& function) {
-    const auto* at = static_cast<const nlattr*>(mnl_nlmsg_get_payload_offset(message, skip));
-    const char* end = static_cast<const char*>(mnl_nlmsg_get_payload_tail(message));
+void for_each_attr(const nlattr* at, const char* end, const Function& function) {
     while (mnl_attr_ok(at, static_cast<int>(end - reinterpret_cast<const char*>(at)))) {
         function(at);
         at = mnl_attr_next(at);
     }
 }
 
+// Attributes after a fixed header of `skip` bytes.
+template <class Function>
+void for_each_attr(const nlmsghdr* message, std::size_t skip, const Function& function) {
+    for_each_attr(static_cast<const nlattr*>(mnl_nlmsg_get_payload_offset(message, skip)), static_cast<const char*>(mnl_nlmsg_get_payload_tail(message)), function);
+}
+
 template <class Function>
 void for_each_nested(const nlattr* outer, const Function& function) {
-    const auto* at = static_cast<const nlattr*>(mnl_attr_get_payload(outer));
-    const char* end = reinterpret_cast<const char*>(at) + mnl_attr_get_payload_len(outer);
-    while (mnl_attr_ok(at, static_cast<int>(end - reinterpret_cast<const char*>(at)))) {
-        function(at);
-        at = mnl_attr_next(at);
-    }
+    const auto* first = static_cast<const nlattr*>(mnl_attr_get_payload(outer));
+    for_each_attr(first, reinterpret_cast<const char*>(first) + mnl_attr_get_payload_len(outer), function);
 }
 
 // Interfaces of RTA_MULTIPATH.
@@ -97,5 +99,28 @@ inline Neighbour read_neighbour(const nlmsghdr* message) {
     }
     return out;
 }
+
+// ---- building -----------------------------------------------------------------------------------------------------------
+inline unsigned char family_of(const IpAddress& address) { return address.family == Family::v4 ? AF_INET : AF_INET6; }
+
+inline void put_address(nlmsghdr* message, std::uint16_t type, const IpAddress& address) {
+    const bool four = address.family == Family::v4;
+    mnl_attr_put(message, type, four ? 4 : 16, address.bytes.data() + (four ? 12 : 0));
+}
+
+// One request being built.
+struct Request {
+    alignas(nlmsghdr) char bytes[MNL_NLMSG_HDRLEN + 512] = {};
+    nlmsghdr* header = mnl_nlmsg_put_header(bytes);
+
+    Request(std::uint16_t type, std::uint16_t flags) {
+        header->nlmsg_type = type;
+        header->nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags);
+    }
+    template <class Extra>
+    Extra* extra() {
+        return static_cast<Extra*>(mnl_nlmsg_put_extra_header(header, sizeof(Extra)));
+    }
+};
 
 }  // namespace penstock::apply
