@@ -139,13 +139,16 @@ int Holdings::fitness(const std::string& node, const IpAddress& address) const {
     return best;
 }
 
+Holdings::Score Holdings::score_of(const std::string& node, const IpAddress& address) const {
+    return {fitness(node, address), maglev_slot(node + "/" + address.text(), UINT32_MAX)};
+}
+
 // Who should have it if nobody had it; "" without a live node.
 std::string Holdings::heir_of(const IpAddress& address, const std::vector<std::string>& alive) const {
     std::string best;
-    std::pair<int, std::uint32_t> best_score{-1, 0};
+    Score best_score{-1, 0};
     for (const std::string& name : alive) {
-        const std::pair score{fitness(name, address), maglev_slot(name + "/" + address.text(), UINT32_MAX)};
-        if (score > best_score) {
+        if (const Score score = score_of(name, address); score > best_score) {
             best_score = score;
             best = name;
         }

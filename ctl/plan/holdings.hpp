@@ -16,6 +16,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ctl/plan/silence.hpp"
@@ -139,6 +140,8 @@ private:
         std::map<std::string, std::size_t> counts;  // wanted addresses of each holder
     };
 
+    using Score = std::pair<int, std::uint32_t>;  // fitness, then by rendezvous hash; of those that may have an address the highest is its heir
+
     [[nodiscard]] bool settled(Time now) const { return contact_since_ && now - *contact_since_ > settle_; }
     [[nodiscard]] bool judges(Time now) const;
     [[nodiscard]] bool gone(const Node& node, Time now) const;
@@ -151,6 +154,7 @@ private:
     [[nodiscard]] std::optional<LeaseWrite> step(const IpAddress& address, const AddressLease* lease, Moment& at, Decision& decision);
     [[nodiscard]] std::optional<LeaseWrite> to_hand_over(const IpAddress& address, const AddressLease& lease, Moment& at, Decision& decision);
     [[nodiscard]] int fitness(const std::string& node, const IpAddress& address) const;
+    [[nodiscard]] Score score_of(const std::string& node, const IpAddress& address) const;
     [[nodiscard]] std::optional<LeaseWrite> give_away(const IpAddress& address, const AddressLease& lease, const Moment& at);
     [[nodiscard]] bool overloaded(const std::string& heir, Moment& at) const;
     [[nodiscard]] std::string heir_of(const IpAddress& address, const std::vector<std::string>& alive) const;

@@ -23,14 +23,13 @@ std::optional<unsigned> Holdings::turn(const IpAddress& address, const std::stri
     if (!heard_ || own == nodes_.end() || own->second.seen.leaving || fitness(self_, address) == 0) {
         return std::nullopt;
     }
-    const std::pair mine{fitness(self_, address), maglev_slot(self_ + "/" + address.text(), UINT32_MAX)};
+    const Score mine = score_of(self_, address);
     unsigned before = 0;
     for (const auto& [name, node] : nodes_) {
         if (name == self_ || name == holder || !lived(node) || fitness(name, address) == 0) {
             continue;
         }
-        const std::pair its{fitness(name, address), maglev_slot(name + "/" + address.text(), UINT32_MAX)};
-        before += holder == self_ || its > mine ? 1 : 0;
+        before += holder == self_ || score_of(name, address) > mine ? 1 : 0;
     }
     return before;
 }
