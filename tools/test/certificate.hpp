@@ -5,6 +5,7 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
+#include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
 #include <algorithm>
@@ -36,6 +37,16 @@ inline EVP_PKEY* key_of(const std::string& pem) {
     EVP_PKEY* key = PEM_read_bio_PrivateKey(bio, nullptr, nullptr, nullptr);
     BIO_free(bio);
     return key;
+}
+
+// What `context` shows of itself.
+inline void use_pair(SSL_CTX* context, const Pair& pair) {
+    X509* certificate = certificate_of(pair.chain);
+    EVP_PKEY* key = key_of(pair.key);
+    SSL_CTX_use_certificate(context, certificate);
+    SSL_CTX_use_PrivateKey(context, key);
+    X509_free(certificate);
+    EVP_PKEY_free(key);
 }
 
 struct CertificateSpec {

@@ -26,12 +26,7 @@ namespace penstock::test {
 class MuteServer {
 public:
     explicit MuteServer(const Pair& pair = issue({.name = "localhost", .names = "IP:127.0.0.1"})) : context_(SSL_CTX_new(TLS_server_method())), listening_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-        X509* certificate = certificate_of(pair.chain);
-        EVP_PKEY* key = key_of(pair.key);
-        SSL_CTX_use_certificate(context_, certificate);
-        SSL_CTX_use_PrivateKey(context_, key);
-        X509_free(certificate);
-        EVP_PKEY_free(key);
+        use_pair(context_, pair);
         SSL_CTX_set_alpn_select_cb(context_, choose_h2, nullptr);
         sockaddr_in at = {};
         at.sin_family = AF_INET;

@@ -30,14 +30,7 @@ const Cast& cast() {
 }
 
 std::function<void(SSL_CTX*)> showing(const Pair& pair) {
-    return [&pair](SSL_CTX* context) {
-        X509* certificate = certificate_of(pair.chain);
-        EVP_PKEY* key = key_of(pair.key);
-        SSL_CTX_use_certificate(context, certificate);
-        SSL_CTX_use_PrivateKey(context, key);
-        X509_free(certificate);
-        EVP_PKEY_free(key);
-    };
+    return [&pair](SSL_CTX* context) { use_pair(context, pair); };
 }
 
 }  // namespace
