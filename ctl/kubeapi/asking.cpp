@@ -5,6 +5,7 @@
 #include <thread>
 #include <utility>
 
+#include "ctl/kubeapi/page_guard.hpp"
 #include "ctl/kubeapi/url.hpp"
 #include "ctl/model/text_at.hpp"
 #include "ctl/model/value_text.hpp"
@@ -17,8 +18,6 @@ using model::Value;
 
 constexpr int kTriesMax = 5;
 constexpr auto kRetryMost = milliseconds(10'000);  // a server that says more is asked again earlier, but not often
-constexpr int kPagesMax = 20'000;
-constexpr std::size_t kBytesMax = 1UL << 30;  // of all pages
 constexpr model::TextLimits kAnswerLimits = {.bytes_max = 512UL << 20, .nodes_max = 50'000'000};
 
 bool come_again(const Answer& answer) { return (answer.status == 429 || answer.status == 503) && answer.retry_after.has_value(); }
@@ -130,26 +129,20 @@ Result<std::vector<Value>> Asking::list(const Resource& resource, const std::opt
     const std::string path = (ns ? resource.collection_in(*ns) : resource.collection()) + "?limit=500" + (selector.empty() ? "" : "&labelSelector=" + url_encoded(selector)) +
                              (fields.empty() ? "" : "&fieldSelector=" + url_encoded(fields));
     std::vector<Value> out;
-    std::size_t bytes = 0;
-    std::string more;
-    for (int pages = 0; pages < kPagesMax && bytes <= kBytesMax; ++pages) {
-        PST_TRY_ASSIGN(const Answer got, answer({.path = path + (more.empty() ? "" : "&continue=" + url_encoded(more))}, act));
+    PageGuard pages;
+    do {
+        PST_TRY_ASSIGN(const Answer got, answer({.path = path + (pages.next().empty() ? "" : "&continue=" + url_encoded(pages.next()))}, act));
         PST_TRY_ASSIGN(const Value page, content_of(got, act));
-        bytes += got.body.size();
         if (const Value* items = page.find("items")) {
             for (const Value& item : items->items()) {  // a list says once what its items are
                 out.push_back(item.with("apiVersion", Value::string(resource.api_version)).with("kind", Value::string(resource.kind)));
             }
         }
-        const std::string before = std::exchange(more, text_at(page, {"metadata", "continue"}));
-        if (more.empty()) {
-            return out;
+        if (auto taken = pages.page(got.body.size(), text_at(page, {"metadata", "continue"})); !taken.ok()) {
+            return std::move(taken).error().in(act.text());
         }
-        if (more == before) {
-            return Error{.code = Errc::invalid, .what = act.text() + ": a page says that it follows itself"};
-        }
-    }
-    return Error{.code = Errc::limit, .what = act.text() + ": the list does not end"};
+    } while (!pages.next().empty());
+    return out;
 }
 
 }  // namespace penstock::kubeapi

@@ -26,8 +26,6 @@ constexpr auto kShort = milliseconds(1'000);   // a watch that ends sooner witho
 constexpr auto kHeld = milliseconds(30'000);   // one that lasted so long: waits grow from the least anew
 constexpr unsigned kPageTries = 3;             // then from the first page on: the token may be what the server cannot bear
 constexpr unsigned kInVainMax = 5;             // then a list: the version may be
-constexpr std::size_t kPagesMax = 20'000;
-constexpr std::size_t kBytesMax = 1UL << 30;   // of all pages
 constexpr auto kAskedMost = std::int64_t{600};  // seconds
 constexpr model::TextLimits kListLimits = {.bytes_max = 512UL << 20, .nodes_max = 50'000'000};
 constexpr model::TextLimits kLineLimits = {.bytes_max = 16UL << 20};
@@ -57,7 +55,7 @@ Reflection::Next Reflection::next() {
               .asked = std::exchange(asked_, milliseconds(0)), .patience = kListPatience};
     const std::string selector = selector_.empty() ? "" : "&" + selector_;
     if (next.what == Next::What::list) {
-        next.query = fmt::format("limit={}{}{}", kPage, selector, continue_.empty() ? "" : "&continue=" + url_encoded(continue_));
+        next.query = fmt::format("limit={}{}{}", kPage, selector, guard_.next().empty() ? "" : "&continue=" + url_encoded(guard_.next()));
         return next;
     }
     const int lasts = std::uniform_int_distribution(kWatchMin, 2 * kWatchMin)(random_);
@@ -76,10 +74,8 @@ void Reflection::failed(Error error, std::optional<milliseconds> retry_after) {
 
 void Reflection::start_over() {
     version_.clear();
-    continue_.clear();
+    guard_ = {};
     pages_ = {};
-    pages_read_ = 0;
-    bytes_read_ = 0;
     page_failures_ = 0;
     in_vain_ = 0;
 }
@@ -110,22 +106,14 @@ Status Reflection::take_page(const Answer& answer) {
     if (version.empty()) {
         return Error{.code = Errc::invalid, .what = "the answer is no list"};
     }
-    std::string more = text_at(*parsed, {"metadata", "continue"});
-    if (!more.empty() && more == continue_) {
-        return Error{.code = Errc::invalid, .what = "a page says that it follows itself"};
-    }
-    bytes_read_ += answer.body.size();
-    if (++pages_read_ > kPagesMax || bytes_read_ > kBytesMax) {
-        return Error{.code = Errc::limit, .what = fmt::format("the list is longer than {} pages or {} bytes", kPagesMax, kBytesMax)};
-    }
+    PST_TRY(guard_.page(answer.body.size(), text_at(*parsed, {"metadata", "continue"})));
     if (const Value* items = parsed->find("items")) {
         for (const Value& item : items->items()) {
             pages_.changes.push_back({whole(item)});
         }
     }
-    continue_ = std::move(more);
     page_failures_ = 0;
-    version_ = continue_.empty() ? version : "";
+    version_ = guard_.next().empty() ? version : "";
     return success();
 }
 

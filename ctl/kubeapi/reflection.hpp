@@ -14,6 +14,7 @@
 
 #include "ctl/kubeapi/client.hpp"
 #include "ctl/kubeapi/pace.hpp"
+#include "ctl/kubeapi/page_guard.hpp"
 #include "ctl/model/value.hpp"
 
 namespace penstock::kubeapi {
@@ -83,10 +84,8 @@ private:
     std::minstd_rand random_;
 
     std::string version_;   // to watch from; "": list first
-    std::string continue_;  // of the page to ask for
-    Batch pages_;
-    std::size_t pages_read_ = 0;
-    std::size_t bytes_read_ = 0;
+    PageGuard guard_;       // of the list that comes
+    Batch pages_;           // what it has brought so far
     unsigned page_failures_ = 0;
     milliseconds delay_{0};
     milliseconds asked_{0};
