@@ -6,11 +6,11 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "ctl/kubeapi/url.hpp"
 #include "ctl/model/text_at.hpp"
 #include "ctl/model/value_text.hpp"
 #include "userspace/base/base64.hpp"
 #include "userspace/base/files.hpp"
-#include "userspace/base/ip.hpp"
 
 namespace penstock::kubeapi {
 
@@ -112,8 +112,7 @@ Status check_server(Access& access) {
     while (access.server.ends_with('/')) {
         access.server.pop_back();
     }
-    const std::size_t host = access.server.find("://");
-    if (access.server.substr(0, access.server.find('/', host == std::string::npos ? 0 : host + 3)).find('@') != std::string::npos) {
+    if (authority_of(access.server).text.find('@') != std::string_view::npos) {
         return bad("the server's address has a user or a password in it: they belong to the kubeconfig's user");  // and it is shown, in many places
     }
     const bool web = access.server.starts_with("https://") || access.server.starts_with("http://");
@@ -275,8 +274,7 @@ Result<Access> access_of_pod(const std::string& folder, const std::string& host,
                      .hint = "name a kubeconfig: --kubeconfig FILE, or set KUBECONFIG"};
     }
     Access access;
-    const auto ip = IpAddress::parse(host);
-    access.server = "https://" + (ip && ip->family == Family::v6 ? "[" + host + "]" : host) + ":" + port;
+    access.server = "https://" + host_of(host) + ":" + port;
     access.ca.file = folder + "/ca.crt";
     access.token.file = folder + "/token";
     if (auto ns = read_file(folder + "/namespace", kFileMax); ns.ok() && !ns->empty()) {

@@ -11,6 +11,7 @@
 #include <charconv>
 #include <ctime>
 
+#include "ctl/kubeapi/url.hpp"
 #include "userspace/base/assert.hpp"
 #include "userspace/base/version.hpp"
 
@@ -27,21 +28,6 @@ int on_socket(void* limits, curl_socket_t socket, curlsocktype /*purpose*/) {
 // libcurl does not write to it.
 curl_blob blob_of(const std::string& bytes) {
     return {.data = const_cast<char*>(bytes.data()), .len = bytes.size(), .flags = CURL_BLOB_NOCOPY};  // NOLINT(cppcoreguidelines-pro-type-const-cast)
-}
-
-// Where a server is: "https://[fd00::1]:6443/prefix".
-struct ServerAddress {
-    std::string host;  // "[fd00::1]"
-    std::string port;
-    std::string rest;  // "/prefix"
-};
-
-ServerAddress address_of(const std::string& server) {
-    const std::size_t from = server.find("://") + 3;
-    const std::size_t end = std::min(server.find('/', from), server.size());
-    const std::string place = server.substr(from, end - from);
-    const std::size_t colon = place.find(':', place.starts_with('[') ? place.find(']') : 0);
-    return {.host = place.substr(0, colon), .port = colon == std::string::npos ? "443" : place.substr(colon + 1), .rest = server.substr(end)};
 }
 
 }  // namespace
@@ -76,12 +62,12 @@ Transfer::~Transfer() {
 
 // TLS asks for, and verifies, the URL's name: so that is the one that was given, and who is connected to, and named to HTTP, is the server.
 void Transfer::be_named(const Access& access) {
-    const ServerAddress at = address_of(access.server);
-    const bool v6 = access.tls_server_name.find(':') != std::string::npos;
-    const std::string name = v6 ? "[" + access.tls_server_name + "]" : access.tls_server_name;
-    url_ = fmt::format("https://{}:{}{}{}", name, at.port, at.rest, order_.request.path);
-    host_ = fmt::format("Host: {}:{}", at.host, at.port);
-    connect_to_ = ::curl_slist_append(nullptr, fmt::format("{}:{}:{}:{}", name, at.port, at.host, at.port).c_str());
+    const Authority at = authority_of(access.server);
+    const std::string_view port = at.port.empty() ? "443" : at.port;
+    const std::string name = host_of(access.tls_server_name);
+    url_ = fmt::format("https://{}:{}{}{}", name, port, at.rest, order_.request.path);
+    host_ = fmt::format("Host: {}:{}", at.host, port);
+    connect_to_ = ::curl_slist_append(nullptr, fmt::format("{}:{}:{}:{}", name, port, at.host, port).c_str());
     ::curl_easy_setopt(handle_, CURLOPT_CONNECT_TO, connect_to_);
 }
 
