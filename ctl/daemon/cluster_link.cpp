@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ctl/daemon/cluster_link.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <utility>
 
+#include "ctl/daemon/follow_troubles.hpp"
 #include "ctl/model/value_text.hpp"
 #include "ctl/status/merged.hpp"
 #include "userspace/base/log.hpp"
@@ -192,7 +191,7 @@ void ClusterLink::pump() {
 void ClusterLink::tell_troubles() {
     std::vector<std::string> now;
     for (const Trouble& trouble : troubles()) {
-        now.push_back(trouble.what + ": " + trouble.error.what);
+        now.push_back(trouble.what + ": " + trouble.error.message());
     }
     if (now != troubles_told_) {
         troubles_told_ = std::move(now);
@@ -201,13 +200,7 @@ void ClusterLink::tell_troubles() {
 }
 
 std::vector<Trouble> ClusterLink::troubles() const {
-    std::vector<Trouble> out;
-    for (const auto& [kind, state] : cluster_.states()) {
-        if (!state.trouble.empty() && !state.missing) {
-            out.push_back({.what = fmt::format("follow {} of {}", model::kind_name(kind), server_),
-                           .error = {.code = Errc::internal, .what = state.trouble, .hint = "what was known is served"}, .failure = {}});
-        }
-    }
+    std::vector<Trouble> out = follow_troubles(cluster_.states(), server_);
     for (const auto& [object, error] : writer_.troubles()) {
         out.push_back({.what = "status of " + object.text(), .error = error, .failure = {}});
     }

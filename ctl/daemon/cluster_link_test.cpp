@@ -156,6 +156,21 @@ TEST_CASE("cluster link: an API server that is away is trouble, and nobody waits
     CHECK(linked.ask([&] { return linked.link->given().state; }) == source::State::failed);
 }
 
+TEST_CASE("cluster link: an API server that goes away is one trouble, however many kinds are followed") {
+    Linked linked;
+    linked.server.put(route("/a"));
+    linked.start();
+    REQUIRE(linked.until([&] { return linked.link->ready(); }));
+    linked.server.fail("/", 503, 1000000);
+    linked.server.cut_watches(false);
+    const std::string follow = "follow " + linked.server.url();
+    CHECK(linked.until([&] {
+        std::vector<Trouble> of_kinds = linked.link->troubles();
+        std::erase_if(of_kinds, [&](const Trouble& one) { return one.what.find(linked.server.url()) == std::string::npos; });
+        return of_kinds.size() == 1 && of_kinds[0].what == follow && of_kinds[0].error.context.empty();  // of every kind
+    }));
+}
+
 TEST_CASE("cluster link: a Gateway gets a Service of its addresses, again if somebody deletes it, and nobody's is taken over") {
     Linked linked;
     const json gateway = {{"apiVersion", "gateway.networking.k8s.io/v1"},

@@ -289,7 +289,7 @@ Error Answer::failure(const std::string& what) const {
     const auto parsed = model::parse_json(body, {.bytes_max = 1U << 20});
     const model::Value* message = parsed.ok() ? parsed->find("message") : nullptr;
     const bool said = message != nullptr && message->as_string() != nullptr && !message->as_string()->empty();
-    Error error{.code = Errc::internal, .what = what + ": " + (said ? *message->as_string() : fmt::format("the API server answered {}", status))};
+    Error error{.code = Errc::internal, .what = said ? *message->as_string() : fmt::format("the API server answered {}", status)};
     switch (status) {
         case 401: error.code = Errc::denied, error.hint = "the API server does not know these credentials"; break;
         case 403: error.code = Errc::denied, error.hint = "the service account or user lacks this right: see the ClusterRole in configs/deploy"; break;
@@ -299,7 +299,7 @@ Error Answer::failure(const std::string& what) const {
         case 504: error.code = Errc::timeout; break;
         default: break;
     }
-    return error;
+    return std::move(error).in(what);
 }
 
 Result<Answer> Client::call(Request request) {

@@ -185,7 +185,7 @@ void Follower::drop(model::Kind kind, const std::string& why, bool missing) {
         old->second->watch->end();
         followed_.erase(old);
     }
-    News news{.kind = kind, .resource = {}, .batch = {}, .state = {.api_version = {}, .synced = missing, .missing = missing, .trouble = why}};
+    News news{.kind = kind, .resource = {}, .batch = {}, .state = {.api_version = {}, .synced = missing, .missing = missing, .trouble = why, .reason = why}};
     news.batch.all = missing;  // no such kind: no such objects
     if (auto& told = told_[kind]; told != news.state) {
         told = news.state;
@@ -221,7 +221,8 @@ void Follower::hand_on(Followed& followed, Batch batch, const Reflection& reflec
     followed.missing = reflection.missing();
     News news{.kind = followed.kind, .resource = followed.resource, .batch = std::move(batch),
               .state = {.api_version = followed.resource.api_version, .synced = reflection.synced(), .missing = false,
-                        .trouble = reflection.trouble() ? reflection.trouble()->message() : std::string()}};
+                        .trouble = reflection.trouble() ? reflection.trouble()->message() : std::string(),
+                        .reason = reflection.trouble() ? reflection.trouble()->what : std::string()}};
     auto& told = told_[followed.kind];
     if (!news.batch.empty() || told != news.state) {
         told = news.state;

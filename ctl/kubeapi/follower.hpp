@@ -24,6 +24,7 @@ struct KindState {
     bool synced = false;           // listed once: what was told is the whole of it
     bool missing = false;          // its CRD is not there
     std::string trouble;           // why it is not being followed now; "" if it is
+    std::string reason;            // of that what other kinds may have in common with this one
     bool operator==(const KindState&) const = default;
 };
 

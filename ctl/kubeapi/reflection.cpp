@@ -94,6 +94,8 @@ void Reflection::restart() {
     }
 }
 
+std::string Reflection::act(const char* verb) const { return fmt::format("{} {} of {}", verb, kind_, api_version_); }
+
 Value Reflection::whole(const Value& item) const {
     // Lists of the built-in kinds leave these two out.
     return item.find("kind") != nullptr ? item : item.with("apiVersion", Value::string(api_version_)).with("kind", Value::string(kind_));
@@ -118,7 +120,7 @@ Status Reflection::take_page(const Answer& answer) {
 }
 
 std::optional<Batch> Reflection::listed(const Result<Answer>& answer) {
-    const std::string what = "list " + kind_ + " of " + api_version_;
+    const std::string what = act("list");
     if (!answer.ok()) {
         failed(Error(answer.error()).in(what), {});
         return std::nullopt;
@@ -162,7 +164,7 @@ void Reflection::heard() {
 // What it was to tell is lost, and the versions after it would hide that.
 bool Reflection::no_event(const char* why) {
     failed_ = true;
-    failed(Error{.code = Errc::invalid, .what = fmt::format("watch {} of {}: {}", kind_, api_version_, why)}, {});
+    failed(Error{.code = Errc::invalid, .what = why}.in(act("watch")), {});
     list_anew();
     return false;
 }
@@ -180,7 +182,7 @@ void Reflection::watch_error(const Value& status) {
         list_anew();  // not our failure
         return;
     }
-    failed(Error{.code = Errc::internal, .what = fmt::format("watch {} of {}: {}", kind_, api_version_, text_at(status, {"message"}))}, wait_asked(status));
+    failed(Error{.code = Errc::internal, .what = text_at(status, {"message"})}.in(act("watch")), wait_asked(status));
     if (!is_busy(code)) {
         watch_in_vain();
     }
@@ -217,7 +219,7 @@ bool Reflection::line(std::string_view text, Batch& batch) {
 }
 
 void Reflection::watch_ended(const Result<Answer>& answer, milliseconds lived) {
-    const std::string what = "watch " + kind_ + " of " + api_version_;
+    const std::string what = act("watch");
     if (lived >= kHeld) {
         relisted_ = false;
         anew_.succeeded();

@@ -62,7 +62,7 @@ public:
 
     [[nodiscard]] bool synced() const { return synced_; }  // a whole list was seen at some time
     [[nodiscard]] bool missing() const { return missing_; }  // the server has no such collection (404)
-    // What keeps it from following the server now; nothing if all is well.
+    // What keeps it from following the server now; nothing if all is well. What it was doing is context: `what` may be the same of many.
     [[nodiscard]] const std::optional<Error>& trouble() const { return trouble_; }
 
 private:
@@ -70,6 +70,7 @@ private:
     void start_over();
     void list_anew();
     Status take_page(const Answer& answer);
+    [[nodiscard]] std::string act(const char* verb) const;
     [[nodiscard]] model::Value whole(const model::Value& item) const;
     void heard();
     bool no_event(const char* why);

@@ -194,7 +194,7 @@ std::optional<bool> Transfer::http1() const {
 
 Error Transfer::failure(Errc code, const std::string& why) const {
     const std::size_t query = order_.request.path.find('?');
-    return Error{.code = code, .what = fmt::format("{} {}: {}", order_.request.method, order_.request.path.substr(0, query), why)};
+    return Error{.code = code, .what = why}.in(order_.request.method + " " + order_.request.path.substr(0, query));
 }
 
 Result<Answer> Transfer::result(CURLcode code) {
