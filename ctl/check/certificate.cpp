@@ -16,6 +16,8 @@
 #include <memory>
 #include <set>
 
+#include "userspace/base/ascii.hpp"
+
 namespace penstock::check {
 namespace {
 
@@ -67,12 +69,6 @@ Result<std::vector<Cert>> read_certificates(std::string_view pem, std::size_t mo
         return invalid("there are more than " + std::to_string(most) + " certificates");
     }
     return chain;
-}
-
-std::string lower(std::string_view text) {
-    std::string out(text);
-    std::transform(out.begin(), out.end(), out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
-    return out;
 }
 
 bool is_text(std::string_view name) {

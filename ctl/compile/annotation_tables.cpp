@@ -3,8 +3,8 @@
 #include "ctl/check/suites.hpp"
 #include "ctl/compile/annotation_values.hpp"
 #include "ctl/compile/annotations.hpp"
-#include "ctl/compile/hostname.hpp"
 #include "ctl/model/formats.hpp"
+#include "userspace/base/ascii.hpp"
 
 namespace penstock::compile {
 namespace {

@@ -37,10 +37,4 @@ bool more_specific(std::string_view one, std::string_view other) {
     return std::tuple(rank(one), other.size(), one) < std::tuple(rank(other), one.size(), other);
 }
 
-std::string lower(std::string_view text) {
-    std::string out(text);
-    std::transform(out.begin(), out.end(), out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
-    return out;
-}
-
 }  // namespace penstock::compile

@@ -18,6 +18,4 @@ namespace penstock::compile {
 // Order of precedence: exact before wildcard before all; then more characters; then by text, to be total.
 [[nodiscard]] bool more_specific(std::string_view one, std::string_view other);
 
-[[nodiscard]] std::string lower(std::string_view text);
-
 }  // namespace penstock::compile

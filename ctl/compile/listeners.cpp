@@ -9,6 +9,7 @@
 #include "ctl/compile/listener_tls.hpp"
 #include "ctl/compile/overlaps.hpp"
 #include "ctl/model/selector.hpp"
+#include "userspace/base/ascii.hpp"
 
 namespace penstock::compile {
 namespace {

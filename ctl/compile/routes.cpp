@@ -5,6 +5,7 @@
 #include <map>
 
 #include "ctl/compile/hostname.hpp"
+#include "userspace/base/ascii.hpp"
 
 namespace penstock::compile {
 namespace {

@@ -4,10 +4,10 @@
 
 #include "ctl/check/expression.hpp"
 #include "ctl/compile/filters.hpp"
-#include "ctl/compile/hostname.hpp"
 #include "ctl/compile/rules.hpp"
 #include "ctl/compile/rules_build.hpp"
 #include "ctl/compile/rules_traffic.hpp"
+#include "userspace/base/ascii.hpp"
 
 namespace penstock::compile {
 namespace {

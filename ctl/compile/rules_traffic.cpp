@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ctl/compile/rules_traffic.hpp"
 
-#include "ctl/compile/hostname.hpp"
 #include "schema/part_name.hpp"
+#include "userspace/base/ascii.hpp"
 
 namespace penstock::compile {
 namespace {

@@ -4,9 +4,9 @@
 #include <algorithm>
 
 #include "ctl/check/certificate.hpp"
-#include "ctl/compile/hostname.hpp"
 #include "ctl/gwctl/analysis.hpp"
 #include "ctl/model/formats.hpp"
+#include "userspace/base/ascii.hpp"
 
 namespace penstock::gwctl {
 
@@ -69,7 +69,7 @@ void check_hostname(Checking& checking, const model::ObjectKey& from, const Refe
         if (!reference.path.starts_with("spec.listeners[" + std::to_string(i) + "].tls") || !listener.hostname || listener.tls->certificate_refs.size() != 1) {
             continue;  // of several, one is chosen by name
         }
-        const std::string hostname = compile::lower(*listener.hostname);
+        const std::string hostname = lower(*listener.hostname);
         if (std::none_of(validity.names.begin(), validity.names.end(), [&](const std::string& name) { return holds_for(name, hostname); })) {
             std::string names;
             for (const std::string& name : validity.names) {

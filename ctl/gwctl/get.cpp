@@ -9,6 +9,7 @@
 #include "ctl/gwctl/object_view.hpp"
 #include "ctl/gwctl/objects.hpp"
 #include "ctl/gwctl/text_table.hpp"
+#include "userspace/base/ascii.hpp"
 
 namespace penstock::gwctl {
 
@@ -55,8 +56,7 @@ void print_objects(const json& items, bool with_namespace, bool wide) {
 // As kubectl has it: "gateway.gateway.networking.k8s.io/edge".
 void print_names(const json& items) {
     for (const json& object : items) {
-        std::string kind = text_at(object, {"kind"});
-        std::transform(kind.begin(), kind.end(), kind.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+        const std::string kind = lower(text_at(object, {"kind"}));
         const std::string version = text_at(object, {"apiVersion"});
         const std::size_t slash = version.find('/');
         std::printf("%s%s/%s\n", kind.c_str(), slash == std::string::npos ? "" : ("." + version.substr(0, slash)).c_str(), text_at(object, {"metadata", "name"}).c_str());

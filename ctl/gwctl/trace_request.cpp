@@ -5,8 +5,8 @@
 #include <charconv>
 #include <string_view>
 
-#include "ctl/compile/hostname.hpp"
 #include "ctl/model/formats.hpp"
+#include "userspace/base/ascii.hpp"
 #include "userspace/match/host_index.hpp"
 #include "userspace/match/path.hpp"
 
@@ -89,7 +89,7 @@ Result<TraceRequest> parse_trace_request(const std::vector<std::string>& words) 
     PST_TRY(take_url(words[next++], request));
     for (; next < words.size(); ++next) {
         const std::size_t colon = words[next].find(':');
-        const std::string name = compile::lower(words[next].substr(0, colon));
+        const std::string name = lower(words[next].substr(0, colon));
         if (colon == std::string::npos || !model::is_token(name)) {
             return wrong("\"" + words[next] + "\" is no header field like 'Name: value'");
         }

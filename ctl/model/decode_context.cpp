@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <numeric>
 
+#include "userspace/base/ascii.hpp"
+
 namespace penstock::model {
 namespace {
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 
 // Edits of one character, without case.
 std::size_t distance(std::string_view one, std::string_view other) {

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 
+#include "userspace/base/ascii.hpp"
 #include "userspace/base/assert.hpp"
 
 namespace penstock::model {
@@ -32,7 +32,7 @@ const std::array<KindInfo, kKinds>& kinds() {
 }
 
 bool same_word(std::string_view one, std::string_view other) {
-    return std::equal(one.begin(), one.end(), other.begin(), other.end(), [](unsigned char a, unsigned char b) { return std::tolower(a) == std::tolower(b); });
+    return std::equal(one.begin(), one.end(), other.begin(), other.end(), [](char a, char b) { return lower(a) == lower(b); });
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "ctl/model/value_text.hpp"
 #include "ctl/model/yaml_scalar.hpp"
+#include "userspace/base/ascii.hpp"
 
 namespace penstock::model {
 namespace {
@@ -16,9 +17,7 @@ bool is_alnum(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') 
 // Words that YAML 1.1 takes for booleans.
 bool is_old_boolean(const std::string& text) {
     constexpr std::array<std::string_view, 6> kWords = {"y", "n", "yes", "no", "on", "off"};
-    std::string lower = text;
-    std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-    return std::find(kWords.begin(), kWords.end(), lower) != kWords.end();
+    return std::find(kWords.begin(), kWords.end(), lower(text)) != kWords.end();
 }
 
 bool is_plain(const std::string& text) {
