@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "ctl/daemon/address_leases.hpp"
+#include "ctl/daemon/send_from.hpp"
 #include "ctl/kubeapi/collection_watch.hpp"
 #include "ctl/kubeapi/forgotten.hpp"
 #include "ctl/kubeapi/version.hpp"
@@ -239,9 +240,7 @@ void AddressLink::write(const LeaseWrite& write) {
         }
         request = kubeapi::hold_lease(ns_, lease, write.holder, kAddressTerms, unix_us_now());
     }
-    client_->send(std::move(request), [this, write](Result<kubeapi::Answer> answer) {
-        loop_.post([this, write, answer = std::move(answer)] { wrote(write, answer); });
-    });
+    send_from(loop_, *client_, std::move(request), [this, write](const Result<kubeapi::Answer>& answer) { wrote(write, answer); });
 }
 
 void AddressLink::wrote(const LeaseWrite& write, const Result<kubeapi::Answer>& answer) {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "ctl/daemon/follow_troubles.hpp"
+#include "ctl/daemon/send_from.hpp"
 #include "ctl/model/value_text.hpp"
 #include "ctl/status/merged.hpp"
 #include "userspace/base/log.hpp"
@@ -29,11 +30,9 @@ ClusterLink::ClusterLink(Loop& loop, const kubeapi::Access& access, std::string 
       writer_(
           std::move(controller), [this](const model::ObjectKey& key) { return find(key); },
           [this](kubeapi::Request request, status::Writer::Done done) {
-              client_->send(std::move(request), [this, done = std::move(done)](Result<kubeapi::Answer> answer) {
-                  loop_.post([this, done, answer = std::move(answer)] {
-                      done(answer);
-                      pump();
-                  });
+              send_from(loop_, *client_, std::move(request), [this, done = std::move(done)](const Result<kubeapi::Answer>& answer) {
+                  done(answer);
+                  pump();
               });
           },
           [this](const model::ObjectKey& key, std::string version, const json& status) {
@@ -68,9 +67,7 @@ Result<std::unique_ptr<ClusterLink>> ClusterLink::open(Loop& loop, kubeapi::Acce
 
 // ---- who writes -------------------------------------------------------------------------------------------------------
 void ClusterLink::elect() {
-    client_->send(election_.next(Loop::Clock::now(), unix_us_now()), [this](Result<kubeapi::Answer> answer) {
-        loop_.post([this, answer = std::move(answer)] { elected(answer); });
-    });
+    send_from(loop_, *client_, election_.next(Loop::Clock::now(), unix_us_now()), [this](const Result<kubeapi::Answer>& answer) { elected(answer); });
 }
 
 void ClusterLink::elected(const Result<kubeapi::Answer>& answer) {

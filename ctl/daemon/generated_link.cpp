@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "ctl/daemon/send_from.hpp"
+
 namespace penstock::daemon {
 
 using nlohmann::json;
@@ -99,9 +101,7 @@ void GeneratedLink::apply(const model::ObjectKey& gateway, const status::Generat
     kubeapi::Request request{.method = "PATCH", .path = thing.path + "?fieldManager=penstock&force=true", .body = thing.content.dump(-1, ' ', false, json::error_handler_t::replace),
                              .content_type = "application/apply-patch+yaml"};
     gateways_.at(gateway).in_flight += 1;
-    client_->send(std::move(request), [this, gateway, thing](Result<kubeapi::Answer> answer) {
-        loop_.post([this, gateway, thing, answer = std::move(answer)] { applied(gateway, thing, answer); });
-    });
+    send_from(loop_, *client_, std::move(request), [this, gateway, thing](const Result<kubeapi::Answer>& answer) { applied(gateway, thing, answer); });
 }
 
 void GeneratedLink::applied(const model::ObjectKey& key, const status::Generated& thing, const Result<kubeapi::Answer>& answer) {

@@ -5,6 +5,7 @@
 #include <random>
 #include <utility>
 
+#include "ctl/daemon/send_from.hpp"
 #include "ctl/kubeapi/url.hpp"
 #include "ctl/kubeapi/version.hpp"
 #include "ctl/model/text_at.hpp"
@@ -163,18 +164,16 @@ void NodeLink::push_later(milliseconds asked) {
 // Without a Node of that name, or the right to see it, the object stays when the node goes: nobody waits for it then.
 void NodeLink::ask_owner() {
     asking_ = true;
-    client_->send({.path = "/api/v1/nodes/" + kubeapi::url_encoded(node_)}, [this](Result<kubeapi::Answer> answer) {
-        loop_.post([this, answer = std::move(answer)] {
-            asking_ = false;
-            const bool told = answer.ok() && (answer->good() || answer->status == 404 || answer->status == 403);
-            const auto node = told && answer->good() ? model::parse_json(answer->body, {.bytes_max = 4U << 20}) : Result<model::Value>(model::Value());
-            if (told) {
-                owner_ = node.ok() ? text_at(*node, {"metadata", "uid"}) : "";
-            } else {
-                push_later(answer.ok() ? answer->retry_after.value_or(milliseconds(0)) : milliseconds(0));
-            }
-            push();
-        });
+    send_from(loop_, *client_, {.path = "/api/v1/nodes/" + kubeapi::url_encoded(node_)}, [this](const Result<kubeapi::Answer>& answer) {
+        asking_ = false;
+        const bool told = answer.ok() && (answer->good() || answer->status == 404 || answer->status == 403);
+        const auto node = told && answer->good() ? model::parse_json(answer->body, {.bytes_max = 4U << 20}) : Result<model::Value>(model::Value());
+        if (told) {
+            owner_ = node.ok() ? text_at(*node, {"metadata", "uid"}) : "";
+        } else {
+            push_later(answer.ok() ? answer->retry_after.value_or(milliseconds(0)) : milliseconds(0));
+        }
+        push();
     });
 }
 
@@ -185,9 +184,7 @@ void NodeLink::write() {
     json object = status::node_object(node_, *owner_, agreement_.mine());
     kubeapi::Request request{.method = "PATCH", .path = status::node_reports_path() + "/" + kubeapi::url_encoded(node_) + "?fieldManager=penstock&force=true",
                              .body = object.dump(-1, ' ', false, json::error_handler_t::replace), .content_type = "application/apply-patch+yaml"};
-    client_->send(std::move(request), [this, written = std::move(object["status"])](Result<kubeapi::Answer> answer) {
-        loop_.post([this, written, answer = std::move(answer)] { wrote(written, answer); });
-    });
+    send_from(loop_, *client_, std::move(request), [this, written = std::move(object["status"])](const Result<kubeapi::Answer>& answer) { wrote(written, answer); });
 }
 
 void NodeLink::wrote(const json& status, const Result<kubeapi::Answer>& answer) {
