@@ -16,6 +16,7 @@ constexpr Mac kAllNodesMac = {0x33, 0x33, 0, 0, 0, 1};
 constexpr std::array<std::uint8_t, 16> kAllNodes = {0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
 // Ethernet and IPv4 over it, addresses of 6 and 4 bytes.
 constexpr std::array<std::uint8_t, 6> kArpKinds = {0, 1, 8, 0, 6, 4};
+constexpr std::array<std::uint8_t, 4> kNobody = {};  // the sender of a probe
 constexpr std::uint8_t kIcmpV6 = 58;
 constexpr std::uint8_t kSolicitation = 135;
 constexpr std::uint8_t kAdvertisement = 136;
@@ -45,12 +46,13 @@ std::uint32_t sum_of(std::span<const std::uint8_t> bytes) {
     return sum;
 }
 
-Bytes arp_announcement(const IpAddress& address, const Mac& mac) {
-    Bytes out = ethernet(kBroadcast, mac, 0x08, 0x06);
+// A request for `address`, by who has `mac` and the address `sender`.
+Bytes arp_request(const IpAddress& address, const Mac& to, const Mac& mac, std::span<const std::uint8_t> sender) {
+    Bytes out = ethernet(to, mac, 0x08, 0x06);
     add(out, kArpKinds);
-    add(out, std::array<std::uint8_t, 2>{0, 1});  // request
+    add(out, std::array<std::uint8_t, 2>{0, 1});
     add(out, mac);
-    add(out, four(address));
+    add(out, sender);
     add(out, Mac{});
     add(out, four(address));
     return out;
@@ -80,17 +82,6 @@ Bytes advertisement(const IpAddress& address, const Mac& mac) {
     return icmp_frame(kAllNodesMac, mac, address.bytes, kAllNodes, std::move(message));
 }
 
-Bytes arp_probe(const IpAddress& address, const Mac& mac, const Mac& to) {
-    Bytes out = ethernet(to, mac, 0x08, 0x06);
-    add(out, kArpKinds);
-    add(out, std::array<std::uint8_t, 2>{0, 1});  // request
-    add(out, mac);
-    add(out, std::array<std::uint8_t, 4>{});
-    add(out, Mac{});
-    add(out, four(address));
-    return out;
-}
-
 Bytes solicitation(const IpAddress& address, const Mac& mac) {
     Bytes message = {kSolicitation, 0, 0, 0, 0, 0, 0, 0};
     add(message, address.bytes);
@@ -108,11 +99,11 @@ Mac mac_at(std::span<const std::uint8_t> bytes, std::size_t at) {
 }  // namespace
 
 std::vector<std::uint8_t> announcement(const IpAddress& address, const Mac& mac) {
-    return address.family == Family::v4 ? arp_announcement(address, mac) : advertisement(address, mac);
+    return address.family == Family::v4 ? arp_request(address, kBroadcast, mac, four(address)) : advertisement(address, mac);
 }
 
 std::vector<std::uint8_t> question(const IpAddress& address, const Mac& mac, const std::optional<Mac>& to) {
-    return address.family == Family::v4 ? arp_probe(address, mac, to.value_or(kBroadcast)) : solicitation(address, mac);
+    return address.family == Family::v4 ? arp_request(address, to.value_or(kBroadcast), mac, kNobody) : solicitation(address, mac);
 }
 
 std::optional<NeighbourClaim> arp_claim(std::span<const std::uint8_t> frame) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <unordered_map>
+#include <utility>
 
 namespace penstock::apply {
 
@@ -94,14 +95,23 @@ bool Reacher::follow(const std::unordered_set<IpAddress>& addresses, const std::
     return changed;
 }
 
+namespace {
+
+// Whether it is another one now.
+bool put(Reach& reach, Reach now) {
+    const bool other = now != reach;
+    reach = std::move(now);
+    return other;
+}
+
+}  // namespace
+
 bool Reacher::refresh(const std::vector<Interface>& interfaces, Netlink& netlink) {
     Lookup lookup(interfaces, netlink);
     bool changed = false;
     hops_.clear();
     for (auto& [address, reach] : table_) {
-        Reach now = lookup.reach(address, hops_);
-        changed |= now != reach;
-        reach = std::move(now);
+        changed |= put(reach, lookup.reach(address, hops_));
     }
     return changed;
 }
@@ -111,9 +121,7 @@ bool Reacher::refresh(const std::set<Hop>& hops, const std::vector<Interface>& i
     bool changed = false;
     for (auto& [address, reach] : table_) {
         if (hops.contains({reach.ifindex, reach.next_hop})) {
-            Reach now = lookup.reach(address, hops_);
-            changed |= now != reach;
-            reach = std::move(now);
+            changed |= put(reach, lookup.reach(address, hops_));
         }
     }
     return changed;
