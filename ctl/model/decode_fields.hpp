@@ -219,10 +219,10 @@ struct items {
 template <class List, class Key>
 void check_unique(const At& at, const char* list, const List& all, std::string_view name, Key key) {
     std::map<std::decay_t<decltype(key(all[0]))>, std::size_t> seen;
-    const At place = at.member(list);
     for (std::size_t i = 0; i < all.size(); ++i) {
         const auto [first, added] = seen.emplace(key(all[i]), i);
         if (!added) {
+            const At place = at.member(list);
             place.item(i).error("has the same " + std::string(name) + " as " + list + "[" + std::to_string(first->second) + "]");
         }
     }

@@ -156,9 +156,7 @@ const Table<GatewayTls>& table_of(const GatewayTls*) {
              }
              if (const Value* ports = value.find("perPort")) {
                  read_value(at.member("perPort", ports->line()), *ports, out.frontend_ports);
-                 if (!out.frontend_ports.empty()) {
-                     check_unique(at, "perPort", out.frontend_ports, "port", [](const FrontendPort& entry) { return entry.port; });
-                 }
+                 check_unique(at, "perPort", out.frontend_ports, "port", [](const FrontendPort& entry) { return entry.port; });
              }
          })},
         {}, {}};

@@ -14,9 +14,7 @@ void check_parents(const At& at, const Route& route) {
         return ref.group.value_or(kGatewayGroup) + "/" + ref.kind.value_or("Gateway") + "/" + ref.ns.value_or("") + "/" + ref.name + "/" + ref.section_name.value_or("") + "/" +
                std::to_string(ref.port.value_or(0));
     };
-    if (!route.parent_refs.empty()) {
-        check_unique(at, "parentRefs", route.parent_refs, "parent, sectionName and port", text);
-    }
+    check_unique(at, "parentRefs", route.parent_refs, "parent, sectionName and port", text);
 }
 
 template <class Route>
@@ -189,12 +187,8 @@ const Table<HttpMatch>& table_of(const HttpMatch*) {
          f.optional("method", &HttpMatch::method, one_of({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"}))},
         {[](const At& at, const HttpMatch& match) {
             auto name = [](const ValueMatch& one) { return one.name; };
-            if (!match.headers.empty()) {
-                check_unique(at, "headers", match.headers, "name", name);
-            }
-            if (!match.query_params.empty()) {
-                check_unique(at, "queryParams", match.query_params, "name", name);
-            }
+            check_unique(at, "headers", match.headers, "name", name);
+            check_unique(at, "queryParams", match.query_params, "name", name);
         }}, {}};
     return table;
 }
@@ -210,9 +204,7 @@ const Table<HttpRetry>& table_of(const HttpRetry*) {
     static const Table<HttpRetry> table = {{f.optional("codes", &HttpRetry::codes, each(range(400, 599, "is no status from 400 to 599"))),
                                             f.optional("attempts", &HttpRetry::attempts, range(0, 2147483647, "is negative")), f.optional("backoff", &HttpRetry::backoff_ms)},
                                            {[](const At& at, const HttpRetry& retry) {
-                                               if (!retry.codes.empty()) {
-                                                   check_unique(at, "codes", retry.codes, "value", [](std::int32_t code) { return code; });
-                                               }
+                                               check_unique(at, "codes", retry.codes, "value", [](std::int32_t code) { return code; });
                                            }}, {}};
     return table;
 }

@@ -94,12 +94,8 @@ const Table<HeaderFilter>& table_of(const HeaderFilter*) {
                                                f.optional("remove", &HeaderFilter::remove, items{0, 16})},
                                               {[](const At& at, const HeaderFilter& filter) {
                                                   auto name = [](const HttpHeader& header) { return header.name; };
-                                                  if (!filter.set.empty()) {
-                                                      check_unique(at, "set", filter.set, "name", name);
-                                                  }
-                                                  if (!filter.add.empty()) {
-                                                      check_unique(at, "add", filter.add, "name", name);
-                                                  }
+                                                  check_unique(at, "set", filter.set, "name", name);
+                                                  check_unique(at, "add", filter.add, "name", name);
                                               }}, {}};
     return table;
 }
