@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "ctl/daemon/address_leases.hpp"
+#include "ctl/daemon/test_loop.hpp"
 #include "tools/test/api_server.hpp"
 #include "tools/test/catch.hpp"
 
@@ -64,16 +65,7 @@ struct Node {
             link.reset();
         }
     }
-    void on_loop(const std::function<void()>& what) {
-        std::atomic<bool> done{false};
-        REQUIRE(loop->post([&] {
-            what();
-            done = true;
-        }));
-        while (!done) {
-            std::this_thread::yield();
-        }
-    }
+    void on_loop(const std::function<void()>& what) { testing::on_loop(*loop, what); }
     void want(const std::set<IpAddress>& addresses) {
         on_loop([&] { link->want(addresses); });
     }
@@ -90,9 +82,7 @@ struct Node {
         return live;
     }
     json facts() {
-        json out;
-        on_loop([&] { out = link->facts(); });
-        return out;
+        return testing::on_loop(*loop, [&] { return link->facts(); });
     }
     bool knows(std::size_t nodes) { return facts()["nodes"].size() == nodes; }
 };

@@ -5,6 +5,8 @@
 #include <atomic>
 #include <thread>
 
+#include "ctl/daemon/test_loop.hpp"
+#include "ctl/kubeapi/test_client.hpp"
 #include "tools/test/api_server.hpp"
 #include "tools/test/catch.hpp"
 
@@ -13,12 +15,6 @@ using namespace penstock::daemon;
 using nlohmann::json;
 
 namespace {
-
-kubeapi::Access access_to(const test::ApiServer& server) {
-    kubeapi::Access access;
-    access.server = server.url();
-    return access;
-}
 
 constexpr const char* kController = "penstock.dev/gateway-controller";
 constexpr const char* kShop = "/apis/gateway.networking.k8s.io/v1/namespaces/default/httproutes/shop";
@@ -46,7 +42,7 @@ struct Linked {
     std::thread thread;
 
     void start() {
-        auto opened = ClusterLink::open(*loop, access_to(server), kController, "node-1", {.content = [this] { ++contents; }, .trouble = [] {}});
+        auto opened = ClusterLink::open(*loop, kubeapi::access_to(server.url()), kController, "node-1", {.content = [this] { ++contents; }, .trouble = [] {}});
         REQUIRE(opened.ok());
         link = std::move(opened).value();
         thread = std::thread([this] { loop->run(); });
@@ -59,16 +55,7 @@ struct Linked {
     // The answer of a question on the loop's thread.
     template <class Question>
     auto ask(Question question) {
-        std::atomic<bool> done{false};
-        decltype(question()) answer{};
-        loop->post([&] {
-            answer = question();
-            done = true;
-        });
-        while (!done) {
-            std::this_thread::yield();
-        }
-        return answer;
+        return testing::on_loop(*loop, question);
     }
     bool until(const std::function<bool()>& is) {
         for (int i = 0; i < 3000; ++i) {

@@ -7,6 +7,21 @@ using namespace penstock::daemon;
 using penstock::status::Phase;
 using Step = Rollout::Step;
 
+namespace {
+
+// One whose first generation, with that root, is done.
+Rollout serving(const char* root) {
+    Rollout rollout;
+    rollout.want(root);
+    rollout.prepared();
+    rollout.published();
+    rollout.taken(1);
+    rollout.finished();
+    return rollout;
+}
+
+}  // namespace
+
 TEST_CASE("rollout: prepare, publish, wait for the workers, finish") {
     Rollout rollout;
     CHECK(rollout.want("a") == 1);
@@ -25,12 +40,7 @@ TEST_CASE("rollout: prepare, publish, wait for the workers, finish") {
 }
 
 TEST_CASE("rollout: an unchanged root is not published again") {
-    Rollout rollout;
-    rollout.want("a");
-    rollout.prepared();
-    rollout.published();
-    rollout.taken(1);
-    rollout.finished();
+    Rollout rollout = serving("a");
     CHECK(rollout.want("a") == 2);  // the steering changed
     rollout.prepared();
     CHECK(rollout.step() == Step::finish);
@@ -106,12 +116,7 @@ TEST_CASE("rollout: a publication that fails is tried again with the same genera
 }
 
 TEST_CASE("rollout: going back to a root that is still published needs no worker") {
-    Rollout rollout;
-    rollout.want("a");
-    rollout.prepared();
-    rollout.published();
-    rollout.taken(1);
-    rollout.finished();
+    Rollout rollout = serving("a");
     rollout.want("b");
     rollout.want("a");
     rollout.prepared();

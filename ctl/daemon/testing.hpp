@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "ctl/daemon/daemon.hpp"
+#include "ctl/daemon/test_loop.hpp"
 #include "tools/test/catch.hpp"
 #include "tools/test/folder.hpp"
 
@@ -138,14 +139,7 @@ public:
         thread_.join();
     }
     // Something done on the daemon's own thread.
-    void on_loop(const std::function<void()>& what) {
-        std::atomic<bool> done = false;
-        loop_->post([&] {
-            what();
-            done = true;
-        });
-        CHECK(eventually([&] { return done.load(); }));
-    }
+    void on_loop(const std::function<void()>& what) { testing::on_loop(*loop_, what); }
     json status() {
         auto now = daemon.status();
         REQUIRE(now.ok());

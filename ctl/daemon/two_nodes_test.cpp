@@ -58,14 +58,7 @@ public:
     }
     bool writes() { return cluster()["is_writer"] == true; }
     bool knows(std::size_t nodes) { return cluster()["nodes"]["nodes"].size() == nodes; }
-    void on_loop(const std::function<void()>& what) {
-        std::atomic<bool> done = false;
-        loop_->post([&] {
-            what();
-            done = true;
-        });
-        CHECK(soon([&] { return done.load(); }));
-    }
+    void on_loop(const std::function<void()>& what) { testing::on_loop(*loop_, what); }
 
 private:
     test::TestFolder folder_;

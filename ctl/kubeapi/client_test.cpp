@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "ctl/kubeapi/credentials.hpp"
+#include "ctl/kubeapi/test_client.hpp"
 #include "ctl/kubeapi/transfer.hpp"
 #include "tools/test/api_server.hpp"
 #include "tools/test/catch.hpp"
@@ -16,12 +17,6 @@ using namespace penstock;
 using namespace penstock::kubeapi;
 
 namespace {
-
-Access access_to(const test::ApiServer& server) {
-    Access access;
-    access.server = server.url();
-    return access;
-}
 
 nlohmann::json service(const std::string& name) { return {{"apiVersion", "v1"}, {"kind", "Service"}, {"metadata", {{"name", name}, {"namespace", "default"}}}}; }
 
@@ -36,7 +31,7 @@ std::unique_ptr<Client> client_of(Access access, ClientLimits limits = {}) {
 TEST_CASE("client: an answer comes whole, whatever its status, and a refusal has the server's words") {
     test::ApiServer server;
     server.put(service("a"));
-    const auto client = client_of(access_to(server));
+    const auto client = client_of(access_to(server.url()));
     const auto list = client->call({.path = "/api/v1/services?limit=500"});
     REQUIRE(list.ok());
     CHECK(list->status == 200);
@@ -56,9 +51,7 @@ TEST_CASE("client: a server that is not there is an error with its reason, in ti
         const test::ApiServer server;
         gone = server.url();
     }
-    Access access;
-    access.server = gone;
-    const auto client = client_of(access);
+    const auto client = client_of(access_to(gone));
     const auto answer = client->call({.path = "/api/v1/services?secret=1"});
     REQUIRE_FALSE(answer.ok());
     CHECK(answer.error().message().find("GET /api/v1/services: ") == 0);
@@ -69,7 +62,7 @@ TEST_CASE("client: a server that is not there is an error with its reason, in ti
 TEST_CASE("client: a patch carries its body and type") {
     test::ApiServer server;
     server.put(service("a"));
-    const auto client = client_of(access_to(server));
+    const auto client = client_of(access_to(server.url()));
     const std::string version = server.get("/api/v1/namespaces/default/services/a")["metadata"]["resourceVersion"];
     const std::string path = "/api/v1/namespaces/default/services/a/status";
     const Request patch{.method = "PATCH", .path = path, .body = R"({"metadata":{"resourceVersion":")" + version + R"("},"status":{"x":1}})",
@@ -81,7 +74,7 @@ TEST_CASE("client: a patch carries its body and type") {
 
 TEST_CASE("client: no more requests at once than allowed, and all are answered") {
     test::ApiServer server;
-    const auto client = client_of(access_to(server), {.in_flight = 2, .per_second = 1000, .burst = 5});
+    const auto client = client_of(access_to(server.url()), {.in_flight = 2, .per_second = 1000, .burst = 5});
     std::atomic<int> done{0};
     std::promise<void> all;
     for (int i = 0; i < 50; ++i) {
@@ -120,7 +113,7 @@ TEST_CASE("pace: a bucket gives its burst at once, then its rate; a back-off dou
 
 TEST_CASE("client: a stream gives whole lines, and the end says how it was") {
     test::ApiServer server;
-    const auto client = client_of(access_to(server));
+    const auto client = client_of(access_to(server.url()));
     std::promise<std::string> line;
     std::promise<Result<Answer>> end;
     client->stream({.path = "/api/v1/services?watch=1&resourceVersion=100", .patience = milliseconds(60'000)},
@@ -141,7 +134,7 @@ TEST_CASE("client: a stream gives whole lines, and the end says how it was") {
 
 TEST_CASE("client: a stream that is ended gives nothing more and keeps nothing") {
     test::ApiServer server;
-    const auto client = client_of(access_to(server));
+    const auto client = client_of(access_to(server.url()));
     std::promise<void> line;
     auto kept = std::make_shared<int>(0);
     const std::uint64_t number = client->stream({.path = "/api/v1/services?watch=1&resourceVersion=100"},
@@ -227,7 +220,7 @@ TEST_CASE("client: what Retry-After asks is counted by the clock of who asks") {
 
 TEST_CASE("client: it ends with requests on their way") {
     test::ApiServer server;
-    auto client = client_of(access_to(server));
+    auto client = client_of(access_to(server.url()));
     std::atomic<bool> over{false};
     for (int i = 0; i < 10; ++i) {
         client->stream({.path = "/api/v1/services?watch=1&resourceVersion=100"}, [](std::string_view) {}, [&](const Result<Answer>&) { CHECK_FALSE(over); });

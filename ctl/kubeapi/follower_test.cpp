@@ -14,12 +14,6 @@ using model::Kind;
 
 namespace {
 
-Access access_to(const test::ApiServer& server) {
-    Access access;
-    access.server = server.url();
-    return access;
-}
-
 nlohmann::json object(const std::string& api_version, const std::string& kind, const std::string& name) {
     return {{"apiVersion", api_version}, {"kind", kind}, {"metadata", {{"name", name}, {"namespace", "default"}}}};
 }
@@ -70,7 +64,7 @@ struct Followed {
     std::unique_ptr<Client> client;
 
     void start() {
-        auto started = Client::start(access_to(server));
+        auto started = Client::start(access_to(server.url()));
         REQUIRE(started.ok());
         client = std::move(started).value();
         Follower::start(*client, [this](News news) { told.take(std::move(news)); });

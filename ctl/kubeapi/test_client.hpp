@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// For tests: a client whose server is a function and whose time passes when it is told to.
+// For tests: access to a server, and a client whose server is a function and whose time passes when it is told to.
 #pragma once
 
 #include <functional>
@@ -10,6 +10,13 @@
 #include "ctl/kubeapi/client.hpp"
 
 namespace penstock::kubeapi {
+
+// Without credentials.
+inline Access access_to(const std::string& url) {
+    Access access;
+    access.server = url;
+    return access;
+}
 
 class TestClient final : public Client {
 public:
