@@ -2,6 +2,7 @@
 #include "ctl/daemon/cluster_link.hpp"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "ctl/daemon/follow_troubles.hpp"
@@ -92,13 +93,12 @@ void ClusterLink::elected(const Result<kubeapi::Answer>& answer) {
 // ---- what comes -------------------------------------------------------------------------------------------------------
 void ClusterLink::on_news(source::ClusterNews news) {
     const source::Cluster::Changed changed = cluster_.apply(std::move(news));
+    std::set<model::ObjectKey> seen(changed.gone.begin(), changed.gone.end());  // one that came and went at once is among both
     for (const model::ObjectKey& key : changed.statuses) {
         writer_.seen(key);
-        generated_.seen(key);
+        seen.insert(key);
     }
-    for (const model::ObjectKey& key : changed.gone) {
-        generated_.seen(key);
-    }
+    std::for_each(seen.begin(), seen.end(), [this](const model::ObjectKey& key) { generated_.seen(key); });
     if (changed.content) {
         events_.content();
     }

@@ -208,6 +208,10 @@ TEST_CASE("cluster link: a Gateway gets a Service of its addresses, again if som
     REQUIRE(linked.until([&] { return linked.link->facts()["objects_applied"] == linked.server.requests("fieldManager=penstock"); }));
     CHECK_FALSE(linked.ask([&] { return linked.link->troubles().empty(); }));
     CHECK(linked.server.get(service)["metadata"]["labels"].empty());
+    const unsigned applied = linked.server.requests("/endpointslices/edge-penstock-ipv4?");
+    linked.server.put(route("/a"));
+    REQUIRE(linked.until([&] { return linked.link->given().objects.contains(model::ObjectKey{model::Kind::http_route, "default", "shop"}); }));
+    CHECK(linked.server.requests("/endpointslices/edge-penstock-ipv4?") == applied);  // what is seen of ours makes no work
 
     linked.server.remove(service);  // as the trouble's hint says
     REQUIRE(linked.until([&] { return !linked.server.get(service).is_null() && linked.link->troubles().empty(); }));

@@ -34,7 +34,9 @@ void GeneratedLink::seen(const model::ObjectKey& key) {
     }
     // Deleted, or what was somebody else's is not any more: a change of ours by others waits for the resync.
     Gateway& gateway = gateways_.at(owner->second);
-    if (cluster_.find(key) == nullptr || (!gateway.not_made.empty() && !is_foreign(key))) {
+    const kubeapi::Resource* at = cluster_.resource(key.kind);
+    const bool not_made = at != nullptr && gateway.not_made.contains(at->path(key.ns, key.name));
+    if (cluster_.find(key) == nullptr || (not_made && !is_foreign(key))) {
         gateway.made = nullptr;
         make();
     }
