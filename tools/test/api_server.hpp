@@ -5,6 +5,7 @@
 #pragma once
 
 #include <httplib.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <condition_variable>
@@ -29,7 +30,14 @@ public:
         server_.Put("/.*", [this](const httplib::Request& request, httplib::Response& response) { write(request, response); });
         server_.Delete("/.*", [this](const httplib::Request& request, httplib::Response& response) { erase(request, response); });
         server_.Patch("/.*", [this](const httplib::Request& request, httplib::Response& response) { patch(request, response); });
+        server_.set_socket_options([this](int socket) {
+            const int on = 1;
+            ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+            socket_ = socket;
+        });
         port_ = port != 0 && server_.bind_to_port(host, port) ? port : server_.bind_to_any_port(host);
+        // The library's 5 are few: a client without HTTP/2 asks for many things at once, and one that does not get in tries again after a second.
+        ::listen(socket_, kBacklog);
         thread_ = std::thread([this] { server_.listen_after_bind(); });
         while (!server_.is_running()) {
             std::this_thread::yield();
@@ -406,7 +414,10 @@ private:
         }
     }
 
+    static constexpr int kBacklog = 512;
+
     httplib::Server server_;
+    int socket_ = -1;  // the library's
     const std::string host_;
     int port_ = 0;
     std::thread thread_;
