@@ -84,7 +84,12 @@ void Holdings::claimed(const IpAddress& address, Time now) {
 // Whether we have heard others for long enough to say who is silent.
 bool Holdings::judges(Time now) const { return in_contact(now) && settled(now); }
 
-bool Holdings::gone(const Node& node, Time now) const { return judges(now) && now - node.changed > kStale && *heard_ - node.changed >= kEvidence; }
+// Not everybody is back, perhaps; this one was.
+bool Holdings::judges(const Node& node, Time now) const {
+    return judges(now) || (in_contact(now) && contact_since_ && node.changed - *contact_since_ >= kBack);
+}
+
+bool Holdings::gone(const Node& node, Time now) const { return judges(node, now) && now - node.changed > kStale && *heard_ - node.changed >= kEvidence; }
 
 bool Holdings::alive(const std::string& node, Time now) const {
     const auto found = nodes_.find(node);
@@ -296,10 +301,9 @@ void Holdings::look_again(Time now, Decision& decision) const {
     }
     if (contact_since_ && !settled(now)) {
         sooner(decision.again, *contact_since_ + settle_ + milliseconds(1));
-        return;
     }
     for (const auto& [name, node] : nodes_) {
-        if (name != self_ && now - node.changed <= kStale && in_contact(now)) {
+        if (name != self_ && now - node.changed <= kStale && judges(node, now)) {
             sooner(decision.again, node.changed + kStale + milliseconds(1));
         }
     }

@@ -63,6 +63,7 @@ public:
     static constexpr milliseconds kEvidence{1'050};    // one of ours came back so long after its last one: it should have been heard
     static constexpr milliseconds kContact{2'000};     // since our own last renewal came back: we hear the API server, though one was lost
     static constexpr milliseconds kSettle{5'000};      // after contact came back the others need time, too: as long as it was away, at most this
+    static constexpr milliseconds kBack{300};          // but who renews this much after that has it, too, and is judged as ever. Sooner it may be old news
     static constexpr milliseconds kWriteAgain{500};
     static constexpr milliseconds kSilence{75'000};    // of a peer that claimed an address while nobody could ask the API server
     static constexpr milliseconds kDefend{1'000};      // at most one answer to claims in this time
@@ -144,6 +145,7 @@ private:
 
     [[nodiscard]] bool settled(Time now) const { return contact_since_ && now - *contact_since_ > settle_; }
     [[nodiscard]] bool judges(Time now) const;
+    [[nodiscard]] bool judges(const Node& node, Time now) const;
     [[nodiscard]] bool gone(const Node& node, Time now) const;
     [[nodiscard]] Moment moment(Time now) const;
     [[nodiscard]] bool yields(const IpAddress& address, Time now, Decision& decision);

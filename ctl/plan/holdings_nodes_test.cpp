@@ -64,6 +64,26 @@ TEST_CASE("holdings: while the API server is away, and until the others had time
     CHECK(heard.a.others_renewing({"b"}, heard.now).empty());
 }
 
+TEST_CASE("holdings: a node that was heard again after contact came back is judged before all others are") {
+    struct Row {
+        const char* what;
+        milliseconds heard;  // b, after our own contact came back
+        bool judged;
+    };
+    for (const Row& row : {Row{"renewed since", milliseconds(500), true}, Row{"told with what had been missed", milliseconds(0), false}, Row{"the same, in pieces", milliseconds(200), false}}) {
+        INFO(row.what);
+        Heard heard;
+        heard.beats({"a", "b"}, 10);
+        heard.beat({"a"}, milliseconds(60'000));
+        heard.beat({"b"}, row.heard);
+        heard.beat({"a"}, milliseconds(1'000) - row.heard);
+        heard.beats({"a"}, 2);
+        CHECK(heard.a.alive("b", heard.now) != row.judged);
+        heard.beats({"a"}, 3);
+        CHECK_FALSE(heard.a.alive("b", heard.now));
+    }
+}
+
 TEST_CASE("holdings: who was silent for long is told only while anybody can be heard") {
     Heard heard;
     heard.beat({"a", "b", "gone"});

@@ -93,6 +93,29 @@ TEST_CASE("holdings: after two lost renewals the others have as long to be heard
     CHECK(world.time_to(list) <= milliseconds(2'000 + 2 * 2'600));
 }
 
+TEST_CASE("holdings: a node that is new, or was cut off, follows a holder that dies soon after that") {
+    for (const bool fresh : {false, true}) {
+        for (int after = 1'350; after <= 6'000; after += 150) {
+            Cluster world;
+            const auto list = addresses(1);
+            world.add("a", list);
+            world.run(milliseconds(8'000));
+            Node& b = world.add("b", list);
+            if (!fresh) {
+                world.run(milliseconds(10'000));
+                b.cut_off = true;
+                world.run(milliseconds(12'000));
+                world.relist(b);
+            }
+            world.run(milliseconds(after));
+            REQUIRE(world.nodes["a"].held == list);
+            world.nodes["a"].up = false;
+            INFO((fresh ? "new" : "back") << " for " << after << " ms");
+            CHECK(world.time_to(list) <= milliseconds(2'600));
+        }
+    }
+}
+
 TEST_CASE("holdings: an API server that hangs for a while takes nothing from the living") {
     for (int hung = 750; hung <= 6'000; hung += 250) {
         for (int phase = 0; phase < 20; phase += 3) {
