@@ -4,7 +4,8 @@
     node-a --+
     node-b --+-- bridge of the namespace "switch" (10.91.0.1/24, fd91::1/64: the API server) --+-- client
 
-Each node runs penstockd by itself, as on a machine of its own. Traffic stays inside; names and processes are this lab's.
+Each node runs penstockd by itself, as on a machine of its own. Traffic stays inside; names and processes are this lab's. With `api_apart` the
+API server is at 10.92.0.1 instead, on a link of its own that each node has besides: a bridge br1, and mgmt0 in the node.
 """
 import contextlib
 import http.client
@@ -20,16 +21,16 @@ import time
 import lab
 from edge import ROOT, UnixConnection, binaries
 
-API = ("10.91.0.1", 6443)
+API_PORT = 6443
 TESTS = pathlib.Path(os.environ.get("PST_TESTS", ROOT / "build" / "dev" / "bin"))
 CONTROLLER = "penstock.dev/gateway-controller"
 GROUP = "gateway.networking.k8s.io/v1"
-KUBECONFIG = f"""apiVersion: v1
+KUBECONFIG = """apiVersion: v1
 kind: Config
 current-context: lab
-contexts: [{{name: lab, context: {{cluster: lab, user: lab, namespace: penstock}}}}]
-clusters: [{{name: lab, cluster: {{server: "http://{API[0]}:{API[1]}"}}}}]
-users: [{{name: lab, user: {{}}}}]
+contexts: [{name: lab, context: {cluster: lab, user: lab, namespace: penstock}}]
+clusters: [{name: lab, cluster: {server: "http://%s:%s"}}]
+users: [{name: lab, user: {}}]
 """
 
 
@@ -50,16 +51,18 @@ CLASS = {"apiVersion": GROUP, "kind": "GatewayClass", "metadata": {"name": "pens
 
 
 class ClusterLab(lab.Lab):
-    def __init__(self, nodes=("a", "b"), options=("--datapath", "userspace", "--workers", "1")):
+    def __init__(self, nodes=("a", "b"), options=("--datapath", "userspace", "--workers", "1"), api_apart=False):
         self.nodes = list(nodes)
+        self.api_apart = api_apart
+        self.api = ("10.92.0.1" if api_apart else "10.91.0.1", str(API_PORT))
         self.options = list(options)
         self.daemons = {}
         self.bin = binaries()
         super().__init__()
         try:
             os.chmod(self.folder, 0o755)  # the worker's user passes through
-            self.kubeconfig = self.write("kubeconfig", KUBECONFIG)
-            self.server = self.start("switch", str(TESTS / "pst-fake-api"), *map(str, API), log="api.log")
+            self.kubeconfig = self.write("kubeconfig", KUBECONFIG % self.api)
+            self.server = self.start("switch", str(TESTS / "pst-fake-api"), *self.api, log="api.log")
             lab.wait_for("the API server", lambda: "ready" in self.read("api.log"))
             self.apply(CLASS)
             for node in self.nodes:
@@ -81,6 +84,19 @@ class ClusterLab(lab.Lab):
             lab.run("ip", "link", "add", port, "netns", self.name("switch"), "type", "veth", "peer", "name", "eth0", "netns", self.name(name))
             self.ip("switch", "link", "set", port, "master", "br0", "up")
             self._address(name, "eth0", number)
+        if self.api_apart:
+            self._build_apart()
+
+    def _build_apart(self):
+        self.ip("switch", "link", "add", "br1", "type", "bridge")
+        self.ip("switch", "addr", "add", "10.92.0.1/24", "dev", "br1")
+        self.ip("switch", "link", "set", "br1", "up")
+        for number, name in enumerate(self.nodes, 11):
+            port = "mgmt-" + name
+            lab.run("ip", "link", "add", port, "netns", self.name("switch"), "type", "veth", "peer", "name", "mgmt0", "netns", self.name(name))
+            self.ip("switch", "link", "set", port, "master", "br1", "up")
+            self.ip(name, "addr", "add", f"10.92.0.{number}/24", "dev", "mgmt0")
+            self.ip(name, "link", "set", "mgmt0", "up")
 
     def _address(self, name, device, number):
         self.ip(name, "addr", "add", f"10.91.0.{number}/24", "dev", device)
@@ -114,7 +130,7 @@ class ClusterLab(lab.Lab):
                 "c = http.client.HTTPConnection(sys.argv[1], int(sys.argv[2]), timeout=10)\n"
                 "c.request(sys.argv[3], sys.argv[4], sys.argv[5] or None, {'Content-Type': 'application/apply-patch+yaml'})\n"
                 "a = c.getresponse(); print(a.read().decode()); sys.exit(a.status >= 300)\n")
-        return json.loads(self.exec("switch", sys.executable, "-c", code, *map(str, API), method, path, json.dumps(body) if body else ""))
+        return json.loads(self.exec("switch", sys.executable, "-c", code, *self.api, method, path, json.dumps(body) if body else ""))
 
     # ---- nodes ------------------------------------------------------------------------------------------------------
     def start_node(self, node):
@@ -144,6 +160,9 @@ class ClusterLab(lab.Lab):
 
     def unplug(self, node):
         self.ip("switch", "link", "set", "to-" + node, "down")
+
+    def plug(self, node):
+        self.ip("switch", "link", "set", "to-" + node, "up")
 
     def on_interface(self, node):
         """The addresses of Gateways that the node's kernel has."""

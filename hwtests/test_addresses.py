@@ -39,7 +39,8 @@ def told(what, seconds):
 
 @pytest.fixture
 def cluster(request):
-    with ClusterLab() as made:
+    """With `request.param`: the API server is on a link of its own."""
+    with ClusterLab(api_apart=getattr(request, "param", False)) as made:
         for node in made.nodes:
             lab.wait_for("the nodes to know each other", lambda n=node: len(made.status(n)["address_shares"]["nodes"]) == 2, 20)
         made.apply(gateway("edge", ADDRESSES), route("all", "edge"))
@@ -87,6 +88,30 @@ def test_a_node_that_loses_its_power_is_followed(cluster, six):
     told(f"power lost, {address}", longest)
     assert answers > 0 and longest < TAKEN_OVER_S and kept <= cluster.on_interface("a")
     assert "taken over from b" in cluster.read("a.log")
+
+
+# Its kernel and its processes live, and it can tell the API server or cannot.
+@pytest.mark.parametrize("cluster", [False, True], ids=["API over the same link", "API over another link"], indirect=True)
+@pytest.mark.parametrize("six", [False, True], ids=["IPv4", "IPv6"])
+def test_a_node_whose_link_is_cut_is_followed_and_takes_nothing_back(cluster, six):
+    address = one_of(cluster, "b", six)
+    client = cluster.watch(address, 8)
+    time.sleep(1.5)
+    cluster.unplug("b")
+    assert wait_shared_out(cluster, ["a"])
+    longest, answers = outage(client)
+    told(f"link cut, {address}", longest)
+    assert answers > 0 and longest < TAKEN_OVER_S
+    # It may have the addresses still, if it could not hear who has them now.
+    client = cluster.watch(address, 8)
+    time.sleep(1.5)
+    cluster.plug("b")
+    longest, answers = outage(client)
+    told(f"link back, {address}", longest)
+    assert answers > 0 and longest < TAKEN_OVER_S
+    lab.wait_for("contact", lambda: cluster.status("b")["address_shares"]["in_contact"], 60)
+    lab.wait_for("b to have nothing", lambda: not cluster.on_interface("b"), 20)
+    assert cluster.on_interface("a") == set(ADDRESSES)
 
 
 def test_a_node_whose_processes_are_killed_is_followed_though_its_kernel_still_answers(cluster):
