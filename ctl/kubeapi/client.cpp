@@ -104,7 +104,7 @@ private:
     bool take_posted() {
         const std::lock_guard lock(mutex_);
         for (Order& order : posted_) {
-            waiting_.push_back(std::move(order));
+            (order.request.urgent ? urgent_ : waiting_).push_back(std::move(order));
         }
         posted_.clear();
         return !over_;
@@ -128,6 +128,9 @@ private:
     // Streams are few and long: they do not take the place of others.
     void start_waiting() {
         pause_ = milliseconds(-1);
+        for (Order& order : std::exchange(urgent_, {})) {
+            start(std::move(order));
+        }
         for (auto it = waiting_.begin(); it != waiting_.end();) {
             if (!it->line && plain_running_ >= limits_.in_flight) {
                 ++it;
@@ -242,7 +245,7 @@ private:
     int wait_ms() {
         const std::lock_guard lock(mutex_);
         auto wait = milliseconds(60'000);
-        if (!posted_.empty() || over_) {
+        if (!posted_.empty() || !urgent_.empty() || over_) {
             return 0;
         }
         if (pause_.count() >= 0) {
@@ -272,6 +275,7 @@ private:
     // The thread's own.
     Credentials credentials_;
     TokenBucket bucket_;
+    std::deque<Order> urgent_;
     std::deque<Order> waiting_;
     Running running_;
     unsigned plain_running_ = 0;

@@ -26,6 +26,7 @@ struct Request {
     std::string content_type;  // of the body
     std::string accept = "application/json";
     milliseconds patience{30'000};  // for the whole answer
+    bool urgent = false;            // goes before all that waits, whatever the bounds of number and pace: for what comes once in a while
 };
 
 // An answer of the server, whatever its status.

@@ -89,6 +89,19 @@ TEST_CASE("client: no more requests at once than allowed, and all are answered")
     CHECK(client->counts().requests == 50);
 }
 
+TEST_CASE("client: what is urgent waits neither for the pace nor for what others wait for") {
+    test::ApiServer server;
+    const auto client = client_of(access_to(server), {.in_flight = 1, .per_second = 0.001, .burst = 1});
+    std::atomic<int> others{0};
+    for (int i = 0; i < 10; ++i) {
+        client->send({.path = "/api/v1/services"}, [&](const Result<Answer>&) { ++others; });
+    }
+    const auto answer = client->call({.path = "/api/v1/services", .urgent = true});
+    REQUIRE(answer.ok());
+    CHECK(answer->status == 200);
+    CHECK(others <= 1);
+}
+
 TEST_CASE("pace: a bucket gives its burst at once, then its rate; a back-off doubles and is never twice the same for all") {
     Time now{std::chrono::hours(1)};
     TokenBucket bucket(10, 3, now);

@@ -27,13 +27,15 @@ Request Election::write(const std::string& holder, std::int64_t unix_us) const {
     Lease lease = lease_;
     lease.labels = labels_;
     lease.annotations = annotations_;
-    return hold_lease(ns_, lease, holder, {.duration = terms_.duration, .patience = terms_.patience}, unix_us);
+    Request request = hold_lease(ns_, lease, holder, {.duration = terms_.duration, .patience = terms_.patience}, unix_us);
+    request.urgent = true;
+    return request;
 }
 
 Request Election::next(Time now, std::int64_t unix_us) {
     sent_ = now;
     if (step_ == Step::look) {
-        return {.path = lease_path(ns_, lease_.name), .patience = terms_.patience};
+        return {.path = lease_path(ns_, lease_.name), .patience = terms_.patience, .urgent = true};
     }
     return write(identity_, unix_us);
 }
