@@ -29,7 +29,7 @@ ClusterLink::ClusterLink(Loop& loop, const kubeapi::Access& access, std::string 
     : loop_(loop), server_(access.server), events_(std::move(events)), cluster_(access.server),
       nodes_(loop, node, {.changed = [this](const auto& objects) { say_again(objects); }, .trouble = [this] { tell_troubles(); }}),
       writer_(
-          std::move(controller), [this](const model::ObjectKey& key) { return find(key); },
+          controller, [this](const model::ObjectKey& key) { return find(key); },
           [this](kubeapi::Request request, status::Writer::Done done) {
               send_from(loop_, *client_, std::move(request), [this, done = std::move(done)](const Result<kubeapi::Answer>& answer) {
                   done(answer);
@@ -41,7 +41,11 @@ ClusterLink::ClusterLink(Loop& loop, const kubeapi::Access& access, std::string 
           },
           [this](const model::ObjectKey& key, const json& published, const json& server) { return nodes_.say(source::name_of(key), published, server); }),
       election_(access.ns, kLease, kubeapi::identity_of(node)),
-      generated_(loop, cluster_, [this] { return ready() && election_.leads(Loop::Clock::now()); }, [this] { tell_troubles(); }) {
+      generated_(loop, cluster_, [this] { return ready() && election_.leads(Loop::Clock::now()); }, [this] { tell_troubles(); }),
+      leftovers_(loop, cluster_, std::move(controller),
+                 {.may = [this] { return ready() && election_.leads(Loop::Clock::now()); },
+                  .in_care = [this](const model::ObjectKey& gateway) { return generated_.has(gateway); },
+                  .changed = [this] { tell_troubles(); }}) {
     writer_.enable(false);
 }
 
@@ -62,6 +66,7 @@ Result<std::unique_ptr<ClusterLink>> ClusterLink::open(Loop& loop, kubeapi::Acce
     });
     link->nodes_.start(*link->client_);
     link->generated_.start(*link->client_);
+    link->leftovers_.start(*link->client_);
     loop.post([raw = link.get()] { raw->elect(); });
     return link;
 }
@@ -84,9 +89,13 @@ void ClusterLink::elected(const Result<kubeapi::Answer>& answer) {
         led_ = leads;
         log::info("statuses are written by {}", leads ? "this node" : kubeapi::node_of_identity(election_.holder()));
         generated_.forget_made();
+        swept_ = false;
     }
     pump();
     generated_.make();
+    if (led_ && ready() && !std::exchange(swept_, true)) {
+        leftovers_.sweep();
+    }
     tell_troubles();
 }
 
@@ -98,7 +107,10 @@ void ClusterLink::on_news(source::ClusterNews news) {
         writer_.seen(key);
         seen.insert(key);
     }
-    std::for_each(seen.begin(), seen.end(), [this](const model::ObjectKey& key) { generated_.seen(key); });
+    std::for_each(seen.begin(), seen.end(), [this](const model::ObjectKey& key) {
+        generated_.seen(key);
+        leftovers_.seen(key);
+    });
     if (changed.content) {
         events_.content();
     }
@@ -138,6 +150,7 @@ void ClusterLink::want(const model::ObjectKey& key, const std::shared_ptr<const 
     }
     if (key.kind == model::Kind::gateway) {
         generated_.want(key, status);
+        leftovers_.seen(key);
     }
 }
 
@@ -173,6 +186,7 @@ void ClusterLink::look_again() {
     writer_.look_again();
     pump();
     generated_.make();
+    leftovers_.sweep();
 }
 
 void ClusterLink::pump() {
@@ -207,6 +221,7 @@ std::vector<Trouble> ClusterLink::troubles() const {
     const std::vector<Trouble> nodes = nodes_.troubles();
     out.insert(out.end(), nodes.begin(), nodes.end());
     generated_.add_troubles(out);
+    leftovers_.add_troubles(out);
     return out;
 }
 
@@ -226,6 +241,7 @@ json ClusterLink::facts() const {
             {"statuses_waiting", writer_.waiting()},
             {"conflicts", writer_.conflicts()},
             {"objects_applied", generated_.applied()},
+            {"objects_deleted", leftovers_.deleted()},
             {"writer", kubeapi::node_of_identity(election_.holder())},
             {"is_writer", writes()},
             {"nodes", nodes_.facts()},

@@ -12,6 +12,7 @@
 
 #include "ctl/daemon/error_book.hpp"
 #include "ctl/daemon/generated_link.hpp"
+#include "ctl/daemon/leftovers.hpp"
 #include "ctl/daemon/loop.hpp"
 #include "ctl/daemon/node_link.hpp"
 #include "ctl/kubeapi/client.hpp"
@@ -76,8 +77,10 @@ private:
     status::Writer writer_;
     kubeapi::Election election_;
     bool led_ = false;
+    bool swept_ = false;  // of leftovers, since it leads
     std::optional<Loop::Clock::time_point> away_since_;  // the Lease's server does not answer
     GeneratedLink generated_;
+    Leftovers leftovers_;
     status::Book::Published published_;
     std::vector<std::string> troubles_told_;
     std::shared_ptr<kubeapi::Follower> follower_;

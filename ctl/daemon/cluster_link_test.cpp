@@ -247,6 +247,70 @@ TEST_CASE("cluster link: what could not be applied is tried again, and is forgot
     CHECK(linked.ask([&] { return linked.link->troubles().empty(); }));
 }
 
+TEST_CASE("cluster link: what was made for a Gateway that another class takes is deleted, and nothing else") {
+    Linked linked;
+    const std::string services = "/api/v1/namespaces/default/services/", slices = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/";
+    const auto gateway = [](const std::string& name, const std::string& of_class) {
+        return json{{"apiVersion", "gateway.networking.k8s.io/v1"}, {"kind", "Gateway"}, {"metadata", {{"name", name}, {"namespace", "default"}}},
+                    {"spec", {{"gatewayClassName", of_class}, {"listeners", json::array({{{"name", "http"}, {"port", 80}, {"protocol", "HTTP"}}})}}}};
+    };
+    for (const auto& [name, controller] : {std::pair("ours", kController), {"theirs", "example.com/other"}}) {
+        linked.server.put({{"apiVersion", "gateway.networking.k8s.io/v1"}, {"kind", "GatewayClass"}, {"metadata", {{"name", name}}}, {"spec", {{"controllerName", controller}}}});
+    }
+    linked.server.put(gateway("edge", "ours"));
+    linked.server.put(gateway("stays", "ours"));
+    linked.start();
+    REQUIRE(linked.until([&] { return linked.link->ready(); }));
+    const auto publish = [&](const std::vector<std::string>& names) {
+        linked.ask([&] {
+            status::Book::Published published;
+            for (const std::string& name : names) {
+                published.set("Gateway/default/" + name, std::make_shared<const std::string>(R"({"addresses":[{"type":"IPAddress","value":"192.0.2.1"}]})"));
+            }
+            linked.link->publish(published);
+            return true;
+        });
+    };
+    publish({"edge", "stays"});
+    const std::vector<std::string> made = {services + "edge-penstock", slices + "edge-penstock-ipv4", slices + "edge-penstock-ipv6"};
+    const auto there = [&](const std::string& path) { return !linked.server.get(path).is_null(); };
+    REQUIRE(linked.until([&] { return std::all_of(made.begin(), made.end(), there) && there(services + "stays-penstock"); }));
+
+    // Like ours, but for one thing each.
+    const json like = linked.server.get(services + "edge-penstock");
+    const auto put_like = [&](const std::string& name, const std::function<void(json&)>& change) {
+        json other = like;
+        other["metadata"]["name"] = name;
+        change(other["metadata"]);
+        linked.server.put(other);
+    };
+    put_like("edge-other", [](json&) {});
+    put_like("edge-penstock-2", [](json& meta) { meta["ownerReferences"].push_back(meta["ownerReferences"][0]); });
+    put_like("stays-penstock", [](json& meta) { meta["ownerReferences"][0]["uid"] = "of an earlier one"; });
+    linked.server.fail("DELETE ", 500, 1);
+    linked.server.put(gateway("edge", "theirs"));
+    linked.server.put(gateway("stays", "theirs"));
+    REQUIRE(linked.until([&] { return linked.link->facts()["events_that_mattered"].get<int>() >= 2; }));
+    CHECK(std::all_of(made.begin(), made.end(), there));  // while its status is published it is in care
+    publish({});
+    CHECK(linked.until([&] { return std::none_of(made.begin(), made.end(), there); }));
+    CHECK(there(services + "edge-other"));
+    CHECK(there(services + "edge-penstock-2"));
+    CHECK(there(services + "stays-penstock"));
+    CHECK(linked.until([&] { return linked.link->troubles().empty() && linked.link->facts()["objects_deleted"] == 5; }));
+
+    // What a writer finds that comes later; and what somebody made his own is his.
+    put_like("edge-penstock", [](json&) {});
+    CHECK(linked.until([&] { return !there(services + "edge-penstock"); }));
+    put_like("edge-penstock", [](json& meta) { meta["labels"].erase("app.kubernetes.io/managed-by"); });
+    linked.ask([&] {
+        linked.link->look_again();
+        return true;
+    });
+    publish({});
+    CHECK(there(services + "edge-penstock"));
+}
+
 TEST_CASE("cluster link: a Gateway whose class goes is told to wait, one that another class takes is left alone") {
     Linked linked;
     const auto gateway = [](const std::string& name) {

@@ -32,6 +32,8 @@ public:
     void seen(const model::ObjectKey& key);
     // All of them once more: others wrote meanwhile, or may have changed what no event told of.
     void forget_made();
+    // Whether it has what is made for this Gateway in its care.
+    [[nodiscard]] bool has(const model::ObjectKey& gateway) const { return gateways_.contains(gateway); }
     // Applies what is not there as it should be.
     void make();
 

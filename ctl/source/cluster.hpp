@@ -64,6 +64,8 @@ public:
     };
     // Null if it is not there.
     [[nodiscard]] const Stored* find(const model::ObjectKey& key) const;
+    // All that can be read.
+    [[nodiscard]] const model::ObjectMap<model::ObjectPtr>& objects() const { return readable_; }
     // Where the kind is; null if the server does not have it.
     [[nodiscard]] const kubeapi::Resource* resource(model::Kind kind) const;
     [[nodiscard]] const std::map<model::Kind, kubeapi::KindState>& states() const { return states_; }
