@@ -14,8 +14,8 @@ ADDRESS = "10.91.0.100"
 GATEWAY = f"/apis/{GROUP}/namespaces/default/gateways/edge"
 
 
-def edge(port):
-    made = gateway("edge", [ADDRESS])
+def edge(port, address=ADDRESS):
+    made = gateway("edge", [address])
     made["spec"]["listeners"][0]["port"] = port
     return made
 
@@ -28,11 +28,11 @@ def programmed(cluster):
     return None, "", 0
 
 
-def wait_programmed(cluster, generation, wanted):
+def wait_programmed(cluster, generation, wanted, status="True"):
     """Waits until the message of this generation is as wanted; the seconds that it took."""
     begun = time.monotonic()
     lab.wait_for(f"generation {generation}: {wanted or 'nothing to say'}",
-                 lambda: programmed(cluster)[::2] == ("True", generation) and (wanted in programmed(cluster)[1] if wanted else "nodes" not in programmed(cluster)[1]), 30)
+                 lambda: programmed(cluster)[::2] == (status, generation) and (wanted in programmed(cluster)[1] if wanted else "nodes" not in programmed(cluster)[1]), 30)
     return time.monotonic() - begun
 
 
@@ -65,6 +65,19 @@ def cluster(request):
                 print(f"---- {log}\n{made.read(log)[-10000:]}")
 
 
+def move_to(cluster, node):
+    """Gives the Gateway an address that this node has; the address and the generation."""
+    for last in range(100, 120):
+        address = f"10.91.0.{last}"
+        cluster.apply(edge(80, address))
+        generation = cluster.ask_api("GET", GATEWAY)["metadata"]["generation"]
+        wait_programmed(cluster, generation, "")
+        if next(one["holder"] for one in cluster.status("a")["addresses"] if one["address"] == address) == node:
+            lab.wait_for("the node to tell of it", lambda: address in report_of(cluster, node)["addresses"], 20)
+            return address, generation
+    raise AssertionError(f"{node} gets none of twenty addresses")
+
+
 def report_of(cluster, node):
     return cluster.ask_api("GET", f"/apis/penstock.dev/v1alpha1/penstocknodes/{node}")["status"]
 
@@ -81,14 +94,33 @@ def test_each_node_tells_what_it_has_taken(cluster):
 
 
 def test_a_node_whose_worker_stands_still_is_counted_after_five_seconds_and_may_come_late(cluster):
+    address, generation = move_to(cluster, "a")
     with stopped(cluster, "b", ("penstock-worker",)):
-        cluster.apply(edge(8080))
+        cluster.apply(edge(8080, address))
         time.sleep(3)
-        assert programmed(cluster)[2] == 1  # what was said before stands
-        told = wait_programmed(cluster, 2, "programmed on 1 of 2 nodes; waiting for b") + 3
+        assert programmed(cluster)[2] == generation  # what was said before stands
+        told = wait_programmed(cluster, generation + 1, "programmed on 1 of 2 nodes; waiting for b") + 3
         print(f"\none node behind: told after {told:.2f} s")
         assert "NOT EVERYWHERE" in cluster.gwctl("a", "status").stdout
-    wait_programmed(cluster, 2, "")
+    wait_programmed(cluster, generation + 1, "")
+
+
+def test_a_gateway_whose_address_is_on_a_node_that_is_behind_is_pending(cluster):
+    address, generation = move_to(cluster, "b")
+    with stopped(cluster, "b", ("penstock-worker",)):
+        cluster.apply(edge(8080, address))
+        wait_programmed(cluster, generation + 1, f"waiting for b, which has {address}", "False")
+    wait_programmed(cluster, generation + 1, "")
+
+
+def test_a_takeover_is_no_word_worth(cluster):
+    address, generation = move_to(cluster, "b")
+    before = cluster.ask_api("GET", GATEWAY)["metadata"]["resourceVersion"]
+    with stopped(cluster, "b", {one["name"] for one in cluster.status("b")["processes"]}):
+        lab.wait_for("node a to have it", lambda: address in report_of(cluster, "a")["addresses"], 20)
+        time.sleep(4)  # longer than an address may be away
+        assert programmed(cluster) == ("True", programmed(cluster)[1], generation)
+        assert cluster.ask_api("GET", GATEWAY)["metadata"]["resourceVersion"] == before
 
 
 def test_a_node_that_stands_still_as_a_whole_is_not_waited_for(cluster):

@@ -65,6 +65,8 @@ public:
     [[nodiscard]] const std::vector<IpAddress>& node_addresses() const { return node_addresses_; }
     [[nodiscard]] const std::vector<IpAddress>& own_addresses() const { return own_addresses_; }  // all but those that we put
     [[nodiscard]] const std::vector<AddressState>& addresses() const { return address_states_; }
+    // Of the addresses that Gateways have, those that are on interfaces of this node: it answers for them.
+    [[nodiscard]] const std::set<IpAddress>& here() const { return here_; }
 
     // The places of listeners that other programs of this node have: from the next phase on the packet core leaves them alone, too.
     void leave_to_others(std::set<plan::VipKey> taken) { taken_ = std::move(taken); }
@@ -143,6 +145,7 @@ private:
     std::vector<IpAddress> node_addresses_;
     std::vector<IpAddress> own_addresses_;
     std::vector<AddressState> address_states_;
+    std::set<IpAddress> here_;
     std::vector<compile::ClaimedAddress> claims_;  // of the last prepare()
     std::optional<std::set<IpAddress>> held_;      // of the last share()
     bool expires_ = false;

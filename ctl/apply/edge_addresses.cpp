@@ -75,6 +75,7 @@ bool Edge::put_address(const compile::ClaimedAddress& claim, AddressState& state
 
 void Edge::put_addresses(std::vector<Problem>& problems) {
     address_states_.clear();
+    here_.clear();
     bool changed = false;
     for (const compile::ClaimedAddress& claim : claims_) {
         AddressState state{.address = claim.address};
@@ -94,6 +95,10 @@ void Edge::put_addresses(std::vector<Problem>& problems) {
             state.detail = "this node does not have it any more";
         } else if (there == interface_addresses_.end()) {
             changed = put_address(claim, state, problems) || changed;
+        }
+        const bool goes = !is_here(claim) && held_;  // the finish phase takes it off
+        if (there != interface_addresses_.end() ? !there->ours || !goes : state.kind == AddressState::Kind::added) {
+            here_.insert(claim.address);
         }
         address_states_.push_back(std::move(state));
     }

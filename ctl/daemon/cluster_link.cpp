@@ -27,7 +27,7 @@ constexpr const char* kLease = "penstock-status";
 
 ClusterLink::ClusterLink(Loop& loop, const kubeapi::Access& access, std::string controller, const std::string& node, Events events)
     : loop_(loop), server_(access.server), events_(std::move(events)), cluster_(access.server),
-      nodes_(loop, node, {.changed = [this](const auto& objects) { say_again(objects); }, .trouble = [this] { tell_troubles(); }}),
+      nodes_(loop, node, {.changed = [this](const auto& objects) { say_again(objects); }, .trouble = [this] { tell_troubles(); }, .own = [this] { events_.own(); }}),
       writer_(
           controller, [this](const model::ObjectKey& key) { return find(key); },
           [this](kubeapi::Request request, status::Writer::Done done) {

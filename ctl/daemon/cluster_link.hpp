@@ -28,6 +28,7 @@ public:
     struct Events {
         std::function<void()> content;  // given() or ready() is another one
         std::function<void()> trouble;  // troubles() may be others
+        std::function<void()> own = [] {};  // nodes().agreement().own_of_others() is another
     };
     // Begins to talk at once; an API server that is away is trouble, not an error. `loop` outlives it, and its events are on the loop's thread.
     // `node` is the name of this node: of all daemons with one Lease, that of one node writes.
@@ -45,6 +46,8 @@ public:
     void publish(const status::Book::Published& published);
     // What this node's data path has taken: before the statuses that say so are published.
     void took(std::map<std::string, status::TakenObject> objects);
+    // What of addresses it has: as NodeLink.
+    void has(const std::set<IpAddress>& here, const std::vector<IpAddress>& own) { nodes_.has(here, own); }
     // The other nodes that live.
     void live(std::set<std::string> nodes) { nodes_.live(std::move(nodes)); }
     // Compares every status with what the API server has, and applies what belongs to Gateways once more.

@@ -34,9 +34,13 @@ Status Daemon::open_cluster() {
     PST_TRY_ASSIGN(kubeapi::Access access, kubeapi::find_access({.kubeconfig = options_.kubeconfig, .context = options_.context}));
     log::info("following {}", access.server);
     ClusterLink::Events events{.content = [this] { loop_.at("cluster", Loop::Clock::now(), [this] { sources_changed(); }); },
-                               .trouble = [this] { tell(); }};
+                               .trouble = [this] { tell(); },
+                               .own = [this] { loop_.at("compile", Loop::Clock::now(), [this] { compile_now(); }); }};
     const bool shares = shares_addresses(options_);
-    AddressLink::Events of_nodes{.share = [this](const AddressShare& share) { machine_.share(share); },
+    AddressLink::Events of_nodes{.share = [this](const AddressShare& share) {
+                                         machine_.share(share);
+                                         tell_addresses();
+                                     },
                                  .ask = [this](const std::vector<IpAddress>& addresses, const std::vector<IpAddress>& peers) { machine_.ask(addresses, peers); },
                                  .trouble = [this] { tell(); },
                                  .live = [this](const std::set<std::string>& nodes) { cluster_->live(nodes); }};

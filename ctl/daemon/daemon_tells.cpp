@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "ctl/daemon/daemon.hpp"
+#include "ctl/daemon/shared_addresses.hpp"
 #include "userspace/base/log.hpp"
 
 namespace penstock::daemon {
@@ -56,6 +57,7 @@ void Daemon::tell() {
             log::info("solved: {}", text);
         }
     }
+    tell_addresses();
     tell_taken(failures);
     if (statuses_.update(rollout_.phase(), failures, clock_())) {
         save_later();
@@ -84,6 +86,12 @@ void Daemon::tell() {
     }
 }
 
+void Daemon::tell_addresses() {
+    if (cluster_) {
+        cluster_->has(machine_.here(), compile_options_.node_addresses);
+    }
+}
+
 // The other nodes of the cluster wait for what this one has taken.
 void Daemon::tell_taken(const std::vector<status::Failure>& failures) {
     if (!cluster_ || rollout_.phase() != status::Phase::taken || (told_taken_ == compiled_ && told_failures_ == failures)) {
@@ -94,7 +102,8 @@ void Daemon::tell_taken(const std::vector<status::Failure>& failures) {
     std::map<std::string, status::TakenObject> taken;
     for (auto it = compiled_->statuses.lower_bound(model::ObjectKey{model::Kind::gateway, "", ""}); it != compiled_->statuses.end() && it->first.kind <= model::Kind::listener_set; ++it) {
         if (const model::ObjectPtr object = merged_.store.get(it->first)) {
-            taken.insert_or_assign(source::name_of(it->first), status::TakenObject{.uid = object->meta.uid, .generation = it->second->generation, .refusals = {}});
+            auto shared = shares_addresses(options_) ? shared_addresses(*compiled_, *object) : std::vector<IpAddress>();
+            taken.insert_or_assign(source::name_of(it->first), status::TakenObject{.uid = object->meta.uid, .generation = it->second->generation, .refusals = {}, .shared = std::move(shared)});
         }
     }
     for (const status::Failure& failure : failures) {

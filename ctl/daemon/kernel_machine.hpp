@@ -35,6 +35,7 @@ public:
     void look_again() override { edge_->look_again(); }
     void share(const AddressShare& share) override;
     void ask(const std::vector<IpAddress>& addresses, const std::vector<IpAddress>& peers) override;
+    [[nodiscard]] const std::set<IpAddress>& here() const override { return edge_->here(); }
     [[nodiscard]] std::vector<plan::Network> networks() const override { return edge_->networks(); }
     [[nodiscard]] std::vector<Trouble> standing_troubles() const override;
 

@@ -95,6 +95,8 @@ public:
     virtual void share(const AddressShare& share) = 0;
     // Asks links who has these; the answers are claims. Asks `peers` and others as well, to see that the link works.
     virtual void ask(const std::vector<IpAddress>& addresses, const std::vector<IpAddress>& peers) = 0;
+    // Of the addresses that Gateways have, those on interfaces of this machine, as of the last prepare() or share().
+    [[nodiscard]] virtual const std::set<IpAddress>& here() const = 0;
     // Where this machine announces addresses.
     [[nodiscard]] virtual std::vector<plan::Network> networks() const = 0;
 

@@ -111,7 +111,21 @@ void NodeLink::lost(const std::string& node) {
 
 void NodeLink::live(std::set<std::string> others) { changed(agreement_.live(std::move(others))); }
 
+void NodeLink::has(const std::set<IpAddress>& here, const std::vector<IpAddress>& own) {
+    if (here_ == here && own_ == own) {
+        return;
+    }
+    here_ = here;
+    own_ = own;
+    if (wanted_) {
+        report(agreement_.mine());
+    }
+}
+
 void NodeLink::report(status::NodeReport mine) {
+    if (here_) {
+        status::set_addresses(mine, *here_, own_);
+    }
     wanted_ = status::node_object(node_, "", mine)["status"];
     changed(agreement_.took(std::move(mine)));
     push();
@@ -120,6 +134,10 @@ void NodeLink::report(status::NodeReport mine) {
 void NodeLink::changed(const Agreement::Objects& objects) {
     if (!objects.empty()) {
         events_.changed(objects);
+    }
+    if (auto own = agreement_.own_of_others(); own != own_of_others_) {
+        own_of_others_ = std::move(own);
+        events_.own();
     }
 }
 
@@ -241,7 +259,11 @@ json NodeLink::facts() const {
             for (const auto& [node, refusals] : at.refused) {
                 refused.push_back({{"node", node}, {"message", refusals.front().message}});
             }
-            open.push_back({{"object", object}, {"generation", agreement_.mine().objects.at(object).generation}, {"nodes", at.nodes}, {"behind", at.behind}, {"refused", std::move(refused)}});
+            json nowhere = json::array();
+            for (const IpAddress& address : at.nowhere) {
+                nowhere.push_back(address.text());
+            }
+            open.push_back({{"object", object}, {"generation", agreement_.mine().objects.at(object).generation}, {"nodes", at.nodes}, {"behind", at.behind}, {"refused", std::move(refused)}, {"nowhere", std::move(nowhere)}});
         }
     }
     json nodes = json::array();

@@ -26,6 +26,7 @@ public:
     struct Events {
         std::function<void(const status::Agreement::Objects&)> changed;  // say() of these may be another
         std::function<void()> trouble;                                   // troubles() may be others
+        std::function<void()> own = [] {};                               // agreement().own_of_others() is another
     };
     NodeLink(Loop& loop, std::string node, Events events);
     NodeLink(const NodeLink&) = delete;
@@ -35,6 +36,8 @@ public:
     void start(kubeapi::Client& client);
     // What this node's data path has taken.
     void report(status::NodeReport mine);
+    // Of the addresses that Gateways have, those on this node's interfaces; and its own.
+    void has(const std::set<IpAddress>& here, const std::vector<IpAddress>& own);
     // The other nodes that live.
     void live(std::set<std::string> others);
     // As Agreement has it.
@@ -86,7 +89,11 @@ private:
     std::optional<Error> watch_trouble_;
     std::optional<Error> write_trouble_;
 
+    std::set<IpAddress> own_of_others_;          // as told
+
     // ---- this node's own
+    std::optional<std::set<IpAddress>> here_;
+    std::vector<IpAddress> own_;
     std::optional<nlohmann::json> wanted_;       // status; nothing: not known yet
     std::optional<nlohmann::json> there_;        // as the server has it
     std::string version_;                        // of that

@@ -25,7 +25,7 @@ public:
     [[nodiscard]] HeldRoot held() const override { return held_; }
     [[nodiscard]] compile::Options compile_options() const override {
         compile::Options options;
-        options.node_addresses = {*IpAddress::parse("192.0.2.1")};
+        options.node_addresses = node_addresses;
         options.xdp = false;
         return options;
     }
@@ -58,9 +58,14 @@ public:
         return success();
     }
     std::vector<Trouble> finish(const compile::Compiled&) override { return {}; }
-    void share(const AddressShare&) override {}
+    void share(const AddressShare& share) override {
+        if (!deaf) {
+            here_ = share.held;
+        }
+    }
     void ask(const std::vector<IpAddress>&, const std::vector<IpAddress>&) override {}
-    [[nodiscard]] std::vector<plan::Network> networks() const override { return {}; }
+    [[nodiscard]] const std::set<IpAddress>& here() const override { return here_; }
+    [[nodiscard]] std::vector<plan::Network> networks() const override { return on_link; }
     [[nodiscard]] std::vector<Trouble> standing_troubles() const override {
         if (unconfined) {
             return {{.what = "confine the worker", .error = {.code = Errc::unsupported, .what = "no seccomp here"}, .failure = {}}};
@@ -92,11 +97,15 @@ public:
     std::atomic<std::int64_t> told_not_good = -1, told_errors = -1;
     std::string broken_socket, refusal;
     bool publish_fails = false, fail_part = false, silent = false, unconfined = false;
+    bool deaf = false;  // puts no address on an interface, and says nothing of it
+    std::vector<plan::Network> on_link;  // where it announces
+    std::vector<IpAddress> node_addresses = {*IpAddress::parse("192.0.2.1")};
 
 private:
     Loop& loop_;
     MachineEvents events_;
     HeldRoot held_;
+    std::set<IpAddress> here_;
     WorkerTaken unsaid_;
     std::shared_ptr<const std::string> last_;
 };

@@ -25,6 +25,14 @@ json gateway(int port) {
             {"spec", {{"gatewayClassName", "penstock"}, {"listeners", json::array({{{"name", "http"}, {"port", port}, {"protocol", "HTTP"}}})}}}};
 }
 
+// The class has a pool of these addresses.
+void put_pool(test::ApiServer& server, const std::string& addresses) {
+    json by_pool = gateway_class();
+    by_pool["spec"]["parametersRef"] = {{"group", ""}, {"kind", "ConfigMap"}, {"name", "pool"}, {"namespace", "default"}};
+    server.put(by_pool);
+    server.put({{"apiVersion", "v1"}, {"kind", "ConfigMap"}, {"metadata", {{"name", "pool"}, {"namespace", "default"}}}, {"data", {{"addresses", addresses}}}});
+}
+
 // What may take several patiences of the daemons.
 bool soon(const std::function<bool()>& what) {
     return eventually(what) || eventually(what) || eventually(what) || eventually(what);
@@ -85,7 +93,11 @@ std::string programmed(test::ApiServer& server) {
 }
 
 bool says(test::ApiServer& server, const std::string& part) {
-    return soon([&] { return programmed(server).find(part) != std::string::npos; });
+    const bool said = soon([&] { return programmed(server).find(part) != std::string::npos; });
+    if (!said) {
+        UNSCOPED_INFO("it says: " + programmed(server));
+    }
+    return said;
 }
 
 }  // namespace
@@ -162,10 +174,7 @@ TEST_CASE("two nodes: what one refuses is told with its name, and it is not wait
 
 TEST_CASE("two nodes: Gateways have the addresses of their statuses, whatever a node would give them") {
     test::ApiServer server;
-    json by_pool = gateway_class();
-    by_pool["spec"]["parametersRef"] = {{"group", ""}, {"kind", "ConfigMap"}, {"name", "pool"}, {"namespace", "default"}};
-    server.put(by_pool);
-    server.put({{"apiVersion", "v1"}, {"kind", "ConfigMap"}, {"metadata", {{"name", "pool"}, {"namespace", "default"}}}, {"data", {{"addresses", "10.0.0.1-10.0.0.2"}}}});
+    put_pool(server, "10.0.0.1-10.0.0.2");
     const auto tell = [&](const std::string& address) {
         json told = server.get(kGatewayPath).is_null() ? gateway(80) : server.get(kGatewayPath);
         told["status"]["addresses"] = json::array({{{"type", "IPAddress"}, {"value", address}}});
@@ -188,6 +197,42 @@ TEST_CASE("two nodes: Gateways have the addresses of their statuses, whatever a 
     REQUIRE(soon([&] { return a.writes(); }));
     tell(second);  // nobody's word but the writer's counts
     CHECK(soon([&] { return server.get(kGatewayPath)["status"]["addresses"][0]["value"] == first && has(a, first) && has(b, first); }));
+}
+
+TEST_CASE("two nodes: a Gateway is programmed once the node that has its address serves it, and a takeover is no word worth") {
+    test::ApiServer server;
+    put_pool(server, "10.0.0.1");
+    Node a(server, "node-a");
+    REQUIRE(soon([&] { return a.writes(); }));
+    {
+        Node b(server, "node-b", [](FakeMachine& machine) { machine.on_link = {{*IpAddress::parse("10.0.0.200"), 24}}; });
+        REQUIRE(soon([&] { return a.knows(2); }));
+        server.put(gateway(80));
+        REQUIRE(says(server, "True Programmed of 1"));
+        CHECK(soon([&] { return server.get(std::string(kNodes) + "node-b")["status"]["addresses"] == json::array({"10.0.0.1"}); }));
+        CHECK(server.get(std::string(kNodes) + "node-a")["status"]["addresses"] == json::array());
+
+        b.on_loop([&] { b.machine.silent = true; });
+        server.put(gateway(8080));
+        REQUIRE(says(server, "False Pending of 2: waiting for node-b, which has 10.0.0.1"));
+        b.on_loop([&] { b.machine.speak(); });
+        REQUIRE(says(server, "True Programmed of 2"));
+        REQUIRE(soon([&] { return programmed(server).find("node-b") == std::string::npos; }));
+    }
+    const unsigned written = server.requests("PATCH " + std::string(kGatewayPath));
+    CHECK(soon([&] { return server.get(std::string(kNodes) + "node-a")["status"]["addresses"] == json::array({"10.0.0.1"}); }));
+    CHECK(soon([&] { return a.cluster()["nodes"]["open"].empty() && a.knows(1); }));
+    CHECK(programmed(server).starts_with("True Programmed of 2"));
+    CHECK(server.requests("PATCH " + std::string(kGatewayPath)) == written);
+}
+
+TEST_CASE("two nodes: an address that no node has is told, also of a node alone") {
+    test::ApiServer server;
+    put_pool(server, "10.0.0.1");
+    server.put(gateway(80));
+    Node a(server, "node-a", [](FakeMachine& machine) { machine.deaf = true; });
+    REQUIRE(says(server, "False AddressNotAssigned of 1: no node says that it has 10.0.0.1"));
+    CHECK(soon([&] { return a.cluster()["nodes"]["open"] != json::array() && a.cluster()["nodes"]["open"][0]["nowhere"] == json::array({"10.0.0.1"}); }));
 }
 
 TEST_CASE("two nodes: without the CRD each speaks for itself, and it is found when it comes") {

@@ -241,13 +241,13 @@ TEST_CASE("gwctl status: processes, data path and why, generation, listeners, dr
     clustered["cluster"]["is_writer"] = true;
     clustered["cluster"]["nodes"] = json::parse(R"({"followed": true, "written": 3,
       "nodes": [{"name": "node-1", "reports": true, "taken": 2, "refused": 0, "behind": 0}, {"name": "node-2", "reports": false, "taken": 0, "refused": 0, "behind": 2}],
-      "open": [{"object": "Gateway/shop/edge", "generation": 4, "nodes": 2, "behind": ["node-2"], "refused": []}]})");
+      "open": [{"object": "Gateway/shop/edge", "generation": 4, "nodes": 2, "behind": ["node-2"], "refused": [], "nowhere": ["192.0.2.7"]}]})");
     daemon.answer("/v1/status", clustered);
     const Ran writer = daemon.run({"status"});
     CHECK(has(writer.out, "writer      node-1, this daemon\n"));
     CHECK(line_with(writer.out, "node-1   yes") == "node-1   yes       2       0         0");
     CHECK(line_with(writer.out, "node-2   no") == "node-2   no        0       0         2");
-    CHECK(line_with(writer.out, "Gateway/shop/edge") == "Gateway/shop/edge   4            2       node-2        -");
+    CHECK(line_with(writer.out, "Gateway/shop/edge") == "Gateway/shop/edge   4            2       node-2        -            192.0.2.7");
 
     json degraded = status;
     degraded["sources"][0]["state"] = "degraded";

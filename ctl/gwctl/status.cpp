@@ -184,13 +184,13 @@ void print_nodes(const json& nodes) {
     if (flag_at(nodes, {"followed"}, false) && !table.empty()) {
         std::printf("\n%s", table.text().c_str());
     }
-    TextTable open({"NOT EVERYWHERE", "GENERATION", "NODES", "WAITING FOR", "REFUSED BY"});
+    TextTable open({"NOT EVERYWHERE", "GENERATION", "NODES", "WAITING FOR", "REFUSED BY", "NO NODE HAS"});
     for (const json& object : list_at(nodes, {"open"})) {
         std::string refused;
         for (const json& one : list_at(object, {"refused"})) {
             refused += (refused.empty() ? "" : "; ") + text_at(one, {"node"}) + ": " + text_at(one, {"message"});
         }
-        open.add({text_at(object, {"object"}), number(object, "generation"), number(object, "nodes"), joined(list_at(object, {"behind"})), or_else(refused, "-")});
+        open.add({text_at(object, {"object"}), number(object, "generation"), number(object, "nodes"), joined(list_at(object, {"behind"})), or_else(refused, "-"), joined(list_at(object, {"nowhere"}))});
     }
     if (!open.empty()) {
         std::printf("\n%s", open.text().c_str());

@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ctl/status/agreement.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <utility>
 
-#include "ctl/status/book.hpp"
 #include "ctl/status/conditions_json.hpp"
 #include "userspace/base/time.hpp"
 
@@ -16,84 +13,24 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kPending = "not every node has taken this configuration yet";
-constexpr std::size_t kNamesMax = 3;  // in one message
-
-const json* programmed_of(const json& status) {
-    if (!status.is_object() || !status.contains("conditions") || !status["conditions"].is_array()) {
-        return nullptr;
+// Whether patience is not over yet.
+template <class Waits>
+bool waits(Waits& all, const std::string& object, const TakenObject& taken, Agreement::Time now, std::chrono::milliseconds patience) {
+    const auto [wait, begun] = all.try_emplace(object);
+    if (begun || wait->second.uid != taken.uid || wait->second.generation != taken.generation) {
+        wait->second = {.uid = taken.uid, .generation = taken.generation, .since = now};
     }
-    for (const json& condition : status["conditions"]) {
-        if (text_at(condition, "type") == "Programmed") {
-            return &condition;
+    wait->second.over = now - wait->second.since >= patience;
+    return !wait->second.over;
+}
+
+template <class Waits, class Visit>
+void for_each_open(Waits& all, std::chrono::milliseconds patience, const Visit& visit) {
+    for (auto& [object, wait] : all) {
+        if (!wait.over) {
+            visit(object, wait, wait.since + patience);
         }
     }
-    return nullptr;
-}
-
-bool stands(const json& status) {
-    const json* whole = programmed_of(status);
-    return whole != nullptr && text_at(*whole, "status") == "True";
-}
-
-// Whether it says that something is programmed: else there is nothing to agree on.
-bool says_programmed(const json& status) {
-    const json& listeners = status.value("listeners", json::array());
-    return stands(status) || std::any_of(listeners.begin(), listeners.end(), [](const json& listener) {
-               const json* condition = programmed_of(listener);
-               return condition != nullptr && text_at(*condition, "status") == "True";
-           });
-}
-
-// Whether the server has the outcome of this generation.
-bool was_told(const json& server, std::int64_t generation) {
-    const json* whole = programmed_of(server);
-    return whole != nullptr && generation_of(*whole) >= generation && text_at(*whole, "reason") != "Pending";
-}
-
-// "a, b, c and 2 others"
-std::string listed(const std::vector<std::string>& names, const char* by) {
-    std::string out = fmt::format("{}", fmt::join(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(std::min(names.size(), kNamesMax)), by));
-    if (names.size() > kNamesMax) {
-        out += fmt::format(" and {} others", names.size() - kNamesMax);
-    }
-    return out;
-}
-
-std::string counted(const Stand& at) {
-    std::string out = fmt::format("programmed on {} of {} nodes", at.nodes - at.behind.size() - at.refused.size(), at.nodes);
-    return at.behind.empty() ? out : out + "; waiting for " + listed(at.behind, ", ");
-}
-
-// What nodes refused, each thing once with all who did.
-std::vector<Failure> failures_of(const std::string& object, const Stand& at) {
-    std::map<std::pair<Failure::Kind, std::string>, std::vector<std::string>> texts;
-    for (const auto& [node, refusals] : at.refused) {
-        for (const Refusal& refusal : refusals) {
-            texts[{refusal.kind, refusal.listener}].push_back(node + ": " + refusal.message);
-        }
-    }
-    std::vector<Failure> out;
-    for (const auto& [what, told] : texts) {
-        const auto& [kind, listener] = what;
-        out.push_back({.kind = kind, .object = object, .listener = listener, .message = (listener.empty() ? counted(at) + "; " : "") + listed(told, "; ")});
-    }
-    return out;
-}
-
-// `wanted` with what the other nodes have to say.
-json edited(const std::string& object, const json& wanted, std::int64_t generation, const Stand& at) {
-    json next = corrected({.object = object, .generation = generation, .status = [&wanted] { return wanted; }}, Phase::taken, failures_of(object, at));
-    if (const json* whole = programmed_of(next); !at.behind.empty() && whole != nullptr && text_at(*whole, "status") == "True") {
-        set_condition(next["conditions"], "Programmed", "True", text_at(*whole, "reason"), counted(at), generation);
-    }
-    return next;
-}
-
-json pending(const std::string& object, const json& wanted, std::int64_t generation) {
-    json next = corrected({.object = object, .generation = generation, .status = [&wanted] { return wanted; }}, Phase::waiting, {});
-    set_condition(next["conditions"], "Programmed", "False", "Pending", kPending, generation);
-    return next;
 }
 
 bool is_behind(const TakenObject& mine, const NodeReport* theirs, const std::string& object) {
@@ -129,11 +66,31 @@ Agreement::Objects Agreement::all() const {
     return out;
 }
 
+// Those that have an address which is on other interfaces now.
+Agreement::Objects Agreement::of_addresses(const NodeReport& before, const NodeReport& after) const {
+    if (before.here == after.here) {
+        return {};
+    }
+    if (before.here.has_value() != after.here.has_value()) {
+        return all();
+    }
+    Objects out;
+    for (const auto& [object, taken] : mine_.objects) {
+        if (std::any_of(taken.shared.begin(), taken.shared.end(), [&](const IpAddress& one) { return before.here->contains(one) != after.here->contains(one); })) {
+            out.insert(object);
+        }
+    }
+    return out;
+}
+
 Agreement::Objects Agreement::took(NodeReport mine) {
     open_.reset();
-    const Objects changed = differing(mine_, mine);
-    mine_ = std::move(mine);
-    std::erase_if(waits_, [this](const auto& entry) { return !mine_.objects.contains(entry.first); });
+    Objects changed = differing(mine_, mine);
+    const NodeReport before = std::exchange(mine_, std::move(mine));
+    changed.merge(of_addresses(before, mine_));
+    for (Waits* all : {&waits_, &moves_}) {
+        std::erase_if(*all, [this](const auto& entry) { return !mine_.objects.contains(entry.first); });
+    }
     return changed;
 }
 
@@ -141,7 +98,10 @@ Agreement::Objects Agreement::heard(const std::string& node, NodeReport report) 
     open_.reset();
     const auto before = reports_.find(node);
     const bool other = before == reports_.end() || (before->second.omitted == 0) != (report.omitted == 0);
-    const Objects changed = !others_.contains(node) ? Objects() : other ? all() : differing(before->second, report);
+    Objects changed = !others_.contains(node) ? Objects() : other ? all() : differing(before->second, report);
+    if (others_.contains(node) && !other) {
+        changed.merge(of_addresses(before->second, report));
+    }
     reports_.insert_or_assign(node, std::move(report));
     return changed;
 }
@@ -180,28 +140,53 @@ Stand Agreement::stand(const std::string& object) const {
             at.refused.emplace(node, row->second.refusals);
         }
     }
+    place(mine->second, at);
     return at;
 }
 
-// Whether patience is not over yet with those who are behind.
-bool Agreement::waits(const std::string& object, const TakenObject& taken, Time now) {
-    const auto [wait, begun] = waits_.try_emplace(object, Wait{.uid = taken.uid, .generation = taken.generation, .since = now});
-    if (!begun && (wait->second.uid != taken.uid || wait->second.generation != taken.generation)) {
-        wait->second = {.uid = taken.uid, .generation = taken.generation, .since = now};
+// Who has its addresses. One that two say they have is on its way: it is enough that one of them serves.
+void Agreement::place(const TakenObject& taken, Stand& at) const {
+    for (const IpAddress& address : taken.shared) {
+        if (!mine_.here || mine_.here->contains(address)) {
+            continue;
+        }
+        std::vector<std::string> holders;
+        for (const std::string& node : others_) {
+            const NodeReport* theirs = report_of(node);
+            if (theirs != nullptr && ((theirs->here && theirs->here->contains(address)) || theirs->own.contains(address))) {
+                holders.push_back(node);
+            }
+        }
+        if (holders.empty() && all_tell_addresses()) {
+            at.nowhere.push_back(address);
+        }
+        if (!holders.empty() && std::all_of(holders.begin(), holders.end(), [&](const std::string& node) { return std::find(at.behind.begin(), at.behind.end(), node) != at.behind.end(); })) {
+            at.needed.emplace(holders.front(), address);
+        }
     }
-    wait->second.over = now - wait->second.since >= kPatience;
-    return !wait->second.over;
+}
+
+// An older version of us, and a CRD of it, has no word for them. Who has told nothing at all has none.
+bool Agreement::all_tell_addresses() const {
+    return others_.empty() || (known_ && std::all_of(others_.begin(), others_.end(), [this](const std::string& node) {
+        const NodeReport* theirs = report_of(node);
+        return theirs == nullptr || theirs->here.has_value();
+    }));
 }
 
 std::optional<json> Agreement::say(const std::string& object, const json& wanted, const json& server, Time now, std::int64_t now_s) {
     const auto mine = mine_.objects.find(object);
     const json* told = programmed_of(wanted);
-    const bool alone = !known_ || others_.empty() || mine == mine_.objects.end();
+    if (mine == mine_.objects.end()) {
+        return wanted;
+    }
+    const bool alone = !known_ || others_.empty();
     if (!alone && told != nullptr && generation_of(*told) < mine->second.generation && programmed_of(server) != nullptr) {
         return std::nullopt;  // made before this node took the newer one: its words are on the way
     }
-    if (alone || told == nullptr || generation_of(*told) != mine->second.generation || (!says_programmed(wanted) && mine->second.refusals.empty())) {
+    if (told == nullptr || generation_of(*told) != mine->second.generation || (!says_programmed(wanted) && (alone || mine->second.refusals.empty()))) {
         waits_.erase(object);
+        moves_.erase(object);
         return wanted;
     }
     const auto timed = [&](json next) {
@@ -210,35 +195,49 @@ std::optional<json> Agreement::say(const std::string& object, const json& wanted
     };
     const std::int64_t generation = mine->second.generation;
     Stand at = stand(object);
+    if (alone) {
+        at = {.nodes = 1, .behind = {}, .refused = {}, .needed = {}, .nowhere = std::move(at.nowhere)};
+    }
+    const bool late = !at.behind.empty() && waits(waits_, object, mine->second, now, kPatience);
+    const bool moves = !at.nowhere.empty() && waits(moves_, object, mine->second, now, kMove);
     if (at.behind.empty()) {
         waits_.erase(object);
-    } else if (waits(object, mine->second, now)) {
-        if (!was_told(server, generation)) {
-            return stands(server) ? std::nullopt : std::optional(timed(pending(object, wanted, generation)));
-        }
-        at.behind.clear();  // not worth a word yet
     }
-    return at.behind.empty() && at.refused.empty() ? wanted : timed(edited(object, wanted, generation, at));
+    if (at.nowhere.empty()) {
+        moves_.erase(object);
+    }
+    const bool told_all = was_told(server, generation);
+    if ((late && !told_all) || (moves && !(told_all && stands(server)))) {
+        return stands(server) ? std::nullopt : std::optional(timed(pending(object, wanted, server, generation)));
+    }
+    if (late) {  // not worth a word yet
+        at.behind.clear();
+        at.needed.clear();
+    }
+    if (moves) {
+        at.nowhere.clear();
+    }
+    return at.behind.empty() && at.refused.empty() && at.nowhere.empty() ? wanted : timed(edited(object, wanted, generation, at));
 }
 
 std::optional<Agreement::Time> Agreement::again() const {
     std::optional<Time> out;
-    for (const auto& [object, wait] : waits_) {
-        if (!wait.over) {
-            out = std::min(out.value_or(wait.since + kPatience), wait.since + kPatience);
-        }
-    }
+    const auto sooner = [&out](const std::string& /*object*/, const Wait& /*wait*/, Time end) { out = std::min(out.value_or(end), end); };
+    for_each_open(waits_, kPatience, sooner);
+    for_each_open(moves_, kMove, sooner);
     return out;
 }
 
 Agreement::Objects Agreement::due(Time now) {
     Objects out;
-    for (auto& [object, wait] : waits_) {
-        if (!wait.over && now - wait.since >= kPatience) {
+    const auto end = [&](const std::string& object, Wait& wait, Time when) {
+        if (now >= when) {
             wait.over = true;
             out.insert(object);
         }
-    }
+    };
+    for_each_open(waits_, kPatience, end);
+    for_each_open(moves_, kMove, end);
     return out;
 }
 
@@ -253,12 +252,22 @@ const Agreement::Objects& Agreement::open() const {
         open_.emplace();
         for (const auto& [object, taken] : mine_.objects) {
             const Stand at = stand(object);
-            if (known_ && (!at.behind.empty() || !at.refused.empty())) {
+            if (!at.nowhere.empty() || (known_ && (!at.behind.empty() || !at.refused.empty()))) {
                 open_->insert(object);
             }
         }
     }
     return *open_;
+}
+
+std::set<IpAddress> Agreement::own_of_others() const {
+    std::set<IpAddress> out;
+    for (const std::string& node : others_) {
+        if (const NodeReport* theirs = known_ ? report_of(node) : nullptr) {
+            out.insert(theirs->own.begin(), theirs->own.end());
+        }
+    }
+    return out;
 }
 
 std::size_t Agreement::reporting() const {

@@ -4,10 +4,13 @@
 //   every live node has taken the generation     its status as it is
 //   one refused something of it                   the condition that its own node would give it; the message names the node, whoever writes
 //   one has not taken it                          until kPatience is over: a status that says Programmed stays, any other is Pending;
-//                                                 then the status is told, and the message counts ("programmed on 2 of 3 nodes; waiting for c")
+//                                                 then the status is told, and the message counts ("programmed on 2 of 3 nodes; waiting for c");
+//                                                 if c is who has one of its addresses, it is Pending: what clients send goes there
+//   no node has one of its addresses              until kMove is over as above, as it may be on its way to another node; then
+//                                                 AddressNotAssigned
 //
-// Invariants: what is alone waits for nobody; a generation that was told is not taken back because somebody falls behind later; what changes
-// without a new generation (attached routes) is never held up.
+// Invariants: what is alone waits for nobody else; a generation that was told is not taken back because somebody falls behind later, but for
+// who has its address; what changes without a new generation (attached routes) is never held up.
 #pragma once
 
 #include <chrono>
@@ -19,22 +22,16 @@
 #include <vector>
 
 #include "ctl/status/node_report.hpp"
+#include "ctl/status/stand.hpp"
 
 namespace penstock::status {
-
-// How one object's generation stands with the nodes that live.
-struct Stand {
-    std::size_t nodes = 1;                                         // that live, the writer's own among them
-    std::vector<std::string> behind;                               // have not taken it
-    std::map<std::string, std::vector<Refusal>> refused;           // took it but for these
-    bool operator==(const Stand&) const = default;
-};
 
 class Agreement {
 public:
     using Time = std::chrono::steady_clock::time_point;
     using Objects = std::set<std::string>;
     static constexpr std::chrono::milliseconds kPatience{5'000};
+    static constexpr std::chrono::milliseconds kMove{3'000};  // an address is with another node by then
 
     explicit Agreement(std::string self) : self_(std::move(self)) {}
 
@@ -60,6 +57,8 @@ public:
     // Null: it has told nothing.
     [[nodiscard]] const NodeReport* report_of(const std::string& node) const;
     [[nodiscard]] const std::set<std::string>& others() const { return others_; }
+    // The own addresses of the other nodes that live.
+    [[nodiscard]] std::set<IpAddress> own_of_others() const;
     [[nodiscard]] std::size_t reporting() const;  // nodes that live, this one among them, and have told what they have taken
 
 private:
@@ -69,15 +68,19 @@ private:
         Time since;
         bool over = false;
     };
+    using Waits = std::map<std::string, Wait>;  // by object
     [[nodiscard]] Objects all() const;
-    bool waits(const std::string& object, const TakenObject& taken, Time now);
+    [[nodiscard]] Objects of_addresses(const NodeReport& before, const NodeReport& after) const;
+    void place(const TakenObject& taken, Stand& at) const;
+    [[nodiscard]] bool all_tell_addresses() const;
 
     const std::string self_;
     NodeReport mine_;
     std::map<std::string, NodeReport> reports_;  // by node
     std::set<std::string> others_;
     bool known_ = false;
-    std::map<std::string, Wait> waits_;  // objects that somebody is behind with
+    Waits waits_;  // for those who are behind
+    Waits moves_;  // for those who shall have their addresses
     mutable std::optional<Objects> open_;  // as of the last fact, once somebody asked
 };
 

@@ -65,6 +65,26 @@ TakenObject read_row(const Value& row) {
     return taken;
 }
 
+template <class List>
+json texts_of(const List& addresses) {
+    json out = json::array();
+    for (const IpAddress& address : addresses) {
+        out.push_back(address.text());
+    }
+    return out;
+}
+
+std::set<IpAddress> read_addresses(const Value& list, std::size_t most) {
+    std::set<IpAddress> out;
+    for (const Value& one : list.items()) {
+        const auto address = one.as_string() != nullptr ? IpAddress::parse(*one.as_string()) : std::nullopt;
+        if (address && out.size() < most) {
+            out.insert(*address);
+        }
+    }
+    return out;
+}
+
 }  // namespace
 
 std::string shortened(const std::string& text, std::size_t most) {
@@ -104,6 +124,11 @@ NodeReport make_report(std::map<std::string, TakenObject> objects) {
     return report;
 }
 
+void set_addresses(NodeReport& report, const std::set<IpAddress>& here, const std::vector<IpAddress>& own) {
+    report.here = here.size() <= NodeReport::kAddressesMax ? std::optional(here) : std::nullopt;
+    report.own = std::set<IpAddress>(own.begin(), own.begin() + static_cast<std::ptrdiff_t>(std::min(own.size(), NodeReport::kOwnMax)));
+}
+
 std::string node_reports_path() { return std::string("/apis/") + kNodeReportVersion + "/penstocknodes"; }
 
 json node_object(const std::string& node, const std::string& owner_uid, const NodeReport& report) {
@@ -116,6 +141,12 @@ json node_object(const std::string& node, const std::string& owner_uid, const No
                 {"kind", kNodeReportKind},
                 {"metadata", {{"name", node}, {"labels", {{"app.kubernetes.io/managed-by", "penstock"}}}}},
                 {"status", {{"version", kVersion}, {"taken", report.objects.size() - refused}, {"refused", refused}, {"omitted", report.omitted}, {"objects", std::move(rows)}}}};
+    if (report.here) {
+        out["status"]["addresses"] = texts_of(*report.here);
+    }
+    if (!report.own.empty()) {
+        out["status"]["nodeAddresses"] = texts_of(report.own);
+    }
     if (!owner_uid.empty()) {
         out["metadata"]["ownerReferences"] = json::array({{{"apiVersion", "v1"}, {"kind", "Node"}, {"name", node}, {"uid", owner_uid}}});
     }
@@ -131,6 +162,12 @@ NodeReport read_report(const Value& object) {
             break;
         }
         report.objects.emplace(bounded_at(row, "kind") + "/" + bounded_at(row, "namespace") + "/" + bounded_at(row, "name"), read_row(row));
+    }
+    if (const Value* here = status != nullptr ? status->find("addresses") : nullptr; here != nullptr && here->items().size() <= NodeReport::kAddressesMax) {
+        report.here = read_addresses(*here, NodeReport::kAddressesMax);
+    }
+    if (const Value* own = status != nullptr ? status->find("nodeAddresses") : nullptr) {
+        report.own = read_addresses(*own, NodeReport::kOwnMax);
     }
     report.omitted = status != nullptr ? static_cast<std::uint64_t>(std::max<std::int64_t>(0, number_at(*status, "omitted"))) : 0;
     return report;

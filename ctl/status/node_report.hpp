@@ -6,11 +6,14 @@
 #include <cstdint>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "ctl/model/value.hpp"
 #include "ctl/status/book.hpp"
+#include "userspace/base/ip.hpp"
 
 namespace penstock::status {
 
@@ -26,6 +29,7 @@ struct TakenObject {
     std::string uid;
     std::int64_t generation = 0;  // metadata.generation that is served, but for what was refused
     std::vector<Refusal> refusals;
+    std::vector<IpAddress> shared = {};  // its addresses that nodes share out; what this node knows itself, and no report says
     bool operator==(const TakenObject&) const = default;
 };
 
@@ -33,9 +37,13 @@ struct NodeReport {
     static constexpr std::size_t kObjectsMax = 1000;  // about 200 KiB; with the longest of names and messages 1.2 MiB, which etcd takes
     static constexpr std::size_t kRefusalsMax = 8;    // of one object; one if there are more than kObjectsMax in all
     static constexpr std::size_t kMessageMax = 256;   // bytes
+    static constexpr std::size_t kAddressesMax = 4096;
+    static constexpr std::size_t kOwnMax = 16;        // as many as a Gateway's status has room for
 
     std::map<std::string, TakenObject> objects;  // "Gateway/shop/edge", "ListenerSet/shop/more"
     std::uint64_t omitted = 0;                   // objects beyond kObjectsMax: nobody is to wait for these
+    std::optional<std::set<IpAddress>> here;     // addresses of Gateways that are on its interfaces; nothing: it does not tell, or has more than kAddressesMax
+    std::set<IpAddress> own;                     // the node's, on which Gateways of classes without a pool listen
 
     [[nodiscard]] std::uint64_t refused() const;
     bool operator==(const NodeReport&) const = default;
@@ -43,6 +51,7 @@ struct NodeReport {
 
 // What goes into a report: within its bounds, the first objects by name.
 [[nodiscard]] NodeReport make_report(std::map<std::string, TakenObject> objects);
+void set_addresses(NodeReport& report, const std::set<IpAddress>& here, const std::vector<IpAddress>& own);
 
 // "/apis/penstock.dev/v1alpha1/penstocknodes"
 [[nodiscard]] std::string node_reports_path();

@@ -113,6 +113,13 @@ TEST_CASE("node report: what was written is read again") {
     const NodeReport report = make_report({{"Gateway/shop/edge", refusing(4, 10)}, {"Gateway/shop/other", refusing(0, 0)}, {"ListenerSet/shop/more", {.uid = "v", .generation = 1, .refusals = {}}}});
     const json object = node_object("node-a", "uid-1", report);
     CHECK(read_report(as_value(object)) == report);
+    NodeReport with_addresses = report;
+    set_addresses(with_addresses, {*IpAddress::parse("192.0.2.7"), *IpAddress::parse("2001:db8::7")}, {*IpAddress::parse("198.51.100.1")});
+    CHECK(read_report(as_value(node_object("node-a", "", with_addresses))) == with_addresses);
+    CHECK(faults_of(with_addresses).empty());
+    CHECK(with_addresses.here->size() == 2);
+    set_addresses(with_addresses, {}, {});
+    CHECK(read_report(as_value(node_object("node-a", "", with_addresses))).here == std::set<IpAddress>());  // not: it does not tell
     CHECK(object["status"]["taken"] == 2);
     CHECK(object["status"]["refused"] == 1);
     CHECK(object["metadata"]["ownerReferences"][0] == json{{"apiVersion", "v1"}, {"kind", "Node"}, {"name", "node-a"}, {"uid", "uid-1"}});
@@ -120,13 +127,20 @@ TEST_CASE("node report: what was written is read again") {
 }
 
 TEST_CASE("node report: whatever stands in an object of somebody else is read within bounds") {
-    for (const char* text : {"{}", "[]", "7", R"({"status":7})", R"({"status":{"objects":{"a":1},"omitted":"x"}})", R"({"status":{"objects":[7,null,[]],"omitted":-5}})"}) {
+    for (const char* text : {"{}", "[]", "7", R"({"status":{"addresses":{"a":1},"nodeAddresses":7}})", R"({"status":{"addresses":[7,"x",null],"nodeAddresses":["y"]}})", R"({"status":7})", R"({"status":{"objects":{"a":1},"omitted":"x"}})", R"({"status":{"objects":[7,null,[]],"omitted":-5}})"}) {
         const auto value = model::parse_json(text);
         REQUIRE(value.ok());
         const NodeReport report = read_report(*value);
         CHECK(report.objects.size() <= 1);
         CHECK(report.omitted == 0);
     }
+    json many = json::array();
+    for (int i = 0; i < 5000; ++i) {
+        many.push_back("10.0." + std::to_string(i / 256) + "." + std::to_string(i % 256));
+    }
+    const NodeReport crowd = read_report(as_value({{"status", {{"addresses", many}, {"nodeAddresses", many}}}}));
+    CHECK_FALSE(crowd.here.has_value());
+    CHECK(crowd.own.size() == NodeReport::kOwnMax);
     json rows = json::array();
     for (int i = 0; i < 1100; ++i) {
         rows.push_back({{"kind", "Gateway"}, {"namespace", "shop"}, {"name", std::to_string(i)}, {"uid", std::string(900, 'u')}, {"generation", "seven"}});
