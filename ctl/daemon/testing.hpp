@@ -9,6 +9,7 @@
 
 #include "ctl/daemon/daemon.hpp"
 #include "ctl/daemon/test_loop.hpp"
+#include "schema/part_name.hpp"
 #include "tools/test/catch.hpp"
 #include "tools/test/folder.hpp"
 
@@ -49,7 +50,8 @@ public:
         last_ = wanted.snapshot.root;
         WorkerTaken taken{.generation = generation, .failed = {}, .refused = refusal};
         if (fail_part) {
-            taken.failed.emplace_back(wanted.snapshot.parts.begin()->second->name, "it is not to its liking");
+            const compile::Part& part = *wanted.snapshot.parts.begin()->second;
+            taken.failed.emplace_back(penstock::snapshot::part_name(part.kind, part.key, part.digest), "it is not to its liking");
         }
         if (!silent) {
             loop_.post([this, taken] { events_.taken(taken); });

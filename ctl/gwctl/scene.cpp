@@ -96,7 +96,8 @@ Result<Scene> scene_of_place(Place& place, std::int64_t now_s) {
         if (!found.ok() && found.error().code == Errc::denied && scene.unseen.size() + 1 < model::kKinds) {
             scene.unseen.insert(kind);
             unseen += (unseen.empty() ? "" : ", ") + std::string(model::info(kind).plural);
-            why = why.empty() ? found.error().message() : why;
+            const Error& error = found.error();  // the place is told besides
+            why = !why.empty() ? why : error.context.empty() ? error.what : error.context.front() + ": " + error.what;
         } else if (!found.ok() && found.error().code == Errc::unsupported) {
             std::fprintf(stderr, "note: %s\n", found.error().sentence().c_str());
         } else if (!found.ok()) {

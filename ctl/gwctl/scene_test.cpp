@@ -55,6 +55,7 @@ TEST_CASE("gwctl analyze on a cluster: findings on stdout, what could not be loo
     server.hide("tcproutes", true);
     server.fail("/api/v1/services", 403, 1);
     const Ran partly = with({});
+    INFO(partly.err);
     CHECK(has(partly.err, "note: not looked at: services (list services in all namespaces: made to fail)\n"));
     CHECK(has(partly.err, "has no kind TCPRoute"));
     CHECK_FALSE(has(partly.out, "BE001"));

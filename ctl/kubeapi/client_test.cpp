@@ -91,7 +91,7 @@ TEST_CASE("client: no more requests at once than allowed, and all are answered")
 
 TEST_CASE("client: what is urgent waits neither for the pace nor for what others wait for") {
     test::ApiServer server;
-    const auto client = client_of(access_to(server), {.in_flight = 1, .per_second = 0.001, .burst = 1});
+    const auto client = client_of(access_to(server.url()), {.in_flight = 1, .per_second = 0.001, .burst = 1});
     std::atomic<int> others{0};
     for (int i = 0; i < 10; ++i) {
         client->send({.path = "/api/v1/services"}, [&](const Result<Answer>&) { ++others; });

@@ -10,6 +10,7 @@
 
 #include "ctl/compile/dump.hpp"
 #include "ctl/compile/golden/case.hpp"
+#include "schema/part_name.hpp"
 #include "tools/test/catch.hpp"
 
 namespace penstock::compile::golden {
