@@ -166,11 +166,11 @@ void Agreement::place(const TakenObject& taken, Stand& at) const {
     }
 }
 
-// An older version of us, and a CRD of it, has no word for them. Who has told nothing at all has none.
+// An older version of us, and a CRD of it, has no word for them; who has told nothing at all, or may not, may have any.
 bool Agreement::all_tell_addresses() const {
     return others_.empty() || (known_ && std::all_of(others_.begin(), others_.end(), [this](const std::string& node) {
         const NodeReport* theirs = report_of(node);
-        return theirs == nullptr || theirs->here.has_value();
+        return theirs != nullptr && theirs->here.has_value();
     }));
 }
 

@@ -154,7 +154,7 @@ TEST_CASE("agreement: a Gateway is programmed where its address is") {
         {"no node has it, for a moment or for longer", sharing(2, Here{}), {"b"}, {{"b", theirs(2, Here{})}}, is, "as it is", nowhere, nowhere},
         {"no node has it, as its holder is gone", sharing(2, Here{}), {"b"}, {{"b", theirs(2, Here{})}, {"c", theirs(2, Here{kAddress})}}, is, "as it is", nowhere, nowhere},
         {"no node has it, and none had", sharing(2, Here{}), {"b"}, {{"b", theirs(2, Here{})}}, gateway(2, "False"), kWaiting, nowhere, nowhere},
-        {"who has told nothing has nothing", sharing(2, Here{}), {"b"}, {}, {}, kWaiting, kWaiting, nowhere},
+        {"who has told nothing may have it", sharing(2, Here{}), {"b"}, {}, {}, kWaiting, kWaiting, "True Programmed: programmed on 1 of 2 nodes; waiting for b"},
         {"an older version does not tell", sharing(2, Here{}), {"b"}, {{"b", theirs(2, std::nullopt)}}, {}, "as it is", "as it is", "as it is"},
         {"it is the other's own", sharing(2, Here{}), {"b"}, {{"b", [] {
              NodeReport report = theirs(2, Here{});

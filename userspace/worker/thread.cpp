@@ -82,8 +82,12 @@ void Thread::take(SlotSockets fresh, bool accept) {
 }
 
 void Thread::begin(const std::shared_ptr<Served>& served) {
-    const proxy::Port& port = context_->tables->ports.at(served->name);
-    if (port.mode == proxy::fb::PortMode::Udp) {
+    // Who is accepted in the middle of take() may have brought in tables that do not have it any more.
+    const auto port = context_->tables->ports.find(served->name);
+    if (port == context_->tables->ports.end()) {
+        return;
+    }
+    if (port->second.mode == proxy::fb::PortMode::Udp) {
         auto bound = loop_->bind(std::move(served->waiting));
         if (!bound.ok()) {
             log::error("{}: {}", served->name, bound.error().report());

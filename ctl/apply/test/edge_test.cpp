@@ -203,7 +203,7 @@ TEST_CASE("edge: the same again is not compared with the maps, until it is asked
     const auto word = [&] { return edge->datapath()->observed().services[1]; };
     const pst_service_word_t whole = word();
     REQUIRE(whole != 0);
-    const Fd map(::bpf_obj_get((world.pins.path() + "/pst_services").c_str()));
+    const Fd map(::bpf_obj_get((edge->datapath()->folder() + "/maps/pst_services").c_str()));
     REQUIRE(map.valid());
     const std::uint32_t key = 1;
     const pst_service_word_t none = 0;
