@@ -131,6 +131,7 @@ public:
             claim(one);
         }
         taken_.insert(own_.begin(), own_.end());
+        taken_.insert(context_.others.begin(), context_.others.end());
         for (Asking& one : pooled_) {
             give_free(one);
         }
@@ -155,12 +156,12 @@ private:
     }
 
     // Whether the pool of its class has it still. One that cannot be read had what the Gateway has: unless that is of another class, or, as a
-    // status tells that of Gateways without a pool too, the node's own.
+    // status tells that of Gateways without a pool too, a node's own.
     bool is_left(const Asking& one, const IpAddress& ip, const AddressBook* book) const {
         if (one.fault.empty()) {
             return one.gateway.pool->contains(ip);
         }
-        return is_unicast(ip) && !changed_class(one.gateway) && !(book == context_.told && own_.contains(ip));
+        return is_unicast(ip) && !changed_class(one.gateway) && !context_.others.contains(ip) && !(book == context_.told && own_.contains(ip));
     }
 
     bool changed_class(const GatewayFront& gateway) const {
@@ -243,7 +244,7 @@ private:
         }
         for (const auto* list : {&pooled_, &others_, &troubled_}) {
             for (const Asking& one : *list) {
-                tell(one.gateway);
+                tell(one.gateway, list == &others_ ? of_all_nodes(one) : one.gateway.addresses);
             }
         }
         return book;
@@ -272,8 +273,24 @@ private:
         });
     }
 
-    static void tell(GatewayFront& gateway) {
-        for (const IpAddress& ip : gateway.addresses) {
+    // Without a pool each node listens on its own addresses: those that are named, then all others, in the same order on every node.
+    std::vector<IpAddress> of_all_nodes(const Asking& one) const {
+        std::vector<IpAddress> list = one.gateway.addresses;
+        if (!one.any || context_.others.empty()) {
+            return list;
+        }
+        std::set<IpAddress> rest = context_.others;
+        std::erase_if(rest, [this](const IpAddress& ip) { return std::any_of(pooled_.begin(), pooled_.end(), [&](const Asking& other) { return has(other.gateway, ip); }); });
+        rest.insert(list.begin(), list.end());
+        std::erase_if(list, [&](const IpAddress& ip) { return !one.names(ip); });
+        std::erase_if(rest, [&](const IpAddress& ip) { return one.names(ip); });
+        list.insert(list.end(), rest.begin(), rest.end());
+        list.resize(std::min(list.size(), kAddressesMax));
+        return list;
+    }
+
+    static void tell(GatewayFront& gateway, const std::vector<IpAddress>& addresses) {
+        for (const IpAddress& ip : addresses) {
             gateway.status_addresses.push_back({std::string(kIpType), ip.text()});
         }
         if (gateway.addresses.empty() && !gateway.refused) {

@@ -3,6 +3,7 @@
 // has it; its other listeners serve.
 #pragma once
 
+#include <set>
 #include <vector>
 
 #include "ctl/compile/listeners.hpp"
@@ -13,6 +14,7 @@ struct AddressContext {
     const Options& options;
     const model::Store& before;  // of the compilation before: tells who changed its class
     const AddressBook* told;     // what Gateways have by somebody who speaks for all nodes; it goes before the book, and may be null
+    const std::set<IpAddress>& others;  // own addresses of the other nodes
 };
 
 // What is wrong with its GatewayClass; "": nothing. One of a class that is not good goes on with what it has of the class' pool, and gets nothing else.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ctl/compile/addresses.hpp"
 
+#include <set>
 #include <sstream>
 
 #include "ctl/compile/compile.hpp"
@@ -319,4 +320,57 @@ TEST_CASE("addresses: a Gateway has at most sixteen, as many as its status, and 
         told["Gateway/default/e"].push_back(ip(("10.0.0." + std::to_string(i)).c_str()));
     }
     CHECK(compile::compile(store_of(pool, {"e host"}), options, nullptr, &told).ids.addresses->at("Gateway/default/e").size() == 16);
+}
+
+TEST_CASE("addresses: without a pool a Gateway has those of the other nodes, too, as every node tells it, and no pool gives them") {
+    struct Row {
+        const char* name;
+        std::vector<std::string> gateways;
+        std::vector<const char*> own;
+        std::vector<const char*> others;
+        const char* want;
+    };
+    const Row rows[] = {
+        {"two nodes", {"a@none"}, {"192.0.2.2"}, {"192.0.2.1", "2001:db8::1"}, "a=192.0.2.1,192.0.2.2,2001:db8::1, "},
+        {"as the other one tells it", {"a@none"}, {"192.0.2.1", "2001:db8::1"}, {"192.0.2.2"}, "a=192.0.2.1,192.0.2.2,2001:db8::1, "},
+        {"a node without any does not serve it", {"a@none"}, {}, {"192.0.2.1"}, "a=192.0.2.1,AddressNotAssigned "},
+        {"nobody has any", {"a@none"}, {}, {}, "a=AddressNotAssigned "},
+        {"one that names an address has that one", {"a@none 192.0.2.7"}, {"192.0.2.2"}, {"192.0.2.1"}, "a=192.0.2.7, "},
+        {"and others if it asks for any", {"a@none 192.0.2.7 any"}, {"192.0.2.2"}, {"192.0.2.1"}, "a=192.0.2.7,192.0.2.1,192.0.2.2, "},
+        {"of a pool nothing is another node's own", {"a", "b"}, {}, {"10.0.0.1"}, "a=10.0.0.2, b=AddressNotAssigned "},
+        {"what a pool gave is nobody else's", {"a 10.0.0.1", "b@none:81"}, {"192.0.2.1"}, {"10.0.0.1"}, "a=10.0.0.1, b=192.0.2.1, "},
+    };
+    for (const Row& row : rows) {
+        INFO(row.name);
+        Options options;
+        for (const char* own : row.own) {
+            options.node_addresses.push_back(ip(own));
+        }
+        std::set<IpAddress> others;
+        for (const char* other : row.others) {
+            others.insert(ip(other));
+        }
+        const model::Store store = store_of("10.0.0.1-10.0.0.2", row.gateways);
+        const Compiled first = compile::compile(store, options, nullptr, nullptr, others);
+        CHECK(who(first) == row.want);
+        const Compiled next = compile::compile(store, options, &first, nullptr, others);
+        CHECK(who(next) == row.want);
+        for (const compile::ClaimedAddress& claim : next.addresses) {  // what is another node's own is not listened on here
+            CHECK((!others.contains(claim.address) || row.gateways[0].find(claim.address.text()) != std::string::npos));
+        }
+    }
+    // There is no room for more than sixteen.
+    std::set<IpAddress> many;
+    for (int i = 1; i <= 40; ++i) {
+        many.insert(ip(("192.0.2." + std::to_string(i)).c_str()));
+    }
+    Options options;
+    options.node_addresses = {ip("192.0.2.100")};
+    CHECK(told_of(compile::compile(store_of("absent", {"a@none"}), options, nullptr, nullptr, many)).at("Gateway/default/a") == std::vector<IpAddress>(many.begin(), std::next(many.begin(), 16)));
+
+    // A class that gets a pool that cannot be read: what its status told of other nodes was given by no pool.
+    AddressBook told;
+    told["Gateway/default/a"] = {ip("192.0.2.1"), ip("192.0.2.2")};
+    options.node_addresses = {ip("192.0.2.2")};
+    CHECK(who(compile::compile(store_of("absent", {"a"}), options, nullptr, &told, {ip("192.0.2.1")})) == "a=Invalid ");
 }

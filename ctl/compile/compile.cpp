@@ -158,7 +158,7 @@ void keep_hosts(const Cache& before, Cache& cache) {
 
 }  // namespace
 
-Compiled compile(const model::Store& store, const Options& options, const Compiled* previous, const AddressBook* told) {
+Compiled compile(const model::Store& store, const Options& options, const Compiled* previous, const AddressBook* told, const std::set<IpAddress>& others) {
     static const Cache kNothing;
     const bool first = previous == nullptr || previous->cache == nullptr;
     const Cache& before = first ? kNothing : *previous->cache;
@@ -175,7 +175,7 @@ Compiled compile(const model::Store& store, const Options& options, const Compil
     Front front = make_front(world, options, material);
     const BackendPolicies policies(world, material);
     AddressBookPtr addresses = previous != nullptr ? previous->ids.addresses : nullptr;
-    out.addresses = assign_addresses(front, {options, before.store, told}, addresses);
+    out.addresses = assign_addresses(front, {options, before.store, told, others}, addresses);
     cache->shape = shape_of(front, policies);
 
     const bool same_ground = !first && !changes.ground && before.options == options;

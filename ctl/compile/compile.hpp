@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -89,7 +90,9 @@ struct Compiled {
 };
 
 // `previous` may be null (first run). Ids, pairs and what pools give depend on it, nothing else does. `told`, which may be null: what Gateways
-// have of their pools by somebody who speaks for all nodes; it goes before what they had by `previous`.
-[[nodiscard]] Compiled compile(const model::Store& store, const Options& options, const Compiled* previous = nullptr, const AddressBook* told = nullptr);
+// have of their pools by somebody who speaks for all nodes; it goes before what they had by `previous`. `others`: the own addresses of the other
+// nodes that serve the same; a Gateway without a pool has these, too, as clients see it, and no pool gives them.
+[[nodiscard]] Compiled compile(const model::Store& store, const Options& options, const Compiled* previous = nullptr, const AddressBook* told = nullptr,
+                               const std::set<IpAddress>& others = {});
 
 }  // namespace penstock::compile

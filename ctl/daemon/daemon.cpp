@@ -115,6 +115,8 @@ const compile::AddressBook* Daemon::told_addresses() const {
     return cluster_ && (begins || !cluster_->writes()) ? &cluster_->addresses() : nullptr;
 }
 
+std::set<IpAddress> Daemon::addresses_of_others() const { return cluster_ ? cluster_->nodes().agreement().own_of_others() : std::set<IpAddress>(); }
+
 void Daemon::compile_now() {
     loop_.cancel("compile");
     if (cluster_ && !cluster_->ready()) {
@@ -122,7 +124,7 @@ void Daemon::compile_now() {
     }
     ++reconciles_.events;
     compile_options_ = machine_.compile_options();
-    auto next = std::make_shared<compile::Compiled>(compile::compile(merged_.store, compile_options_, compiled_.get(), told_addresses()));
+    auto next = std::make_shared<compile::Compiled>(compile::compile(merged_.store, compile_options_, compiled_.get(), told_addresses(), addresses_of_others()));
     const bool changed = differs(*next);
     adopt(std::move(next), changed);
 }
@@ -194,7 +196,7 @@ bool Daemon::resync() {
     compile::Compiled numbers;
     numbers.ids = compiled_->ids;
     numbers.pairs = compiled_->pairs;
-    auto next = std::make_shared<const compile::Compiled>(compile::compile(merged_.store, compile_options_, &numbers, told_addresses()));
+    auto next = std::make_shared<const compile::Compiled>(compile::compile(merged_.store, compile_options_, &numbers, told_addresses(), addresses_of_others()));
     bool repaired = source::digest_of(*next->snapshot.root) != root_digest_ || next->steering != compiled_->steering || next->addresses != compiled_->addresses;
     compile::Statuses::diff(compiled_->statuses, next->statuses, [&](const auto* old, const auto* now) {
         const auto text = [this](const auto& one) { return compile::to_json(*one->second, compile_options_.controller_name); };

@@ -87,6 +87,7 @@ private:
     void add_diagnostics();
     void compile_now();
     [[nodiscard]] const compile::AddressBook* told_addresses() const;
+    [[nodiscard]] std::set<IpAddress> addresses_of_others() const;
     void adopt(std::shared_ptr<const compile::Compiled> next, bool changed);
     bool resync();
     void resync_later(Resync::Duration wait);

@@ -337,7 +337,7 @@ Result<ApiChanged> Daemon::change_now(const ApiChange& change) {
         }
     }
     if (change.dry_run) {
-        out.not_good = not_good_of(compile::compile(merged.store, compile_options_, compiled_.get()));
+        out.not_good = not_good_of(compile::compile(merged.store, compile_options_, compiled_.get(), nullptr, addresses_of_others()));
         return out;
     }
     // Kept first: what is served must be there after a restart.

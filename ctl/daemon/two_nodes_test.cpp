@@ -235,6 +235,28 @@ TEST_CASE("two nodes: an address that no node has is told, also of a node alone"
     CHECK(soon([&] { return a.cluster()["nodes"]["open"] != json::array() && a.cluster()["nodes"]["open"][0]["nowhere"] == json::array({"10.0.0.1"}); }));
 }
 
+TEST_CASE("two nodes: a Gateway without a pool has the addresses of all nodes that live, in the same order whoever writes") {
+    test::ApiServer server;
+    server.put(gateway_class());
+    server.put(gateway(80));
+    const auto has = [](const char* address) { return [address](FakeMachine& machine) { machine.node_addresses = {*IpAddress::parse(address)}; }; };
+    const auto told = [&server] {
+        std::string out;
+        for (const json& one : server.get(kGatewayPath).value("status", json::object()).value("addresses", json::array())) {
+            out += one["value"].get<std::string>() + " ";
+        }
+        return out;
+    };
+    Node a(server, "node-a", has("192.0.2.2"));
+    REQUIRE(soon([&] { return told() == "192.0.2.2 "; }));
+    {
+        Node b(server, "node-b", has("192.0.2.1"));
+        CHECK(soon([&] { return told() == "192.0.2.1 192.0.2.2 "; }));
+        CHECK(soon([&] { return programmed(server).starts_with("True"); }));
+    }
+    CHECK(soon([&] { return told() == "192.0.2.2 "; }));
+}
+
 TEST_CASE("two nodes: without the CRD each speaks for itself, and it is found when it comes") {
     test::ApiServer server;
     server.hide("penstocknodes", true);
