@@ -47,7 +47,8 @@ exec {sys.executable} {ROOT}/hwtests/confined.py {ROOT}/configs/deploy/component
 @pytest.mark.parametrize("ring", ["io_uring", "epoll"])
 def test_the_worker_serves_every_listener_confined_and_without_privileges(make_edge, ring):
     edge = make_edge({"quickstart.yaml": QUICKSTART}, options=["--datapath", "userspace", "--ring", ring])
-    lab.wait_for("a standby", lambda: edge.processes("penstock-worker", "standby"))
+    # It tells how it runs once it has threads, which is after the active worker has taken what is published.
+    lab.wait_for("a standby that tells", lambda: [one for one in edge.processes("penstock-worker", "standby") if one["ring"] and one["confined"]])
     for worker in edge.processes("penstock-worker"):
         assert worker["confined"] and worker["ring"] == ring
         threads = [task.name for task in pathlib.Path(f"/proc/{worker['pid']}/task").iterdir()]
