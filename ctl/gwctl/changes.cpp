@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // load, apply and delete: changes of what the daemon keeps beside its folder, or of a cluster.
+#include <algorithm>
 #include <cstdio>
 
 #include "ctl/gwctl/answer.hpp"
@@ -10,6 +11,7 @@
 #include "ctl/gwctl/manifests.hpp"
 #include "ctl/gwctl/named.hpp"
 #include "ctl/gwctl/place.hpp"
+#include "ctl/kubeapi/url.hpp"
 #include "ctl/model/decode.hpp"
 #include "ctl/model/object.hpp"
 
@@ -61,6 +63,19 @@ Result<int> send(const Arguments& arguments, const std::string& path, json body)
     return print_change(reply.body, arguments);
 }
 
+// Those of a kind that were loaded: what a folder has is not the daemon's to delete.
+Result<std::vector<std::string>> loaded_names(const Arguments& arguments, model::Kind kind, const std::string& ns) {
+    const std::string where = model::info(kind).namespaced ? "&namespace=" + kubeapi::url_encoded(ns) : "";
+    PST_TRY_ASSIGN(const json answer, Client(arguments.daemon_folder()).read("/v1/objects?kind=" + std::string(model::kind_name(kind)) + where));
+    std::vector<std::string> out;
+    for (const json& object : list_at(answer, {"items"})) {
+        if (text_at(object, {"metadata", "annotations", "penstock.dev/source"}).starts_with("loaded: ")) {
+            out.push_back(text_at(object, {"metadata", "name"}));
+        }
+    }
+    return out;
+}
+
 }  // namespace
 
 Result<int> run_load(const Arguments& arguments) {
@@ -91,7 +106,17 @@ Result<int> run_delete(const Arguments& arguments) {
     const auto add = [&](model::Kind kind, const std::string& place, const std::string& name) {
         objects.push_back({{"kind", model::kind_name(kind)}, {"namespace", model::info(kind).namespaced ? place : ""}, {"name", name}});
     };
-    if (!arguments.words.empty()) {
+    if (arguments.all) {
+        PST_TRY_ASSIGN(const auto named, named_by(arguments.words, true));
+        for (const Named& one : named) {
+            PST_TRY_ASSIGN(const auto names, loaded_names(arguments, one.kind, ns));
+            std::for_each(names.begin(), names.end(), [&](const std::string& name) { add(one.kind, ns, name); });
+        }
+        if (objects.empty()) {
+            std::fprintf(stderr, "nothing found\n");
+            return kYes;
+        }
+    } else if (!arguments.words.empty()) {
         PST_TRY_ASSIGN(const auto named, named_by(arguments.words, false));
         for (const Named& one : named) {
             add(one.kind, ns, one.name);

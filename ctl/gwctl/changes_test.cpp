@@ -141,6 +141,17 @@ TEST_CASE("gwctl delete: one object of what was loaded, by kind, namespace and n
     CHECK(daemon.requests()[0].second["objects"] == json({{{"kind", "Service"}, {"namespace", "default"}, {"name", "web"}}}));
     CHECK(daemon.run({"delete", "svc", "a", "b"}).code == 0);
     CHECK(daemon.requests()[0].second["objects"].size() == 2);
+    daemon.answer("/v1/objects", {{"items", json::array({{{"metadata", {{"name", "web"}, {"annotations", {{"penstock.dev/source", "loaded: a.yaml"}}}}}},
+                                                             {{"metadata", {{"name", "of-a-folder"}, {"annotations", {{"penstock.dev/source", "folder /m: a.yaml"}}}}}}})}});
+    CHECK(daemon.run({"delete", "svc", "--all", "-n", "shop"}).code == 0);
+    const auto asked = daemon.requests();
+    CHECK(asked[0].first == "/v1/objects?kind=Service&namespace=shop");
+    CHECK(asked[1].second["objects"] == json({{{"kind", "Service"}, {"namespace", "shop"}, {"name", "web"}}}));
+    daemon.answer("/v1/objects", {{"items", json::array()}});
+    const Ran none = daemon.run({"delete", "svc,gtw", "--all"});
+    CHECK(none.code == 0);
+    CHECK(none.err == "nothing found\n");
+    CHECK(daemon.requests().size() == 2);
     daemon.run({"delete", "gatewayclass", "penstock"});
     CHECK(daemon.requests()[0].second["objects"][0]["namespace"] == "");
     daemon.answer("/v1/delete", {{"error", {{"code", "exists"}, {"message", "Service shop/web belongs to folder /m: a.yaml"}, {"hint", "take it out of that file"}}}}, 409);

@@ -17,6 +17,7 @@
 #include "ctl/gwctl/settling.hpp"
 #include "ctl/model/decode.hpp"
 #include "ctl/model/references.hpp"
+#include "ctl/model/text_at.hpp"
 #include "ctl/model/value_text.hpp"
 
 namespace penstock::gwctl {
@@ -253,6 +254,15 @@ Result<std::vector<Target>> targets_of_files(Change& change, const Arguments& ar
     return targets;
 }
 
+// What is there of a kind, to be deleted.
+Status add_all(Cluster& cluster, const Resource& resource, const std::string& ns, std::vector<Target>& targets) {
+    PST_TRY_ASSIGN(const auto found, cluster.asking().list(resource, resource.namespaced ? std::optional(ns) : std::nullopt, "", ""));
+    for (const model::Value& one : found) {
+        targets.push_back({.resource = resource, .ns = resource.namespaced ? ns : "", .name = model::text_at(one, {"metadata", "name"}), .object = {}});
+    }
+    return success();
+}
+
 }  // namespace
 
 Result<int> apply_to_cluster(const Arguments& arguments) {
@@ -269,11 +279,19 @@ Result<int> delete_from_cluster(const Arguments& arguments) {
     if (arguments.words.empty()) {
         PST_TRY_ASSIGN(targets, targets_of_files(change, arguments));
     } else {
-        PST_TRY_ASSIGN(const auto named, named_by(arguments.words, false));
+        PST_TRY_ASSIGN(const auto named, named_by(arguments.words, arguments.all));
         for (const Named& one : named) {
             PST_TRY_ASSIGN(const Resource resource, cluster->resource(one.kind));
+            if (arguments.all) {
+                PST_TRY(add_all(*cluster, resource, change.ns(), targets));
+                continue;
+            }
             targets.push_back({.resource = resource, .ns = resource.namespaced ? change.ns() : "", .name = one.name, .object = {}});
         }
+    }
+    if (arguments.all && targets.empty()) {
+        std::fprintf(stderr, "nothing found\n");
+        return kYes;
     }
     return carry_out(change, &Change::erase, targets, arguments);
 }

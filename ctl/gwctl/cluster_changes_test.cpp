@@ -215,6 +215,13 @@ TEST_CASE("gwctl delete on a cluster: by kind and names, or those of files") {
     const Ran some = cluster.run({"delete", "service", "web", "absent"});
     CHECK(some.code == 1);
     CHECK(some.out == "Service default/web deleted\n");
+    cluster.run({"apply", "-f", file});
+    cluster.server.put({{"apiVersion", "v1"}, {"kind", "Service"}, {"metadata", {{"name", "web"}, {"namespace", "other"}}}});
+    CHECK(cluster.run({"delete", "svc,gtw", "--all"}).out == "Service default/web deleted\n");
+    CHECK_FALSE(cluster.server.get("/api/v1/namespaces/other/services/web").is_null());
+    const Ran none = cluster.run({"delete", "svc", "--all"});
+    CHECK(none.code == 0);
+    CHECK(has(none.err, "nothing found"));
     cluster.server.fail("gatewayclasses", 403, 1);
     CHECK(has(cluster.run({"delete", "gatewayclass", "penstock"}).err, "the verb \"delete\" on \"gatewayclasses.gateway.networking.k8s.io\""));
 }

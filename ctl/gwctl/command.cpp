@@ -134,11 +134,13 @@ const std::vector<Option>& options() {
         {Takes::places, "-n,--namespace", "NAME", "Where objects of a cluster go that name no namespace (default: the context's)", value<&Arguments::ns>},
         {Takes::all_namespaces, "-A,--all-namespaces", "", "Looks into all namespaces", flag<&Arguments::all_namespaces>},
         {Takes::selector, "-l,--selector", "LABELS", "Objects with these labels: a=b, a!=b, a, !a, 'a in (b,c)', several by commas", value<&Arguments::selector>},
+        {Takes::watch, "-w,--watch", "", "Of one kind, or one object of it: goes on and prints each again when it changes or goes, until it is interrupted", flag<&Arguments::watch>},
         {Takes::files, "-f,--filename", "FILE|DIR|-", "Manifests: a file, a folder's *.yaml, *.yml and *.json, or - for standard input (repeatable)", value<&Arguments::files>},
         {Takes::replace, "--replace", "", "What was loaded before and is not in these files goes", flag<&Arguments::replace>},
         {Takes::changes, "--dry-run", "[=server|client|none]", "Says what would change, changes nothing; of a cluster the API server says it, or with client only whether the object is there", dry_run},
         {Takes::changes, "--wait", "[=SECONDS]", "Waits until it is served, at most that long (10 if nothing is said, 60 at most)", seconds},
         {Takes::conflicts, "--force-conflicts", "", "Takes over fields of a cluster's objects that others have set", flag<&Arguments::force_conflicts>},
+        {Takes::all, "--all", "", "Instead of names: all objects of the kind in the namespace; of a daemon those that were loaded", flag<&Arguments::all>},
         {Takes::not_found, "--ignore-not-found", "", "What is not in the cluster is no failure", flag<&Arguments::ignore_not_found>},
         {Takes::node, "--datapath", "xdp|userspace", "Which data path to compile for (default: xdp)", one_of_datapaths},
         {Takes::fail_on, "--fail-on", "error|warning|note", "The least finding by which the answer is no (default: error)", one_of_weights},
@@ -163,7 +165,7 @@ const std::vector<Option>& options() {
 
 const std::vector<Command>& commands() {
     static const std::vector<Command> table = {
-        {"get", "KIND[,KIND...] [NAME...]", 1, kMany, false, kLooks | Takes::selector | Takes::columns, "Lists objects with what their conditions come to; KIND/NAME names one, too.", "gwctl get gateways,httproutes -A", run_get},
+        {"get", "KIND[,KIND...] [NAME...]", 1, kMany, false, kLooks | Takes::selector | Takes::columns | Takes::watch, "Lists objects with what their conditions come to; KIND/NAME names one, too.", "gwctl get gateways,httproutes -A", run_get},
         {"describe", "KIND NAME...", 2, kMany, false, kLooks, "Shows objects: every condition with reason and message, what refers to it, its spec.",
          "gwctl describe httproute shop -n shop", run_describe},
         {"analyze", "", 0, 0, false, kReads | Takes::narrows | Takes::fail_on,
@@ -184,7 +186,7 @@ const std::vector<Command>& commands() {
          "gwctl load -f manifests/ --wait", run_load},
         {"apply", "", 0, 0, true, Takes::needs_files | Takes::files | Takes::places | Takes::changes | Takes::conflicts | Takes::cluster,
          "Applies manifests: to a cluster server-side, of any kind, as the field manager gwctl; to a daemon as load does.", "gwctl apply -f manifests/ --kubernetes --wait", run_apply},
-        {"delete", "KIND NAME...", 2, kMany, true, Takes::files_for_words | Takes::files | Takes::namespace_ | Takes::changes | Takes::not_found | Takes::cluster,
+        {"delete", "KIND NAME...", 2, kMany, true, Takes::files_for_words | Takes::files | Takes::namespace_ | Takes::changes | Takes::all | Takes::not_found | Takes::cluster,
          "Deletes objects, by kind and names, as KIND/NAME, or with -f those of manifests: from a cluster, or out of what was loaded into a daemon.", "gwctl delete httproute shop", run_delete},
     };
     return table;
@@ -220,8 +222,11 @@ Status check(const Command& command, const Arguments& arguments) {
         return wrong(command, "takes " + std::string(command.words) + " or -f, not both");
     }
     // KIND/NAME is two words in one.
+    if (arguments.all && (by_files || count > 1 || (count == 1 && arguments.words[0].find('/') != std::string::npos))) {
+        return wrong(command, "takes names, or --all with a kind");
+    }
     const bool pairs = command.words.starts_with("KIND") && count != 0 && arguments.words[0].find('/') != std::string::npos;
-    if (!by_files && (count + (pairs ? 1 : 0) < command.words_min || count > command.words_max)) {
+    if (!by_files && (count + (pairs || (arguments.all && count != 0) ? 1 : 0) < command.words_min || count > command.words_max)) {
         return wrong(command, "takes " + (command.words.empty() ? "no words" : std::string(command.words)));
     }
     if (has(command.takes, Takes::needs_files) && arguments.files.empty() && arguments.words.empty()) {
@@ -236,11 +241,17 @@ Status check(const Command& command, const Arguments& arguments) {
     if (arguments.all_namespaces && !arguments.ns.empty()) {
         return wrong(command, "takes -n or -A, not both");
     }
+    if (arguments.watch && !arguments.files.empty()) {
+        return wrong(command, "has no -w of files: a daemon or a cluster can be watched");
+    }
     PST_TRY(model::parse_selector(arguments.selector));
     if (!command.words.starts_with("KIND") || by_files) {
         return success();
     }
-    PST_TRY(named_by(arguments.words, command.words.starts_with("KIND[,")));
+    PST_TRY_ASSIGN(const auto named, named_by(arguments.words, command.words.starts_with("KIND[,") || arguments.all));
+    if (arguments.watch && named.size() != 1) {
+        return wrong(command, "-w watches one kind, or one object of it");
+    }
     return success();
 }
 

@@ -29,12 +29,14 @@ struct Arguments {
     std::string output;             // "", "json", "yaml", "wide", "name"
     std::string ns;                 // "": nothing was said
     bool all_namespaces = false;
+    bool watch = false;             // get: goes on
     std::string selector;           // of labels
     std::vector<std::string> words;  // what the command is about
     std::vector<std::string> files;  // -f
     bool replace = false;
     bool force_conflicts = false;   // apply: takes over fields that others have set
     bool ignore_not_found = false;  // delete
+    bool all = false;               // delete: whatever there is of the kind in the namespace
     std::string dry_run = "none";   // "none", "server", "client"
     int wait_s = 0;                  // --wait
     std::string datapath = "xdp";         // compile, trace: what to compile for
@@ -74,6 +76,8 @@ enum class Takes : unsigned {
     narrows = 32768,    // -n: all namespaces if it is not said
     places = 65536,     // -n: of a cluster alone
     ready = 131072,
+    watch = 262144,
+    all = 524288,       // --all stands for names
 };
 constexpr Takes operator|(Takes a, Takes b) { return static_cast<Takes>(static_cast<unsigned>(a) | static_cast<unsigned>(b)); }
 constexpr bool has(Takes all, Takes one) { return (static_cast<unsigned>(all) & static_cast<unsigned>(one)) == static_cast<unsigned>(one); }

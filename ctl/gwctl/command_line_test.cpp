@@ -88,6 +88,10 @@ TEST_CASE("command line: options reach the command, before and after its name") 
     CHECK(arguments("gwctl get gtw -A").all_namespaces);
     CHECK(arguments("gwctl get services status").words == std::vector<std::string>{"services", "status"});  // a name like a command's
     CHECK(arguments("gwctl get gtw").ns.empty());
+    CHECK(arguments("gwctl get gtw edge --watch").watch);
+    CHECK(arguments("gwctl get gtw -Aw").watch);
+    CHECK_FALSE(arguments("gwctl get gtw -A").watch);
+    CHECK(arguments("gwctl delete httproutes,grpcroutes --all").all);
     CHECK(arguments("gwctl get gtw").daemon_folder() == "/run/penstock");
     const Arguments load = arguments("gwctl load -f a.yaml -f b/ --filename - --replace --dry-run");
     CHECK(load.files == std::vector<std::string>{"a.yaml", "b/", "-"});
@@ -150,6 +154,15 @@ TEST_CASE("command line: what is wrong is told as an error with a hint, and exit
         {"gwctl get gateways --kubernetes --state-dir /a", "either at a daemon"},
         {"gwctl load -f a --dry-run=perhaps", "perhaps"},
         {"gwctl delete", "delete takes KIND NAME..."},
+        {"gwctl delete --all", "delete takes KIND NAME..."},
+        {"gwctl delete httproute a --all", "takes names, or --all with a kind"},
+        {"gwctl delete httproute/a --all", "takes names, or --all with a kind"},
+        {"gwctl delete --all -f b", "takes names, or --all with a kind"},
+        {"gwctl get httproute --all", "--all"},
+        {"gwctl get gateways,services -w", "-w watches one kind"},
+        {"gwctl get gateways a b -w", "-w watches one kind"},
+        {"gwctl get gateways -w -f a", "has no -w of files"},
+        {"gwctl describe gateway a -w", "-w"},
         {"gwctl delete httproute a -f b", "KIND NAME... or -f, not both"},
         {"gwctl apply", "apply needs files"},
         {"gwctl analyze --fail-on never", "never"},

@@ -5,11 +5,11 @@
 #include <map>
 
 #include "ctl/gwctl/answer.hpp"
-#include "ctl/gwctl/columns.hpp"
+#include "ctl/gwctl/object_rows.hpp"
 #include "ctl/gwctl/object_view.hpp"
 #include "ctl/gwctl/objects.hpp"
 #include "ctl/gwctl/text_table.hpp"
-#include "userspace/base/ascii.hpp"
+#include "ctl/gwctl/watched.hpp"
 
 namespace penstock::gwctl {
 
@@ -29,37 +29,13 @@ void print_objects(const json& items, bool with_namespace, bool wide) {
     }
     bool first = true;
     for (const std::string& kind : order) {
-        std::vector<std::string> heading;
-        if (with_namespace) {
-            heading.emplace_back("NAMESPACE");
-        }
-        heading.push_back(order.size() > 1 ? "NAME (" + kind + ")" : "NAME");
-        const auto columns = columns_of(kind, wide);
-        std::transform(columns.begin(), columns.end(), std::back_inserter(heading), [](const Column& column) { return column.heading; });
-        heading.emplace_back("AGE");
-        TextTable table(heading);
+        const ObjectRows rows(kind, with_namespace, wide);
+        TextTable table(rows.heading(order.size() > 1 ? "NAME (" + kind + ")" : "NAME"));
         for (const json* object : by_kind[kind]) {
-            std::vector<std::string> row;
-            if (with_namespace) {
-                row.push_back(text_at(*object, {"metadata", "namespace"}));
-            }
-            row.push_back(text_at(*object, {"metadata", "name"}));
-            std::transform(columns.begin(), columns.end(), std::back_inserter(row), [&](const Column& column) { return column.value(*object); });
-            row.push_back(age_of(text_at(*object, {"metadata", "creationTimestamp"})));
-            table.add(std::move(row));
+            table.add(rows.row(*object));
         }
         std::printf("%s%s", first ? "" : "\n", table.text().c_str());
         first = false;
-    }
-}
-
-// As kubectl has it: "gateway.gateway.networking.k8s.io/edge".
-void print_names(const json& items) {
-    for (const json& object : items) {
-        const std::string kind = lower(text_at(object, {"kind"}));
-        const std::string version = text_at(object, {"apiVersion"});
-        const std::size_t slash = version.find('/');
-        std::printf("%s%s/%s\n", kind.c_str(), slash == std::string::npos ? "" : ("." + version.substr(0, slash)).c_str(), text_at(object, {"metadata", "name"}).c_str());
     }
 }
 
@@ -100,12 +76,17 @@ std::string in_namespace(const Arguments& arguments, const Place& place) {
 
 Result<int> run_get(const Arguments& arguments) {
     PST_TRY_ASSIGN(const auto place, open_place(arguments));
+    if (arguments.watch) {
+        return watch_objects(arguments, *place);
+    }
     PST_TRY_ASSIGN(const Found found, find_objects(arguments, *place));
     const json& items = found.items;
     if (arguments.as_document()) {
         print_document(found.one ? items[0] : json({{"apiVersion", "v1"}, {"kind", "List"}, {"items", items}}), arguments.output);
     } else if (arguments.output == "name") {
-        print_names(items);
+        for (const json& object : items) {
+            std::printf("%s\n", full_name(object).c_str());
+        }
     } else {
         print_objects(items, !namespace_of(arguments, *place), arguments.output == "wide");
     }

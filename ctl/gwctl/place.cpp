@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <thread>
 
 #include "ctl/gwctl/answer.hpp"
 #include "ctl/gwctl/client.hpp"
@@ -20,6 +22,8 @@ namespace penstock::gwctl {
 namespace {
 
 using nlohmann::json;
+
+constexpr auto kLookAgain = std::chrono::seconds(1);
 
 json json_of(const model::Value& value) { return json(model::to_json(value)); }
 
@@ -67,6 +71,21 @@ public:
         const std::string fields = !query.name.empty() ? "metadata.name=" + query.name : few ? kubeapi::kUsableSecrets : "";
         return listed(cluster_->asking().list(resource, query.ns, query.selector, fields));
     }
+    // Asked for once as get asks, for its errors; the watch goes on through what passes by itself.
+    Status watch(const Query& query, const std::function<bool(Seen)>& tell) override {
+        PST_TRY_ASSIGN(const json found, objects(query));
+        Seen all{.all = true, .objects = {}};
+        std::transform(found.begin(), found.end(), std::back_inserter(all.objects), [](const json& one) { return std::pair(one, false); });
+        PST_TRY_ASSIGN(const kubeapi::Resource resource, cluster_->resource(query.kind));
+        if (tell(std::move(all))) {
+            cluster_->watch(resource, query.ns, selectors_of(query), [&](const kubeapi::Batch& batch) {
+                Seen seen{.all = batch.all, .objects = {}};
+                std::transform(batch.changes.begin(), batch.changes.end(), std::back_inserter(seen.objects), [](const auto& one) { return std::pair(json_of(one.object), one.gone); });
+                return tell(std::move(seen));
+            });
+        }
+        return success();
+    }
     Result<json> events(const json& object) override {
         const std::string ns = text_at(object, {"metadata", "namespace"});
         const kubeapi::Resource resource{.api_version = "v1", .kind = "Event", .plural = "events", .namespaced = true};
@@ -82,6 +101,14 @@ private:
         json items = json::array();
         std::transform(found->begin(), found->end(), std::back_inserter(items), json_of);
         return items;
+    }
+
+    static std::string selectors_of(const Query& query) {
+        std::string out = query.selector.empty() ? "" : "labelSelector=" + kubeapi::url_encoded(query.selector);
+        if (!query.name.empty()) {
+            out += (out.empty() ? "" : "&") + ("fieldSelector=" + kubeapi::url_encoded("metadata.name=" + query.name));
+        }
+        return out;
     }
 
     std::unique_ptr<Cluster> cluster_;
@@ -125,6 +152,19 @@ private:
 }  // namespace
 
 Result<json> Place::events(const json& /*object*/) { return json::array(); }
+
+// By looking again and again.
+Status Place::watch(const Query& query, const std::function<bool(Seen)>& tell) {
+    for (;;) {
+        PST_TRY_ASSIGN(const json found, objects(query));
+        Seen seen{.all = true, .objects = {}};
+        std::transform(found.begin(), found.end(), std::back_inserter(seen.objects), [](const json& one) { return std::pair(one, false); });
+        if (!tell(std::move(seen))) {
+            return success();
+        }
+        std::this_thread::sleep_for(kLookAgain);
+    }
+}
 
 Where where_of(const Arguments& arguments, bool changes) {
     if (!changes && !arguments.files.empty()) {

@@ -2,10 +2,13 @@
 // A place that objects come from: files, the daemon or a cluster's API server. get, describe and analyze ask it and do not know which it is.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "ctl/gwctl/command.hpp"
 #include "ctl/model/object.hpp"
@@ -34,6 +37,14 @@ public:
     [[nodiscard]] virtual std::optional<std::string> default_ns() const = 0;
     // Kubernetes JSON with statuses, sorted by namespace and name. `unsupported`: the place does not know the kind (its CRD is not installed).
     virtual Result<nlohmann::json> objects(const Query& query) = 0;
+    // What is seen of a query: all there is, or what changed since.
+    struct Seen {
+        bool all = false;
+        std::vector<std::pair<nlohmann::json, bool>> objects;  // gone: true, as it was at the end
+    };
+    // Tells of the objects of a query until `tell` says no: first all, then each change, soon after it. An error if the place does not answer at
+    // first, or ever, where it is not worth while to try again.
+    virtual Status watch(const Query& query, const std::function<bool(Seen)>& tell);
     // What the cluster has to say of an object lately; an empty list elsewhere.
     virtual Result<nlohmann::json> events(const nlohmann::json& object);
 };

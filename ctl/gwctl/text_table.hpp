@@ -2,10 +2,16 @@
 // Rows as aligned columns, as people read them. Colours are the caller's: widths count visible characters of ASCII.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
 namespace penstock::gwctl {
+
+using TextRows = std::vector<std::vector<std::string>>;
+
+// Lines of them. `widths`, of the columns, grow to what they need, so that rows which come later stand below those before.
+std::string aligned(const TextRows& rows, std::vector<std::size_t>& widths);
 
 class TextTable {
 public:
@@ -15,7 +21,7 @@ public:
     [[nodiscard]] std::string text() const;
 
 private:
-    std::vector<std::vector<std::string>> rows_;
+    TextRows rows_;
 };
 
 }  // namespace penstock::gwctl
