@@ -54,7 +54,8 @@ def cluster(request):
 
 
 def one_of(cluster, node, six=False):
-    return sorted(address for address, holder in holders(cluster).items() if holder == node and (":" in address) == six)[0]
+    """The last of the node's, which is also the last that others take over."""
+    return sorted(address for address, holder in holders(cluster).items() if holder == node and (":" in address) == six)[-1]
 
 
 def test_each_address_is_on_one_node_and_both_have_some(cluster):

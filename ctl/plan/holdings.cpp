@@ -220,7 +220,7 @@ std::optional<LeaseWrite> Holdings::give_away(const IpAddress& address, const Ad
     std::vector<std::string> others = at.alive;
     std::erase(others, self_);
     const std::string to = heir_of(address, others);
-    if (to.empty() || fitness(to, address) < fitness(self_, address)) {
+    if (to.empty() || fitness(to, address) < fitness(self_, address) || !judges(nodes_.at(to), at.now)) {
         return std::nullopt;
     }
     found->second.moved = true;
@@ -229,15 +229,15 @@ std::optional<LeaseWrite> Holdings::give_away(const IpAddress& address, const Ad
 
 // A node that came back gets addresses again where the balance asks for it, late and one by one: each move costs connections.
 std::optional<LeaseWrite> Holdings::to_hand_over(const IpAddress& address, const AddressLease& lease, Moment& at, Decision& decision) {
-    if (at.alive.size() < 2 || !settled(at.now)) {
+    if (at.alive.size() < 2) {
         return std::nullopt;
     }
     if (auto write = give_away(address, lease, at)) {
         return write;
     }
     const std::string to = heir_of(address, at.alive);
-    if (to.empty() || to == self_) {
-        return std::nullopt;
+    if (to.empty() || to == self_ || !judges(nodes_.at(to), at.now)) {
+        return std::nullopt;  // nobody, or who may not be there
     }
     const LeaseWrite write{.what = LeaseWrite::What::hand_over, .address = address, .holder = to, .version = lease.version};
     if (fitness(to, address) > fitness(self_, address)) {

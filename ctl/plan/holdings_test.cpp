@@ -376,7 +376,8 @@ TEST_CASE("holdings: a clock that jumps ahead takes nothing from the living") {
     CHECK(world.moves == 1);
 }
 
-TEST_CASE("holdings: a holder whose link is gone hands over at once, before its own Lease tells") {
+TEST_CASE("holdings: a holder whose link is gone hands over at once, before its own Lease tells, and also when it is new") {
+    const bool fresh = GENERATE(false, true);
     Cluster world;
     const auto list = std::set{ip("192.0.2.9"), ip("2001:db8::9")};
     const NodeSeen facts{.networks = {{ip("192.0.2.1"), 24}, {ip("2001:db8::1"), 64}}};
@@ -384,6 +385,10 @@ TEST_CASE("holdings: a holder whose link is gone hands over at once, before its 
     world.run(milliseconds(1'000));
     world.add("b", list, facts);
     world.run(milliseconds(10'000));
+    if (fresh) {
+        world.start(a);
+        world.run(milliseconds(1'500));
+    }
     REQUIRE(a.held == list);
     a.holdings->here({{ip("192.0.2.1"), 24}});
     world.run(milliseconds(300));
