@@ -12,6 +12,9 @@
 
 namespace penstock::snapshot {
 
+// The abi that this version writes and reads.
+inline constexpr std::uint32_t kAbi = 3;
+
 inline std::string_view folder_of(PartKind kind) {
     switch (kind) {
         case PartKind::Host: return "host";

@@ -173,6 +173,7 @@ private:
 
     void finish() {
         root_.generation = 1;  // not the default, so that root_bytes() finds the field
+        root_.abi = fb::kAbi;
         make_lists();
         out_.root = std::make_shared<const std::string>(packed());
         if (context_.previous != nullptr && context_.previous->root && *context_.previous->root == *out_.root) {
@@ -199,9 +200,9 @@ private:
         memory_.lists = std::move(lists);
     }
 
-    // What a list is follows from the names of its parts.
+    // What a list is follows from its form and the names of its parts.
     static ListPtr make_list(const Parts::PiecePtr& piece) {
-        std::string names;
+        std::string names = std::to_string(fb::kAbi) + "\n";
         for (const auto& [path, part] : *piece) {
             names += path + "/" + fb::hex(part->digest) + "\n";
         }

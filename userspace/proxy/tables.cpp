@@ -30,7 +30,7 @@ bool is_kind(const std::string& path, fb::PartKind kind) {
 }
 
 // Of the path of a host part.
-fb::HostPlace host_of(const std::string& path) { return fb::host_place(std::string_view(path).substr(fb::part_path(fb::PartKind::Host, "").size())); }
+fb::HostPlace host_of(std::string_view path) { return fb::host_place(path.substr(fb::part_path(fb::PartKind::Host, "").size())); }
 
 // One build: the tables before, edited by what changed in the root.
 class Builder {
@@ -347,8 +347,8 @@ Result<Built> build_tables(std::span<const std::uint8_t> root, const Storage& st
     if (!verified_root.ok()) {
         return std::move(verified_root).error().in("root");
     }
-    if ((*verified_root)->abi() != kSnapshotAbi) {
-        return Error{.code = Errc::unsupported, .what = "root of snapshot version " + std::to_string((*verified_root)->abi()) + ", we know " + std::to_string(kSnapshotAbi)};
+    if ((*verified_root)->abi() != fb::kAbi) {
+        return Error{.code = Errc::unsupported, .what = "root of snapshot version " + std::to_string((*verified_root)->abi()) + ", we know " + std::to_string(fb::kAbi)};
     }
     return Builder(**verified_root, storage, previous).run();
 }

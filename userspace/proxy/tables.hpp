@@ -33,7 +33,6 @@ namespace penstock::proxy {
 
 namespace fb = penstock::snapshot;
 
-inline constexpr std::uint32_t kSnapshotAbi = 3;
 inline constexpr std::size_t kPartBytesMax = 256U << 20;
 
 struct WeightedBackend {

@@ -58,7 +58,10 @@ inline fb::HostRoutesT host_routes(const std::vector<RuleSpec>& specs, std::stri
 
 class Snapshot {
 public:
-    Snapshot() { root.limits = std::make_unique<fb::LimitsT>(); }
+    Snapshot() {
+        root.abi = fb::kAbi;
+        root.limits = std::make_unique<fb::LimitsT>();
+    }
     Snapshot(Snapshot&&) = default;
     Snapshot& operator=(Snapshot&&) = default;
 

@@ -21,6 +21,7 @@ public:
             return {"the root is no valid FlatBuffer"};
         }
         const fb::Root& root = *fb::GetRoot(snapshot_.root->data());
+        want(root.abi() == fb::kAbi, "root", "does not say its abi");
         index(root);
         for (const fb::Listener* listener : *root.listeners()) {
             check(*listener);
