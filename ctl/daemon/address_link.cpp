@@ -203,7 +203,10 @@ void AddressLink::share(const Holdings::Decision& decision) {
 }
 
 void AddressLink::tell_live(Loop::Time now) {
-    if (auto live = holdings_.others_renewing(live_, now); live != live_) {
+    auto live = holdings_.others_renewing(live_, now);
+    const bool first = !live_told_ && holdings_.in_contact(now);
+    if (live != live_ || first) {
+        live_told_ = true;
         live_ = std::move(live);
         events_.live(live_);
     }

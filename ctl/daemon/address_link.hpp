@@ -32,7 +32,7 @@ public:
         std::function<void(const AddressShare&)> share;  // what this node has is something else now, or is to be defended
         std::function<void(const std::vector<IpAddress>& addresses, const std::vector<IpAddress>& peers)> ask;  // the link, who has them
         std::function<void()> trouble;                   // troubles() may be others
-        std::function<void(const std::set<std::string>&)> live;  // the other nodes that live, when they are others than before
+        std::function<void(const std::set<std::string>&)> live;  // the other nodes that live, once that is known, and when they are others than before
     };
     // Begins to talk at once; an API server that is away is trouble, not an error. `loop` outlives it, and its events are on the loop's thread.
     // `networks`: where this node announces; nothing: it shares no addresses, and only shows that it lives.
@@ -95,6 +95,7 @@ private:
     std::map<std::string, kubeapi::Lease> leases_;  // by name, as last seen
     std::set<IpAddress> held_;
     std::set<std::string> live_;
+    bool live_told_ = false;
     bool others_ = false;
     bool wanted_ = false;  // want() was called
     bool told_ = false;    // share() of the events was

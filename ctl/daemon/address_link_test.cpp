@@ -28,6 +28,7 @@ struct Node {
     std::mutex mutex;
     AddressShare share;
     std::set<std::string> live;
+    int live_told = 0;
     std::set<IpAddress> asked;
     std::vector<IpAddress> asked_peers;
     std::unique_ptr<AddressLink> link;
@@ -52,6 +53,7 @@ struct Node {
                                          .live = [this](const std::set<std::string>& nodes) {
                                              const std::lock_guard lock(mutex);
                                              live = nodes;
+                                             live_told += 1;
                                          }});
         REQUIRE(opened.ok());
         link = std::move(opened).value();
@@ -80,6 +82,10 @@ struct Node {
     std::set<std::string> others() {
         const std::lock_guard lock(mutex);
         return live;
+    }
+    bool knows_who_lives() {
+        const std::lock_guard lock(mutex);
+        return live_told > 0;
     }
     json facts() {
         return testing::on_loop(*loop, [&] { return link->facts(); });
@@ -234,6 +240,7 @@ TEST_CASE("address link: who lives is told, of nodes that share no addresses as 
     Node a(server, "a");
     a.want(kAddresses);
     REQUIRE(until([&] { return a.held() == kAddresses; }));
+    CHECK(until([&] { return a.knows_who_lives(); }));  // that there is nobody else, too
     CHECK(a.others().empty());
     auto b = std::make_unique<Node>(server, "b", false);
     REQUIRE(until([&] { return a.others() == std::set<std::string>{"b"} && b->others() == std::set<std::string>{"a"}; }));

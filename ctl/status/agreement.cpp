@@ -114,7 +114,8 @@ Agreement::Objects Agreement::lost(const std::string& node) {
 Agreement::Objects Agreement::live(std::set<std::string> others) {
     open_.reset();
     others.erase(self_);
-    return std::exchange(others_, std::move(others)) == others_ ? Objects() : all();
+    const bool first = !std::exchange(lives_known_, true);
+    return std::exchange(others_, std::move(others)) == others_ && !first ? Objects() : all();
 }
 
 Agreement::Objects Agreement::known(bool yes) {
@@ -168,10 +169,10 @@ void Agreement::place(const TakenObject& taken, Stand& at) const {
 
 // An older version of us, and a CRD of it, has no word for them; who has told nothing at all, or may not, may have any.
 bool Agreement::all_tell_addresses() const {
-    return others_.empty() || (known_ && std::all_of(others_.begin(), others_.end(), [this](const std::string& node) {
+    return lives_known_ && (others_.empty() || (known_ && std::all_of(others_.begin(), others_.end(), [this](const std::string& node) {
         const NodeReport* theirs = report_of(node);
         return theirs != nullptr && theirs->here.has_value();
-    }));
+    })));
 }
 
 std::optional<json> Agreement::say(const std::string& object, const json& wanted, const json& server, Time now, std::int64_t now_s) {
@@ -208,7 +209,8 @@ std::optional<json> Agreement::say(const std::string& object, const json& wanted
     }
     const bool told_all = was_told(server, generation);
     if ((late && !told_all) || (moves && !(told_all && stands(server)))) {
-        return stands(server) ? std::nullopt : std::optional(timed(pending(object, wanted, server, generation)));
+        const bool stays = stands(server) || (moves && told_all && is_unassigned(server));
+        return stays ? std::nullopt : std::optional(timed(pending(object, wanted, server, generation)));
     }
     if (late) {  // not worth a word yet
         at.behind.clear();

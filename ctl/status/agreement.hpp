@@ -7,7 +7,7 @@
 //                                                 then the status is told, and the message counts ("programmed on 2 of 3 nodes; waiting for c");
 //                                                 if c is who has one of its addresses, it is Pending: what clients send goes there
 //   no node has one of its addresses              until kMove is over as above, as it may be on its way to another node; then
-//                                                 AddressNotAssigned
+//                                                 AddressNotAssigned, which another writer may have told already
 //
 // Invariants: what is alone waits for nobody else; a generation that was told is not taken back because somebody falls behind later, but for
 // who has its address; what changes without a new generation (attached routes) is never held up.
@@ -39,7 +39,7 @@ public:
     Objects took(NodeReport mine);                     // this node's own data path
     Objects heard(const std::string& node, NodeReport report);
     Objects lost(const std::string& node);             // it reports no more
-    Objects live(std::set<std::string> others);        // the nodes that live besides this one
+    Objects live(std::set<std::string> others);        // the nodes that live besides this one; until the first call it is not known who does
     Objects known(bool yes);                           // whether reports can be heard at all: if not, this node speaks for itself
 
     // ---- what follows. `wanted`: the object's status as this node would have it; `server`: as the API server has it. Nothing: not yet, what the
@@ -78,6 +78,7 @@ private:
     NodeReport mine_;
     std::map<std::string, NodeReport> reports_;  // by node
     std::set<std::string> others_;
+    bool lives_known_ = false;
     bool known_ = false;
     Waits waits_;  // for those who are behind
     Waits moves_;  // for those who shall have their addresses

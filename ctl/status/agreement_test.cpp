@@ -32,6 +32,12 @@ json gateway(std::int64_t generation, const char* programmed = "True") {
             {"listeners", listeners}};
 }
 
+json unassigned() {
+    json status = gateway(2, "False");
+    status["conditions"][1]["reason"] = "AddressNotAssigned";
+    return status;
+}
+
 NodeReport took(std::int64_t generation, std::vector<Refusal> refusals = {}, const char* uid = "u") {
     return make_report({{kEdge, {.uid = uid, .generation = generation, .refusals = std::move(refusals)}}});
 }
@@ -47,6 +53,15 @@ NodeReport theirs(std::int64_t generation, const std::optional<std::set<IpAddres
     NodeReport report = took(generation);
     report.here = here;
     return report;
+}
+
+void tell(Agreement& agreement, NodeReport mine, const std::set<std::string>& live, const std::map<std::string, NodeReport>& reports) {
+    agreement.known(true);
+    agreement.took(std::move(mine));
+    agreement.live(live);
+    for (const auto& [node, report] : reports) {
+        agreement.heard(node, report);
+    }
 }
 
 std::string text_of(const json& conditions) {
@@ -110,12 +125,7 @@ TEST_CASE("agreement: what the writer says of a Gateway, by what the nodes have 
     for (const Row& row : rows()) {
         DYNAMIC_SECTION(row.name) {
             Agreement agreement("a");
-            agreement.known(true);
-            agreement.took(took(2));
-            agreement.live(row.live);
-            for (const auto& [node, report] : row.reports) {
-                agreement.heard(node, report);
-            }
+            tell(agreement, took(2), row.live, row.reports);
             const json wanted = gateway(2);
             const Agreement::Time start{};
             CHECK(said(agreement.say(kEdge, wanted, row.server, start, 100), wanted) == row.at_once);
@@ -126,6 +136,20 @@ TEST_CASE("agreement: what the writer says of a Gateway, by what the nodes have 
             CHECK_FALSE(agreement.again().has_value());
         }
     }
+}
+
+TEST_CASE("agreement: before it is known who lives, an address may be anywhere") {
+    Agreement agreement("a");
+    agreement.known(true);
+    agreement.took(sharing(2, Here{}));
+    const json wanted = gateway(2);
+    const Agreement::Time start{};
+    CHECK(said(agreement.say(kEdge, wanted, wanted, start, 100), wanted) == "as it is");
+    CHECK(said(agreement.say(kEdge, wanted, wanted, start + Agreement::kMove, 103), wanted) == "as it is");
+    CHECK(agreement.live({}) == Agreement::Objects{kEdge});  // nobody else: now it is known
+    CHECK(agreement.live({}).empty());
+    CHECK(said(agreement.say(kEdge, wanted, wanted, start + Agreement::kMove, 103), wanted) == "as it is");
+    CHECK(said(agreement.say(kEdge, wanted, wanted, start + 2 * Agreement::kMove, 106), wanted) == "False AddressNotAssigned: no node says that it has 192.0.2.7");
 }
 
 TEST_CASE("agreement: a Gateway is programmed where its address is") {
@@ -154,6 +178,7 @@ TEST_CASE("agreement: a Gateway is programmed where its address is") {
         {"no node has it, for a moment or for longer", sharing(2, Here{}), {"b"}, {{"b", theirs(2, Here{})}}, is, "as it is", nowhere, nowhere},
         {"no node has it, as its holder is gone", sharing(2, Here{}), {"b"}, {{"b", theirs(2, Here{})}, {"c", theirs(2, Here{kAddress})}}, is, "as it is", nowhere, nowhere},
         {"no node has it, and none had", sharing(2, Here{}), {"b"}, {{"b", theirs(2, Here{})}}, gateway(2, "False"), kWaiting, nowhere, nowhere},
+        {"no node has it, as another writer told", sharing(2, Here{}), {"b"}, {{"b", theirs(2, Here{})}}, unassigned(), "stays", nowhere, nowhere},
         {"who has told nothing may have it", sharing(2, Here{}), {"b"}, {}, {}, kWaiting, kWaiting, "True Programmed: programmed on 1 of 2 nodes; waiting for b"},
         {"an older version does not tell", sharing(2, Here{}), {"b"}, {{"b", theirs(2, std::nullopt)}}, {}, "as it is", "as it is", "as it is"},
         {"it is the other's own", sharing(2, Here{}), {"b"}, {{"b", [] {
@@ -165,12 +190,7 @@ TEST_CASE("agreement: a Gateway is programmed where its address is") {
     for (const Row& row : rows) {
         DYNAMIC_SECTION(row.name) {
             Agreement agreement("a");
-            agreement.known(true);
-            agreement.took(row.mine);
-            agreement.live(row.live);
-            for (const auto& [node, report] : row.reports) {
-                agreement.heard(node, report);
-            }
+            tell(agreement, row.mine, row.live, row.reports);
             const json wanted = gateway(2);
             const Agreement::Time start{};
             CHECK(said(agreement.say(kEdge, wanted, row.server, start, 100), wanted) == row.at_once);
@@ -222,6 +242,7 @@ TEST_CASE("agreement: a takeover takes nothing back, and one that comes late is 
 TEST_CASE("agreement: a ListenerSet waits for its Gateway's address, in words that it has") {
     Agreement agreement("a");
     agreement.known(true);
+    agreement.live({});
     constexpr const char* kSet = "ListenerSet/shop/more";
     NodeReport mine = make_report({{kSet, {.uid = "v", .generation = 2, .refusals = {}, .shared = {kAddress}}}});
     mine.here = Here{};
@@ -235,6 +256,7 @@ TEST_CASE("agreement: a ListenerSet waits for its Gateway's address, in words th
 TEST_CASE("agreement: what is Pending already is not written again for other words") {
     Agreement agreement("a");
     agreement.known(true);
+    agreement.live({});
     agreement.took(sharing(2, Here{}));
     const json wanted = gateway(2);
     const json told = corrected({.object = kEdge, .generation = 2, .status = [&wanted] { return wanted; }}, Phase::waiting, {});

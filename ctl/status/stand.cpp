@@ -16,6 +16,7 @@ using nlohmann::json;
 namespace {
 
 constexpr const char* kPending = "not every node has taken this configuration yet";
+constexpr const char* kUnassigned = "AddressNotAssigned";
 constexpr std::string_view kGateway = "Gateway/";
 constexpr std::size_t kNamesMax = 3;  // in one message
 
@@ -87,6 +88,11 @@ bool stands(const json& status) {
     return whole != nullptr && text_at(*whole, "status") == "True";
 }
 
+bool is_unassigned(const json& status) {
+    const json* whole = programmed_of(status);
+    return whole != nullptr && text_at(*whole, "reason") == kUnassigned;
+}
+
 bool says_programmed(const json& status) {
     const json& listeners = status.value("listeners", json::array());
     return stands(status) || std::any_of(listeners.begin(), listeners.end(), [](const json& listener) {
@@ -107,7 +113,7 @@ json edited(const std::string& object, const json& wanted, std::int64_t generati
     const json* whole = programmed_of(next);
     if (whole != nullptr && !why.empty() && is_pending(*whole, generation)) {
         const bool unassigned = !at.nowhere.empty() && object.starts_with(kGateway);  // listeners and ListenerSets have no such reason
-        set_condition(next["conditions"], "Programmed", "False", unassigned ? "AddressNotAssigned" : "Pending", why, generation);
+        set_condition(next["conditions"], "Programmed", "False", unassigned ? kUnassigned : "Pending", why, generation);
     } else if (whole != nullptr && !at.behind.empty() && text_at(*whole, "status") == "True") {
         set_condition(next["conditions"], "Programmed", "True", text_at(*whole, "reason"), counted(at), generation);
     }

@@ -26,6 +26,8 @@ struct Stand {
 const nlohmann::json* programmed_of(const nlohmann::json& status);
 // Whether it says Programmed, as a whole.
 bool stands(const nlohmann::json& status);
+// Whether it says that no node has an address of it.
+bool is_unassigned(const nlohmann::json& status);
 // Whether it says that something is programmed: else there is nothing to agree on.
 bool says_programmed(const nlohmann::json& status);
 // Whether the server has the outcome of this generation.
