@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ctl/daemon/counters.hpp"
 
-#include <sys/mman.h>
-
 #include <memory>
 
 #include "schema/part_name.hpp"
 #include "tools/test/catch.hpp"
+#include "userspace/base/zeroed.hpp"
 
 using namespace penstock;
 using namespace penstock::daemon;
@@ -14,13 +13,10 @@ using namespace penstock::daemon;
 namespace {
 
 // A page as the keeper makes it: with holes, or a test would fill half a gigabyte.
-struct Unmap {
-    void operator()(StatsPage* page) const { ::munmap(page, sizeof(StatsPage)); }
-};
-std::unique_ptr<StatsPage, Unmap> make_page() {
-    void* memory = ::mmap(nullptr, sizeof(StatsPage), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    REQUIRE(memory != MAP_FAILED);
-    return std::unique_ptr<StatsPage, Unmap>(static_cast<StatsPage*>(memory));
+Zeroed<StatsPage> make_page() {
+    auto page = zeroed<StatsPage>();
+    REQUIRE(page.ok());
+    return std::move(*page);
 }
 
 std::unique_ptr<snapshot::ObjectRefT> object(const char* kind, const char* name) {

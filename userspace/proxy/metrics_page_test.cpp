@@ -2,11 +2,10 @@
 // /metrics: its text, and the port that serves it, on both rings.
 #include "userspace/proxy/metrics_page.hpp"
 
-#include <sys/mman.h>
-
 #include "userspace/proxy/metrics_text.hpp"
 #include "userspace/proxy/test_metrics.hpp"
 #include "userspace/proxy/testing.hpp"
+#include "userspace/base/zeroed.hpp"
 
 using namespace penstock;
 using namespace penstock::proxy;
@@ -14,15 +13,11 @@ using namespace penstock::proxy::testing;
 
 namespace {
 
-struct Unmap {
-    void operator()(StatsPage* page) const { ::munmap(page, sizeof(StatsPage)); }
-};
-std::unique_ptr<StatsPage, Unmap> make_page(std::uint32_t slots) {
-    void* memory = ::mmap(nullptr, sizeof(StatsPage), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    REQUIRE(memory != MAP_FAILED);
-    auto* page = static_cast<StatsPage*>(memory);
-    page->slots = slots;
-    return std::unique_ptr<StatsPage, Unmap>(page);
+Zeroed<StatsPage> make_page(std::uint32_t slots) {
+    auto page = zeroed<StatsPage>();
+    REQUIRE(page.ok());
+    (*page)->slots = slots;
+    return std::move(*page);
 }
 
 std::string text_of(const StatsPage& page, std::shared_ptr<const Tables> tables) {

@@ -3,15 +3,10 @@
 // chosen a little less well, never wrongly.
 #pragma once
 
-#include <sys/mman.h>
-
 #include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-
-#include "userspace/base/assert.hpp"
 
 namespace penstock::proxy {
 
@@ -35,17 +30,5 @@ struct SharedPage {
     std::uint32_t next_of_set(std::uint32_t id) { return sets[id % kSize].fetch_add(1, std::memory_order_relaxed); }
     EndpointState& endpoint(std::uint32_t id) { return endpoints[id % kSize]; }
 };
-
-struct UnmapSharedPage {
-    void operator()(SharedPage* page) const { ::munmap(page, sizeof(SharedPage)); }
-};
-using SharedPagePtr = std::unique_ptr<SharedPage, UnmapSharedPage>;
-
-// Zeros that take no memory until they are written.
-inline SharedPagePtr shared_page() {
-    void* memory = ::mmap(nullptr, sizeof(SharedPage), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    PST_ASSERT(memory != MAP_FAILED);
-    return SharedPagePtr(static_cast<SharedPage*>(memory));
-}
 
 }  // namespace penstock::proxy

@@ -145,12 +145,10 @@ Status Worker::start_threads() {
         return success();
     }
     if (stats_ == nullptr) {
-        void* memory = ::mmap(nullptr, sizeof(StatsPage), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        if (memory == MAP_FAILED) {
-            return sys_error("map a stats page of our own");
-        }
-        stats_ = static_cast<StatsPage*>(memory);
+        PST_TRY_ASSIGN(auto page, zeroed<StatsPage>());
+        stats_ = page.release();
     }
+    PST_TRY_ASSIGN(shared_, zeroed<proxy::SharedPage>());
     log_ = std::make_unique<proxy::LineWriter>(log_to_.valid() ? std::move(log_to_) : Fd(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0)));
     ring::Options options;
     options.kind = config_.ring;

@@ -11,6 +11,7 @@
 
 #include "schema/keeper_wire.hpp"
 #include "userspace/base/memfd.hpp"
+#include "userspace/base/zeroed.hpp"
 #include "userspace/worker/thread.hpp"
 
 namespace penstock::worker {
@@ -52,7 +53,7 @@ private:
     Config config_;
     Fd channel_;
     std::unique_ptr<ring::Loop> loop_;
-    proxy::SharedPagePtr shared_ = proxy::shared_page();
+    Zeroed<proxy::SharedPage> shared_;  // once there are threads
     proxy::NewestTables newest_;
     StatsPage* stats_ = nullptr;  // mapped; of our own where the keeper gave none
     Fd log_to_;                               // what the keeper opened for it, until log_ is there
