@@ -132,7 +132,7 @@ void Daemon::take_sources() {
     add_diagnostics();
 }
 
-// What reading thousands of objects has left over goes back once it is quiet: it takes ten milliseconds.
+// What reading thousands of objects has left over goes back once it is quiet, as nothing else is done meanwhile.
 void Daemon::trim_later() {
     const std::size_t size = merged_.store.size();
     if (std::max(size, trimmed_at_) - std::min(size, trimmed_at_) >= kMany) {

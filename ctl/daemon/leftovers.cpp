@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "ctl/daemon/send_from.hpp"
 #include "ctl/status/conditions_json.hpp"
 #include "ctl/status/generated.hpp"
 
@@ -76,6 +77,10 @@ void Leftovers::seen(const model::ObjectKey& key) {
     if (key.kind == Kind::service || key.kind == Kind::endpoint_slice) {
         look(key);
     } else if (key.kind == Kind::gateway) {
+        const auto* stored = cluster_.find(key);
+        if (attempts_.empty() && stored != nullptr && stored->object != nullptr && is_served(*stored->object)) {
+            return;  // each change of its status comes by here
+        }
         const std::string name = status::generated_name(key.name);
         look({Kind::service, key.ns, name});
         look({Kind::endpoint_slice, key.ns, name + "-ipv4"});
@@ -118,9 +123,7 @@ void Leftovers::remove(const model::ObjectKey& key, const source::Cluster::Store
     attempts_[key].in_flight = true;
     const json options = {{"apiVersion", "v1"}, {"kind", "DeleteOptions"}, {"preconditions", {{"uid", stored.object->meta.uid}, {"resourceVersion", stored.version}}}};
     kubeapi::Request request{.method = "DELETE", .path = path_of(key), .body = options.dump(), .content_type = "application/json"};
-    client_->send(std::move(request), [this, key](Result<kubeapi::Answer> answer) {
-        loop_.post([this, key, answer = std::move(answer)] { answered(key, answer); });
-    });
+    send_from(loop_, *client_, std::move(request), [this, key](const Result<kubeapi::Answer>& answer) { answered(key, answer); });
 }
 
 void Leftovers::answered(const model::ObjectKey& key, const Result<kubeapi::Answer>& answer) {
