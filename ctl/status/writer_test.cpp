@@ -1,86 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "ctl/status/writer.hpp"
-
-#include <deque>
-
+// What the writer says of an object, and what it leaves alone.
+#include "ctl/status/test_writer.hpp"
 #include "tools/test/catch.hpp"
 
 using namespace penstock;
 using namespace penstock::status;
-using model::Kind;
+using namespace penstock::status::testing;
 using model::ObjectKey;
 using nlohmann::json;
 using std::chrono::milliseconds;
-
-namespace {
-
-constexpr const char* kController = "penstock.dev/gateway-controller";
-const ObjectKey kClass{Kind::gateway_class, "", "penstock"};
-const ObjectKey kGateway{Kind::gateway, "default", "edge"};
-const ObjectKey kSet{Kind::listener_set, "default", "more"};
-const ObjectKey kRoute{Kind::http_route, "default", "shop"};
-
-std::shared_ptr<const json> status_of(const std::string& value) {
-    return std::make_shared<const json>(json{{"conditions", json::array({{{"type", "Accepted"}, {"status", value}, {"lastTransitionTime", "t"}}})}});
-}
-
-// A server in memory: it takes a patch if its version is the object's.
-struct Server {
-    struct Pending {
-        ObjectKey key;
-        json patch;
-        Writer::Done done;
-    };
-    std::map<ObjectKey, Target> objects;
-    std::deque<Pending> pending;
-    int version = 100;
-    Writer::Time now{std::chrono::hours(1)};
-
-    Writer writer{kController, [this](const ObjectKey& key) { return objects.contains(key) ? std::optional(objects.at(key)) : std::nullopt; },
-                  [this](const kubeapi::Request& request, Writer::Done done) {
-                      for (const auto& [key, target] : objects) {
-                          if (target.path == request.path) {
-                              pending.push_back({key, json::parse(request.body), std::move(done)});
-                              return;
-                          }
-                      }
-                      pending.push_back({{}, json(), std::move(done)});
-                  },
-                  [this](const ObjectKey& key, std::string at, json status) { objects[key] = {objects[key].path, std::move(at), std::move(status)}; }};
-
-    void put(const ObjectKey& key, json status = nullptr) {
-        objects[key] = {"/" + key.text(), std::to_string(++version), std::move(status)};
-        writer.seen(key);
-    }
-    void want(const ObjectKey& key, const std::string& value) { writer.want(key, std::make_shared<const std::string>(status_of(value)->dump())); }
-    std::optional<Writer::Time> pump() { return writer.pump(now, 1'800'000'000); }
-    // Which objects are being written.
-    [[nodiscard]] std::string flying() const {
-        std::string out;
-        for (const Pending& one : pending) {
-            out += one.key.text() + ",";
-        }
-        return out;
-    }
-    void answer(long code = 0, std::string body = "{}") {
-        Pending one = std::move(pending.front());
-        pending.pop_front();
-        if (code == 0) {
-            Target& target = objects.at(one.key);
-            if (one.patch["metadata"]["resourceVersion"] != target.version) {
-                code = 409;
-            } else {
-                code = 200;
-                json status = target.status.is_object() ? target.status : json::object();
-                status.merge_patch(one.patch["status"]);
-                body = json{{"metadata", {{"resourceVersion", std::to_string(++version)}}}, {"status", status}}.dump();
-            }
-        }
-        one.done(kubeapi::Answer{.status = code, .body = body, .retry_after = {}});
-    }
-};
-
-}  // namespace
 
 TEST_CASE("writer: what differs is written once, and what is right is not") {
     Server server;
@@ -297,64 +225,6 @@ TEST_CASE("writer: an odd answer ends nothing") {
     }
 }
 
-TEST_CASE("writer: one at a time per object, and the newest wish goes next") {
-    Server server;
-    server.put(kRoute);
-    server.want(kRoute, "True");
-    server.pump();
-    server.want(kRoute, "False");
-    server.want(kRoute, "Unknown");
-    server.pump();
-    CHECK(server.pending.size() == 1);
-    server.answer();
-    server.pump();
-    REQUIRE(server.pending.size() == 1);
-    CHECK(server.pending[0].patch["status"]["conditions"][0]["status"] == "Unknown");
-}
-
-TEST_CASE("writer: an object that changes all the time is written at a pace, and its last word is") {
-    Server server;
-    server.put(kGateway);
-    int written = 0;
-    std::optional<Writer::Time> again;
-    for (int i = 0; i < 500; ++i) {
-        server.now += milliseconds(10);
-        server.want(kGateway, std::to_string(i));
-        again = server.pump();
-        if (!server.pending.empty()) {
-            server.answer();
-            ++written;
-        }
-    }
-    CHECK(written <= 8);  // three, then one a second
-    CHECK(written >= 7);
-    REQUIRE(again.has_value());
-    CHECK(*again <= server.now + milliseconds(150));  // quiet now: the last word does not wait for its second
-    server.now = *again;
-    server.pump();
-    server.answer();
-    CHECK(server.objects[kGateway].status["conditions"][0]["status"] == "499");
-}
-
-TEST_CASE("writer: one that falls quiet between its changes is not written more often for it") {
-    Server server;
-    server.put(kGateway);
-    int written = 0;
-    for (int i = 0; i < 100; ++i) {
-        server.want(kGateway, std::to_string(i));
-        for (int step = 0; step < 20; ++step) {  // a change each 200 ms
-            server.now += milliseconds(10);
-            server.pump();
-            if (!server.pending.empty()) {
-                server.answer();
-                ++written;
-            }
-        }
-    }
-    CHECK(written <= 26);  // five, then one a second for 20 s
-    CHECK(written >= 20);
-}
-
 TEST_CASE("writer: a conflict is no trouble, and the newer object is written") {
     Server server;
     server.put(kRoute);
@@ -370,29 +240,6 @@ TEST_CASE("writer: a conflict is no trouble, and the newer object is written") {
     server.answer();
     CHECK(server.objects[kRoute].status["parents"].size() == 1);
     CHECK(server.objects[kRoute].status["conditions"].size() == 1);
-}
-
-TEST_CASE("writer: what the server refuses is told and tried again, later and later") {
-    Server server;
-    server.put(kRoute);
-    server.want(kRoute, "True");
-    milliseconds last(0);
-    for (int i = 0; i < 5; ++i) {
-        const auto again = server.pump();
-        CHECK_FALSE(again.has_value());
-        REQUIRE(server.pending.size() == 1);
-        server.answer(i % 2 == 0 ? 403 : 500, R"({"message":"no"})");
-        REQUIRE(server.writer.troubles().size() == 1);
-        CHECK(server.writer.troubles().begin()->second.message().find("no") != std::string::npos);
-        const auto when = server.pump();
-        REQUIRE(when.has_value());
-        CHECK(*when - server.now > last);
-        last = std::chrono::duration_cast<milliseconds>(*when - server.now);
-        server.now = *when;
-    }
-    server.pump();
-    server.answer();
-    CHECK(server.writer.troubles().empty());
 }
 
 TEST_CASE("writer: an object that is not published loses ours, and one that was deleted is forgotten") {
@@ -426,20 +273,4 @@ TEST_CASE("writer: while others write, what was deleted is not kept") {
     CHECK(server.writer.waiting() == 0);
     server.want(kRoute, "True");  // published, and the server is about to have it
     CHECK(server.writer.waiting() == 1);
-}
-
-TEST_CASE("writer: many objects go out a few at a time") {
-    Server server;
-    for (int i = 0; i < 100; ++i) {
-        const ObjectKey key{Kind::http_route, "default", "r" + std::to_string(i)};
-        server.put(key);
-        server.want(key, "True");
-    }
-    server.pump();
-    CHECK(server.pending.size() == 32);
-    while (!server.pending.empty()) {
-        server.answer();
-        server.pump();
-    }
-    CHECK(server.writer.written() == 100);
 }

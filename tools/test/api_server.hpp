@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <condition_variable>
-#include <deque>
 #include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
@@ -17,6 +16,8 @@
 #include <string>
 #include <thread>
 #include <vector>
+
+#include "tools/test/api_objects.hpp"
 
 namespace penstock::test {
 
@@ -60,23 +61,23 @@ public:
     // Puts an object; apiVersion, kind and metadata.name must be there. Its collection is that of its kind, in lower case with an s.
     void put(nlohmann::json object) {
         const std::lock_guard lock(mutex_);
-        store(std::move(object));
+        objects_.store(std::move(object));
         changed_.notify_all();
     }
     void remove(const std::string& path) {
         const std::lock_guard lock(mutex_);
-        drop(path);
+        objects_.drop(path);
+        changed_.notify_all();
     }
     [[nodiscard]] nlohmann::json get(const std::string& path) {
         const std::lock_guard lock(mutex_);
-        return objects_.contains(path) ? objects_.at(path) : nlohmann::json();
+        return objects_.get(path);
     }
 
     // Forgets the events so far: watches from there end with 410.
     void forget() {
         const std::lock_guard lock(mutex_);
-        forgotten_ = version_;
-        events_.clear();
+        objects_.forget();
     }
     // Ends every watch, in the middle of an event if asked for.
     void cut_watches(bool in_an_event) {
@@ -122,33 +123,12 @@ public:
     std::size_t page = 500;
 
 private:
-    struct Event {
-        int version;
-        nlohmann::json object;
-        nlohmann::json content;
-    };
     struct Fault {
         std::string part;
         int status;
         unsigned left;
         std::string retry_after;
     };
-
-    static std::string collection_of(const nlohmann::json& object) {
-        static const std::map<std::string, std::string> kOdd = {{"GatewayClass", "gatewayclasses"}, {"BackendTLSPolicy", "backendtlspolicies"}};
-        const std::string kind = object["kind"];
-        std::string plural = kind + "s";
-        std::transform(plural.begin(), plural.end(), plural.begin(), [](unsigned char c) { return std::tolower(c); });
-        plural = kOdd.contains(kind) ? kOdd.at(kind) : plural;
-        const std::string version = object["apiVersion"];
-        return (version.find('/') == std::string::npos ? "/api/" : "/apis/") + version + "/" + plural;
-    }
-    static std::string path_of(const nlohmann::json& object) {
-        const std::string collection = collection_of(object);
-        const std::string ns = object["metadata"].value("namespace", "");
-        const std::size_t at = collection.rfind('/');
-        return (ns.empty() ? collection : collection.substr(0, at) + "/namespaces/" + ns + collection.substr(at)) + "/" + object["metadata"]["name"].get<std::string>();
-    }
 
     // Whether every condition anywhere in a status has its time, which the CRDs' schemas require.
     static bool all_timed(const nlohmann::json& in) {
@@ -158,46 +138,6 @@ private:
         const bool here = !in.is_object() || !in.contains("conditions") || std::all_of(in["conditions"].begin(), in["conditions"].end(), [](const nlohmann::json& one) { return one.contains("lastTransitionTime"); });
         return here && std::all_of(in.begin(), in.end(), [](const nlohmann::json& part) { return all_timed(part); });
     }
-    static std::size_t depth_of(const std::string& path) {
-        const std::string rest = path.substr(path.starts_with("/api/") ? 5 : 6);
-        const auto slashes = static_cast<std::size_t>(std::count(rest.begin(), rest.end(), '/'));
-        return path.starts_with("/api/") ? slashes : slashes - 1;
-    }
-    // "/api/v1/namespaces/a/services" and the collection of the whole: even counts of names are objects.
-    static bool is_collection(const std::string& path) { return depth_of(path) % 2 == 1; }
-
-    void drop(const std::string& path) {
-        const auto found = objects_.find(path);
-        if (found != objects_.end()) {
-            nlohmann::json last = found->second;
-            last["metadata"]["resourceVersion"] = std::to_string(++version_);
-            objects_.erase(found);
-            events_.push_back({version_, last, {{"type", "DELETED"}, {"object", last}}});
-        }
-        changed_.notify_all();
-    }
-
-    void store(nlohmann::json object) {
-        const std::string path = path_of(object);
-        const bool known = objects_.contains(path);
-        auto& meta = object["metadata"];
-        meta["resourceVersion"] = std::to_string(++version_);
-        meta["uid"] = known ? objects_[path]["metadata"]["uid"] : nlohmann::json("uid-" + std::to_string(version_));
-        meta["creationTimestamp"] = known ? objects_[path]["metadata"]["creationTimestamp"] : nlohmann::json("2026-01-02T03:04:05Z");
-        const int generation = known ? objects_[path]["metadata"]["generation"].get<int>() : 0;
-        const bool same_spec = known && objects_[path].value("spec", nlohmann::json()) == object.value("spec", nlohmann::json());
-        meta["generation"] = same_spec ? generation : generation + 1;
-        if (known && !object.contains("status") && objects_[path].contains("status")) {
-            object["status"] = objects_[path]["status"];
-        }
-        objects_[path] = object;
-        events_.push_back({version_, object, {{"type", known ? "MODIFIED" : "ADDED"}, {"object", object}}});
-        if (events_.size() > 10000) {
-            forgotten_ = events_.front().version;
-            events_.pop_front();
-        }
-    }
-
     static void status(httplib::Response& response, int code, const std::string& message) {
         response.status = code;
         response.set_content(nlohmann::json{{"kind", "Status"}, {"code", code}, {"message", message}}.dump(), "application/json");
@@ -241,11 +181,11 @@ private:
         } else if (request.path == "/apis/gateway.networking.k8s.io/v1") {
             resources(response, "gateway.networking.k8s.io/v1",
                       {"GatewayClass", "Gateway", "ListenerSet", "HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute", "ReferenceGrant", "BackendTLSPolicy"});
-        } else if (request.path.starts_with("/apis/gateway.networking.x-k8s.io") || depth_of(request.path) == 0 || depth_of(request.path) > 4) {
+        } else if (request.path.starts_with("/apis/gateway.networking.x-k8s.io") || ApiObjects::depth_of(request.path) == 0 || ApiObjects::depth_of(request.path) > 4) {
             status(response, 404, "not found");
-        } else if (!is_collection(request.path)) {
+        } else if (!ApiObjects::is_collection(request.path)) {
             const std::lock_guard lock(mutex_);
-            objects_.contains(request.path) ? response.set_content(objects_[request.path].dump(), "application/json") : status(response, 404, "not found");
+            objects_.has(request.path) ? response.set_content(objects_.get(request.path).dump(), "application/json") : status(response, 404, "not found");
         } else if (request.has_param("watch")) {
             watch(request, response);
         } else {
@@ -257,7 +197,7 @@ private:
         const std::lock_guard lock(mutex_);
         nlohmann::json list = nlohmann::json::array();
         for (const std::string kind : kinds) {
-            const std::string collection = collection_of({{"kind", kind}, {"apiVersion", "v1"}});
+            const std::string collection = ApiObjects::collection_of({{"kind", kind}, {"apiVersion", "v1"}});
             const std::string plural = collection.substr(collection.rfind('/') + 1);
             if (!hidden_.contains(plural)) {
                 list.push_back({{"name", plural}, {"kind", kind}, {"namespaced", kind != "GatewayClass" && kind != "Namespace"}});
@@ -267,16 +207,10 @@ private:
         response.set_content(nlohmann::json{{"kind", "APIResourceList"}, {"groupVersion", api_version}, {"resources", list}}.dump(), "application/json");
     }
 
-    // "label=value", or "label" for any value.
-    static bool selected(const nlohmann::json& object, const std::string& selector) {
-        const std::size_t equals = selector.find('=');
-        const nlohmann::json labels = object["metadata"].value("labels", nlohmann::json::object());
-        return selector.empty() || (equals == std::string::npos ? labels.contains(selector) : labels.value(selector.substr(0, equals), "") == selector.substr(equals + 1));
-    }
     // Whether it is in the collection of `request`, of all namespaces or of one, and is not left out by a label.
     static bool asked_for(const nlohmann::json& object, const httplib::Request& request) {
-        const std::string path = path_of(object);
-        return (collection_of(object) == request.path || path.substr(0, path.rfind('/')) == request.path) && selected(object, request.get_param_value("labelSelector"));
+        const std::string path = ApiObjects::path_of(object);
+        return (ApiObjects::collection_of(object) == request.path || path.substr(0, path.rfind('/')) == request.path) && ApiObjects::selected(object, request.get_param_value("labelSelector"));
     }
 
     void list(const httplib::Request& request, httplib::Response& response) {
@@ -284,18 +218,18 @@ private:
         nlohmann::json items = nlohmann::json::array();
         const std::string from = request.has_param("continue") ? request.get_param_value("continue") : "";
         std::string more;
-        for (const auto& [path, object] : objects_) {
+        for (const auto& [path, object] : objects_.all()) {
             const std::string fields = request.has_param("fieldSelector") ? request.get_param_value("fieldSelector") : "";
             if (path <= from || !asked_for(object, request) || (fields.starts_with("metadata.name=") && fields.substr(14) != object["metadata"]["name"].get<std::string>())) {
                 continue;
             }
             if (items.size() == page) {
-                more = path_of(items.back());
+                more = ApiObjects::path_of(items.back());
                 break;
             }
             items.push_back(object);
         }
-        response.set_content(nlohmann::json{{"metadata", {{"resourceVersion", std::to_string(version_)}, {"continue", more}}}, {"items", items}}.dump(), "application/json");
+        response.set_content(nlohmann::json{{"metadata", {{"resourceVersion", std::to_string(objects_.version())}, {"continue", more}}}, {"items", items}}.dump(), "application/json");
     }
 
     void watch(const httplib::Request& request, httplib::Response& response) {
@@ -304,7 +238,7 @@ private:
         {
             const std::lock_guard lock(mutex_);
             cut = cut_;
-            if (from < forgotten_) {
+            if (from < objects_.forgotten()) {
                 status(response, 410, "too old resource version");
                 return;
             }
@@ -312,8 +246,8 @@ private:
         response.set_chunked_content_provider("application/json;stream=watch", [this, from, cut, request](std::size_t, httplib::DataSink& sink) mutable {
             std::unique_lock lock(mutex_);
             std::string text;
-            changed_.wait_for(lock, std::chrono::milliseconds(200), [&] { return over_ || cut_ != cut || (!events_.empty() && events_.back().version > from); });
-            for (const Event& event : events_) {
+            changed_.wait_for(lock, std::chrono::milliseconds(200), [&] { return over_ || cut_ != cut || (!objects_.events().empty() && objects_.events().back().version > from); });
+            for (const ApiObjects::Event& event : objects_.events()) {
                 if (event.version > from) {
                     from = event.version;
                     text += asked_for(event.object, request) ? event.content.dump() + "\n" : "";
@@ -335,17 +269,17 @@ private:
     void write(const httplib::Request& request, httplib::Response& response) {
         const std::lock_guard lock(mutex_);
         nlohmann::json body = nlohmann::json::parse(request.body, nullptr, false);
-        const std::string path = path_of(body);
+        const std::string path = ApiObjects::path_of(body);
         const bool create = request.method == "POST";
-        const bool known = objects_.contains(path);
-        if (create == known || (!create && body["metadata"].value("resourceVersion", "") != objects_[path]["metadata"]["resourceVersion"])) {
+        const bool known = objects_.has(path);
+        if (create == known || (!create && body["metadata"].value("resourceVersion", "") != objects_.get(path)["metadata"]["resourceVersion"])) {
             status(response, 409, "the object has been modified");
             return;
         }
-        store(std::move(body));
+        objects_.store(std::move(body));
         changed_.notify_all();
         response.status = create ? 201 : 200;
-        response.set_content(objects_[path].dump(), "application/json");
+        response.set_content(objects_.get(path).dump(), "application/json");
     }
 
     void apply(const httplib::Request& request, const nlohmann::json& body, httplib::Response& response) {
@@ -357,30 +291,31 @@ private:
             response.set_content(answer.dump(), "application/json");
             return;
         }
-        response.status = objects_.contains(request.path) ? 200 : 201;
+        response.status = objects_.has(request.path) ? 200 : 201;
         if (request.has_param("dryRun")) {
             response.set_content(body.dump(), "application/json");
             return;
         }
         owned_.erase(request.path);
-        store(body);
+        objects_.store(body);
         changed_.notify_all();
-        response.set_content(objects_[request.path].dump(), "application/json");
+        response.set_content(objects_.get(request.path).dump(), "application/json");
     }
 
     void erase(const httplib::Request& request, httplib::Response& response) {
         const std::lock_guard lock(mutex_);
-        if (!objects_.contains(request.path)) {
+        if (!objects_.has(request.path)) {
             status(response, 404, "not found");
             return;
         }
         const nlohmann::json options = nlohmann::json::parse(request.body, nullptr, false);
-        if (options.is_object() && options.contains("preconditions") && options["preconditions"]["resourceVersion"] != objects_[request.path]["metadata"]["resourceVersion"]) {
+        if (options.is_object() && options.contains("preconditions") && options["preconditions"]["resourceVersion"] != objects_.get(request.path)["metadata"]["resourceVersion"]) {
             status(response, 409, "the object has been modified");
             return;
         }
         if (!request.has_param("dryRun")) {
-            drop(request.path);
+            objects_.drop(request.path);
+            changed_.notify_all();
         }
         response.set_content(nlohmann::json{{"kind", "Status"}, {"status", "Success"}}.dump(), "application/json");
     }
@@ -394,23 +329,22 @@ private:
             return;
         }
         const std::string path = request.path.substr(0, request.path.rfind("/status"));
-        const auto found = objects_.find(path);
-        if (found == objects_.end() || path == request.path) {
+        nlohmann::json next = objects_.get(path);
+        if (next.is_null() || path == request.path) {
             status(response, 404, "not found");
         } else if (body.is_discarded() || request.get_header_value("Content-Type") != "application/merge-patch+json") {
             status(response, 400, "no merge patch");
-        } else if (body["metadata"].value("resourceVersion", "") != found->second["metadata"]["resourceVersion"]) {
+        } else if (body["metadata"].value("resourceVersion", "") != next["metadata"]["resourceVersion"]) {
             status(response, 409, "the object has been modified");
         } else {
-            nlohmann::json next = found->second;
             next["status"].merge_patch(body["status"]);
             if (!all_timed(next["status"])) {
                 status(response, 422, "conditions.lastTransitionTime: Required value");
                 return;
             }
-            store(next);
+            objects_.store(std::move(next));
             changed_.notify_all();
-            response.set_content(objects_[path].dump(), "application/json");
+            response.set_content(objects_.get(path).dump(), "application/json");
         }
     }
 
@@ -423,16 +357,13 @@ private:
     std::thread thread_;
     std::mutex mutex_;
     std::condition_variable changed_;
-    std::map<std::string, nlohmann::json> objects_;
-    std::deque<Event> events_;
+    ApiObjects objects_;
     std::vector<Fault> faults_;
     std::set<std::string> hidden_;
     std::string held_;
     std::string late_;
     std::map<std::string, nlohmann::json> owned_;
     std::vector<std::string> seen_;
-    int version_ = 100;
-    int forgotten_ = 0;
     unsigned cut_ = 0;
     bool cut_in_an_event_ = false;
     bool over_ = false;
