@@ -18,10 +18,24 @@ using nlohmann::json;
 constexpr std::size_t kInFlightMax = 32;
 constexpr unsigned kTokens = 5;                               // a change that comes alone is told at once
 constexpr unsigned kReserve = 2;                              // of them, for what has been quiet: its last word
-constexpr auto kRefill = std::chrono::milliseconds(1000);     // a Gateway whose routes come by the thousand is told this often
-constexpr auto kQuiet = std::chrono::milliseconds(150);
 constexpr auto kFirstRetry = std::chrono::milliseconds(250);
 constexpr unsigned kRetryShiftMax = 8;                        // a minute
+
+// A Gateway whose routes come by the thousand: the longer it goes on, the less a step of it is worth a write, and a pause.
+struct Pace {
+    Writer::Milliseconds refill;  // it is told this often
+    Writer::Milliseconds quiet;   // and when nothing has changed for so long: its last word
+};
+constexpr Pace pace_after(Writer::Time::duration busy) {
+    using std::chrono::milliseconds;
+    using std::chrono::seconds;
+    if (busy < seconds(4)) {
+        return {.refill = seconds(1), .quiet = milliseconds(150)};
+    }
+    return {.refill = busy < seconds(10) ? seconds(2) : seconds(4), .quiet = milliseconds(500)};
+}
+constexpr std::chrono::seconds kLastWord{1};  // it waits no longer, whatever was written
+constexpr std::chrono::seconds kCalm{5};      // without a change or a write: all is as at first
 
 // Whether it speaks of a generation that the object has not reached: one of that name was deleted, and this is another.
 bool is_of_another(const json& status, std::int64_t generation) {
@@ -113,15 +127,21 @@ void Writer::seen(const model::ObjectKey& key) {
 
 // Tokens come back one by one; a failure's pause comes on top. What changes on and on waits for more than the reserve.
 Writer::Time Writer::ready_at(Entry& entry, Time now) const {
-    while (entry.tokens < kTokens && now - entry.refilled >= kRefill) {
+    if (now - entry.busy_until >= kCalm) {
+        entry.tokens = kTokens;
+        entry.refilled = now;
+    }
+    const Pace pace = pace_after(now - entry.busy_since);
+    while (entry.tokens < kTokens && now - entry.refilled >= pace.refill) {
         entry.tokens += 1;
-        entry.refilled = entry.tokens == kTokens ? now : entry.refilled + kRefill;
+        entry.refilled = entry.tokens == kTokens ? now : entry.refilled + pace.refill;
     }
     if (std::exchange(entry.stirred, false)) {
-        entry.changed = now;
+        entry.changed = entry.busy_until = now;
     }
-    const auto when_it_has = [&](unsigned tokens) { return entry.tokens >= tokens ? now : entry.refilled + (tokens - entry.tokens) * kRefill; };
-    return std::max(entry.not_before, std::min(when_it_has(kReserve + 1), std::max(when_it_has(1), entry.changed + kQuiet)));
+    const auto when_it_has = [&](unsigned tokens) { return entry.tokens >= tokens ? now : entry.refilled + (tokens - entry.tokens) * pace.refill; };
+    const Time last_word = std::max(std::min(when_it_has(1), entry.refilled + kLastWord), entry.changed + pace.quiet);
+    return std::max(entry.not_before, std::min(when_it_has(kReserve + 1), last_word));
 }
 
 void Writer::send_one(const model::ObjectKey& key, Entry& entry) {
@@ -159,10 +179,14 @@ void Writer::send_one(const model::ObjectKey& key, Entry& entry) {
             patch["status"][name] = nullptr;
         }
     }
-    entry.tokens -= entry.tokens > 0 ? 1 : 0;
-    if (entry.tokens + 1 == kTokens) {
+    if (entry.tokens == kTokens) {
+        entry.busy_since = now_;
+    }
+    if (entry.tokens == kTokens || entry.tokens == 0) {
         entry.refilled = now_;
     }
+    entry.tokens -= entry.tokens > 0 ? 1 : 0;
+    entry.busy_until = now_;
     entry.in_flight = true;
     entry.sends_once = entry.once;
     entry.holds_gateways = key.kind == Kind::listener_set && entry.failures == 0;

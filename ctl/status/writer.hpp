@@ -83,6 +83,8 @@ private:
         bool holds_gateways = false;  // a ListenerSet on its way that was not refused before
         unsigned tokens = 0;        // writes that may go without a pause
         Time refilled{};
+        Time busy_since{};          // when the first of them went
+        Time busy_until{};          // when something changed or went last
         bool stirred = false;       // another status is wanted since the last pump()
         Time changed{};             // when that was
         Time not_before{};

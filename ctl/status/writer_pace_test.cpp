@@ -39,14 +39,83 @@ TEST_CASE("writer: an object that changes all the time is written at a pace, and
             ++written;
         }
     }
-    CHECK(written <= 8);  // three, then one a second
-    CHECK(written >= 7);
+    CHECK(written <= 8);  // three, then one a second for 4 s, then one in two
+    CHECK(written >= 6);
     REQUIRE(again.has_value());
     CHECK(*again <= server.now + milliseconds(150));  // quiet now: the last word does not wait for its second
     server.now = *again;
     server.pump();
     server.answer();
     CHECK(server.objects[kGateway].status["conditions"][0]["status"] == "499");
+}
+
+TEST_CASE("writer: the longer a Gateway changes, the less often it is written; once it has been quiet it is written at once") {
+    Server server;
+    server.put(kGateway);
+    const auto written_in = [&](int seconds) {
+        int written = 0;
+        for (int i = 0; i < seconds * 50; ++i) {
+            server.now += milliseconds(20);
+            server.want(kGateway, std::to_string(written) + "/" + std::to_string(i));
+            server.pump();
+            if (!server.pending.empty()) {
+                server.answer();
+                ++written;
+            }
+        }
+        return written;
+    };
+    CHECK(written_in(25) <= 15);
+    server.now += milliseconds(5'000);
+    CHECK(written_in(1) >= 3);
+}
+
+TEST_CASE("writer: the last word of what changes by fits and starts does not wait for a second") {
+    Server server;
+    server.put(kGateway);
+    int written = 0;
+    int wish = 0;
+    for (int busy_for = 1; busy_for <= 14; ++busy_for) {  // a second each, with a pause of 300 ms
+        for (int step = 0; step < 50; ++step) {
+            server.now += milliseconds(20);
+            if (step < 35) {
+                server.want(kGateway, std::to_string(++wish));
+            }
+            server.pump();
+            if (!server.pending.empty()) {
+                server.answer();
+                ++written;
+            }
+        }
+    }
+    CHECK(written <= 14);
+    for (int step = 0; step < 35; ++step) {
+        server.now += milliseconds(20);
+        server.pump();
+        if (!server.pending.empty()) {
+            server.answer();
+        }
+    }
+    CHECK(server.objects[kGateway].status["conditions"][0]["status"] == std::to_string(wish));
+}
+
+TEST_CASE("writer: against somebody who always says something else it speaks once a second") {
+    Server server;
+    server.put(kGateway);
+    server.want(kGateway, "True");
+    int written = 0;
+    for (int i = 0; i < 3000; ++i) {  // a minute
+        server.now += milliseconds(20);
+        if (i % 10 == 0) {
+            server.put(kGateway, *status_of("False"));
+        }
+        server.pump();
+        if (!server.pending.empty()) {
+            server.answer();
+            ++written;
+        }
+    }
+    CHECK(written <= 66);  // five more at first
 }
 
 TEST_CASE("writer: one that falls quiet between its changes is not written more often for it") {
@@ -64,8 +133,8 @@ TEST_CASE("writer: one that falls quiet between its changes is not written more 
             }
         }
     }
-    CHECK(written <= 26);  // five, then one a second for 20 s
-    CHECK(written >= 20);
+    CHECK(written <= 16);  // five, then one a second for 4 s, one in two for 6 s, one in four for 10 s
+    CHECK(written >= 10);
 }
 
 TEST_CASE("writer: what the server refuses is told and tried again, later and later") {
