@@ -12,6 +12,7 @@
 
 #include "bench/native/report.hpp"
 #include "bench/native/sample.hpp"
+#include "schema/packed.hpp"
 #include "userspace/match/host_index.hpp"
 #include "userspace/match/path.hpp"
 #include "userspace/match/route_table.hpp"
@@ -95,9 +96,7 @@ std::shared_ptr<const RouteTable> table_of(const std::vector<const RouteSpec*>& 
         part.rules.push_back(std::make_unique<fb::RuleT>());
         part.rules.back()->object = std::make_unique<fb::ObjectRefT>();
     }
-    flatbuffers::FlatBufferBuilder builder;
-    builder.Finish(fb::HostRoutes::Pack(builder, &part));
-    return *RouteTable::build(*flatbuffers::GetRoot<fb::HostRoutes>(builder.GetBufferPointer()));
+    return *RouteTable::build(fb::Packed(part).bytes());
 }
 
 std::size_t bytes_in_use() {

@@ -5,6 +5,8 @@
 #include <string_view>
 #include <tuple>
 
+#include "schema/packed.hpp"
+
 namespace penstock::gwctl {
 
 namespace {
@@ -39,14 +41,13 @@ Result<bool> path_holds(const fb::MatchT& match, const match::Request& request) 
     host.matches.push_back(std::make_unique<fb::MatchT>(path_only(match)));
     host.rules.push_back(std::make_unique<fb::RuleT>());
     host.rules[0]->object = std::make_unique<fb::ObjectRefT>();
-    flatbuffers::FlatBufferBuilder builder;
-    builder.Finish(fb::HostRoutes::Pack(builder, &host));
-    PST_TRY_ASSIGN(const auto table, match::RouteTable::build(*flatbuffers::GetRoot<fb::HostRoutes>(builder.GetBufferPointer())));
+    PST_TRY_ASSIGN(const auto table, match::RouteTable::build(fb::Packed(host).bytes()));
     return table->find(request).has_value();
 }
 
 Result<bool> holds(const fb::MatchT& one_condition, const match::Request& request) {
-    PST_TRY_ASSIGN(const auto conditions, match::Conditions::build(one_condition));
+    const fb::Packed packed(one_condition);
+    PST_TRY_ASSIGN(const auto conditions, match::Conditions::build(*packed));
     return conditions.hold(request);
 }
 

@@ -9,6 +9,7 @@
 
 #include "ctl/compile/dump_rules.hpp"
 #include "ctl/gwctl/trace_match.hpp"
+#include "schema/packed.hpp"
 #include "schema/part_name.hpp"
 #include "schema/reasons.hpp"
 #include "userspace/base/ip.hpp"
@@ -173,7 +174,7 @@ private:
 
     static Result<const Fit*> find(std::vector<Fit>& fits, const match::Request& request) {
         for (Fit& fit : fits) {
-            PST_TRY_ASSIGN(const auto table, match::RouteTable::build(*fit.part));
+            PST_TRY_ASSIGN(const auto table, match::RouteTable::build(fb::Packed(fit.rules).bytes()));
             fit.found = table->find(request);
             if (fit.found) {
                 fit.found->entry = nullptr;  // of the table, which goes

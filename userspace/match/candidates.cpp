@@ -11,26 +11,27 @@ constexpr std::size_t kMany = 8;  // fewer are tried one after the other
 
 }  // namespace
 
-const fb::NamedMatchT* Candidates::exact(const fb::MatchT& match, const Key& key) {
-    for (const auto& named : key.query ? match.query : match.headers) {
-        if (named->name == key.name) {
-            return named->match == fb::ValueMatch::Exact ? named.get() : nullptr;
+const fb::NamedMatch* Candidates::exact(const fb::Match& match, const Key& key) {
+    for (const fb::NamedMatch* named : fb::each(key.query ? match.query() : match.headers())) {
+        if (named->name()->string_view() == key.name) {
+            return named->match() == fb::ValueMatch::Exact ? named : nullptr;
         }
     }
     return nullptr;
 }
 
-Candidates::Key Candidates::most_asked(const std::vector<std::unique_ptr<fb::MatchT>>& matches, std::size_t& times) const {
+Candidates::Key Candidates::most_asked(const Matches& matches, std::size_t& times) const {
     std::map<std::pair<bool, std::string_view>, std::size_t> counts;
     Key best;
     times = 0;
     for (const std::uint32_t number : others_) {
         for (const bool query : {false, true}) {
-            for (const auto& named : query ? matches[number]->query : matches[number]->headers) {
-                const std::size_t now = named->match == fb::ValueMatch::Exact ? ++counts[{query, named->name}] : 0;
+            for (const fb::NamedMatch* named : fb::each(query ? matches[number]->query() : matches[number]->headers())) {
+                const std::string_view name = named->name()->string_view();
+                const std::size_t now = named->match() == fb::ValueMatch::Exact ? ++counts[{query, name}] : 0;
                 if (now > times) {
                     times = now;
-                    best = {query, named->name};
+                    best = {query, name};
                 }
             }
         }
@@ -38,7 +39,7 @@ Candidates::Key Candidates::most_asked(const std::vector<std::unique_ptr<fb::Mat
     return best;
 }
 
-void Candidates::index(const std::vector<std::unique_ptr<fb::MatchT>>& matches) {
+void Candidates::index(const Matches& matches) {
     if (others_.size() < kMany) {
         return;
     }
@@ -51,8 +52,8 @@ void Candidates::index(const std::vector<std::unique_ptr<fb::MatchT>>& matches) 
     by_value_->key = key;
     std::vector<std::uint32_t> rest;
     for (const std::uint32_t number : others_) {
-        const fb::NamedMatchT* named = exact(*matches[number], key);
-        (named != nullptr ? by_value_->numbers[named->value] : rest).push_back(number);
+        const fb::NamedMatch* named = exact(*matches[number], key);
+        (named != nullptr ? by_value_->numbers[named->value()->string_view()] : rest).push_back(number);
     }
     others_ = std::move(rest);
 }

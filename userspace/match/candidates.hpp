@@ -14,12 +14,14 @@
 
 namespace penstock::match {
 
+using Matches = flatbuffers::Vector<flatbuffers::Offset<fb::Match>>;
+
 class Candidates {
 public:
     // Numbers of matches, rising.
     void add(std::uint32_t number) { others_.push_back(number); }
     // Once all are there. `matches` must stay.
-    void index(const std::vector<std::unique_ptr<fb::MatchT>>& matches);
+    void index(const Matches& matches);
 
     // Calls `each(numbers)` for one or two lists of rising numbers; what is in none does not hold.
     template <class Each>
@@ -41,8 +43,8 @@ private:
         std::unordered_map<std::string_view, std::vector<std::uint32_t>> numbers;
         [[nodiscard]] std::span<const std::uint32_t> find(const Request& request) const;
     };
-    static const fb::NamedMatchT* exact(const fb::MatchT& match, const Key& key);
-    [[nodiscard]] Key most_asked(const std::vector<std::unique_ptr<fb::MatchT>>& matches, std::size_t& times) const;
+    static const fb::NamedMatch* exact(const fb::Match& match, const Key& key);
+    [[nodiscard]] Key most_asked(const Matches& matches, std::size_t& times) const;
 
     std::vector<std::uint32_t> others_;
     std::unique_ptr<ByValue> by_value_;

@@ -18,13 +18,13 @@ std::optional<std::string_view> query_value(std::string_view query, std::string_
     return std::nullopt;
 }
 
-Result<std::unique_ptr<re2::RE2>> expression(const std::string& text) {
+Result<std::unique_ptr<re2::RE2>> expression(std::string_view text) {
     re2::RE2::Options options;
     options.set_log_errors(false);
     options.set_max_mem(1 << 20);
-    auto compiled = std::make_unique<re2::RE2>(text, options);
+    auto compiled = std::make_unique<re2::RE2>(re2::StringPiece(text.data(), text.size()), options);
     if (!compiled->ok()) {
-        return Error{.code = Errc::invalid, .what = "expression \"" + text + "\": " + compiled->error()};
+        return Error{.code = Errc::invalid, .what = "expression \"" + std::string(text) + "\": " + compiled->error()};
     }
     return compiled;
 }
@@ -36,19 +36,19 @@ bool full_match(std::string_view text, const re2::RE2& pattern) {
 Conditions::Conditions(Conditions&&) noexcept = default;
 Conditions::~Conditions() = default;
 
-Result<Conditions> Conditions::build(const fb::MatchT& match) {
+Result<Conditions> Conditions::build(const fb::Match& match) {
     Conditions made;
-    made.method_ = match.method;
-    PST_TRY(build(match.headers, made.headers_));
-    PST_TRY(build(match.query, made.queries_));
+    made.method_ = fb::text(match.method());
+    PST_TRY(build(match.headers(), made.headers_));
+    PST_TRY(build(match.query(), made.queries_));
     return made;
 }
 
-Status Conditions::build(const std::vector<std::unique_ptr<fb::NamedMatchT>>& matches, std::vector<Named>& out) {
-    for (const auto& match : matches) {
-        Named& named = out.emplace_back(Named{match->name, match->value, nullptr});
-        if (match->match == fb::ValueMatch::Regex) {
-            PST_TRY_ASSIGN(named.pattern, expression(match->value));
+Status Conditions::build(const NamedMatches* matches, std::vector<Named>& out) {
+    for (const fb::NamedMatch* match : fb::each(matches)) {
+        Named& named = out.emplace_back(Named{match->name()->string_view(), match->value()->string_view(), nullptr});
+        if (match->match() == fb::ValueMatch::Regex) {
+            PST_TRY_ASSIGN(named.pattern, expression(named.value));
         }
     }
     return success();

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "schema/snapshot_generated.h"
+#include "schema/views.hpp"
 #include "userspace/base/result.hpp"
 
 namespace re2 {
@@ -41,13 +41,16 @@ struct Request {
 std::optional<std::string_view> query_value(std::string_view query, std::string_view name);
 
 // Expressions are RE2's and must match the whole text.
-Result<std::unique_ptr<re2::RE2>> expression(const std::string& text);
+Result<std::unique_ptr<re2::RE2>> expression(std::string_view text);
 bool full_match(std::string_view text, const re2::RE2& pattern);
+
+// Of a match: its headers, or its query parameters. Null: none.
+using NamedMatches = flatbuffers::Vector<flatbuffers::Offset<fb::NamedMatch>>;
 
 class Conditions {
 public:
     // Views into `match`, which stays. Fails with the expression that RE2 refuses.
-    static Result<Conditions> build(const fb::MatchT& match);
+    static Result<Conditions> build(const fb::Match& match);
     Conditions(Conditions&&) noexcept;
     ~Conditions();
     [[nodiscard]] bool any() const { return !method_.empty() || !headers_.empty() || !queries_.empty(); }
@@ -59,7 +62,7 @@ private:
         std::unique_ptr<re2::RE2> pattern;  // null: exact
     };
     Conditions() = default;
-    static Status build(const std::vector<std::unique_ptr<fb::NamedMatchT>>& matches, std::vector<Named>& out);
+    static Status build(const NamedMatches* matches, std::vector<Named>& out);
     static bool holds(std::optional<std::string_view> value, const Named& wanted);
 
     std::string_view method_;  // empty: any

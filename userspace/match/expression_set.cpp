@@ -29,7 +29,7 @@ struct ExpressionSet::Joined {
 ExpressionSet::ExpressionSet() = default;
 ExpressionSet::~ExpressionSet() = default;
 
-Status ExpressionSet::add(const std::string& text, std::uint32_t number) {
+Status ExpressionSet::add(std::string_view text, std::uint32_t number) {
     PST_TRY_ASSIGN(auto pattern, expression(text));
     all_.push_back({std::move(pattern), number});
     return success();

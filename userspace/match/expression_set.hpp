@@ -18,7 +18,7 @@ public:
     ExpressionSet();
     ~ExpressionSet();
     // Numbers rise. Fails if RE2 refuses it.
-    Status add(const std::string& text, std::uint32_t number);
+    Status add(std::string_view text, std::uint32_t number);
     // Once all are there.
     void compile();
     // Calls `each(number)` for those below `limit` that match, rising, until it returns true.

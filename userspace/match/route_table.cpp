@@ -15,25 +15,26 @@ namespace {
 constexpr std::uint32_t kNobody = std::numeric_limits<std::uint32_t>::max();
 constexpr std::size_t kFew = 4;
 
-Error in_match(Error error, std::size_t number, const std::string& hostname) { return std::move(error).in("match " + std::to_string(number) + " of host \"" + hostname + "\""); }
+Error in_match(Error error, std::size_t number, const fb::HostRoutes& part) { return std::move(error).in("match " + std::to_string(number) + " of host \"" + part.hostname()->str() + "\""); }
 
-Status check(const fb::MatchT& match, std::size_t rules) {
-    if (match.rule >= rules) {
-        return Error{.code = Errc::invalid, .what = "names rule " + std::to_string(match.rule) + ", which does not exist"};
+Status check(const fb::Match& match, std::size_t rules) {
+    if (match.rule() >= rules) {
+        return Error{.code = Errc::invalid, .what = "names rule " + std::to_string(match.rule()) + ", which does not exist"};
     }
-    if (match.path_match != fb::PathMatch::Regex && !match.path.starts_with('/')) {
-        return Error{.code = Errc::invalid, .what = "path \"" + match.path + "\" does not start with a slash"};
+    if (match.path_match() != fb::PathMatch::Regex && !match.path()->string_view().starts_with('/')) {
+        return Error{.code = Errc::invalid, .what = "path \"" + match.path()->str() + "\" does not start with a slash"};
     }
     return success();
 }
 
 // Of a match without an expression: exact, or whole elements of a prefix.
-bool fits(const fb::MatchT& match, std::string_view path) {
-    if (match.path_match == fb::PathMatch::Exact) {
-        return path == match.path;
+bool fits(const fb::Match& match, std::string_view path) {
+    const std::string_view wanted = match.path()->string_view();
+    if (match.path_match() == fb::PathMatch::Exact) {
+        return path == wanted;
     }
-    const std::size_t size = match.path == "/" ? 0 : match.path.size();
-    return path.starts_with('/') && path.starts_with(std::string_view(match.path).substr(0, size)) && (path.size() == size || path[size] == '/');
+    const std::size_t size = wanted == "/" ? 0 : wanted.size();
+    return path.starts_with('/') && path.starts_with(wanted.substr(0, size)) && (path.size() == size || path[size] == '/');
 }
 
 }  // namespace
@@ -46,48 +47,52 @@ struct RouteTable::Index {
 RouteTable::RouteTable() = default;
 RouteTable::~RouteTable() = default;
 
-Result<std::shared_ptr<const RouteTable>> RouteTable::build(const fb::HostRoutes& part) {
+Result<std::shared_ptr<const RouteTable>> RouteTable::build(std::span<const std::uint8_t> part) {
     struct Made : RouteTable {};  // for one allocation of both
     auto table = std::make_shared<Made>();
-    part.UnPackTo(&table->part_);
-    const auto& matches = table->part_.matches;
-    for (std::size_t number = 0; number < matches.size(); ++number) {
-        auto added = check(*matches[number], table->part_.rules.size());
+    auto bytes = std::make_unique<std::uint8_t[]>(part.size());
+    std::copy(part.begin(), part.end(), bytes.get());
+    table->bytes_ = std::move(bytes);
+    const Matches& matches = *table->part().matches();
+    for (std::uint32_t number = 0; number < matches.size(); ++number) {
+        auto added = check(*matches[number], table->part().rules()->size());
         if (added.ok()) {
             added = table->add_conditions(*matches[number]);
         }
         if (!added.ok()) {
-            return in_match(std::move(added).error(), number, table->part_.hostname);
+            return in_match(std::move(added).error(), number, table->part());
         }
     }
     if (std::none_of(table->conditions_.begin(), table->conditions_.end(), [](const Conditions& one) { return one.any(); })) {
         std::vector<Conditions>().swap(table->conditions_);
     }
-    const bool regex = std::any_of(matches.begin(), matches.end(), [](const auto& match) { return match->path_match == fb::PathMatch::Regex; });
+    const bool regex = std::any_of(matches.begin(), matches.end(), [](const fb::Match* match) { return match->path_match() == fb::PathMatch::Regex; });
     if (regex || matches.size() > kFew) {
         PST_TRY(table->make_index());
     }
     return std::shared_ptr<const RouteTable>(std::move(table));
 }
 
-Status RouteTable::add_conditions(const fb::MatchT& match) {
+Status RouteTable::add_conditions(const fb::Match& match) {
     PST_TRY_ASSIGN(auto conditions, Conditions::build(match));
-    conditions_.reserve(part_.matches.size());
+    conditions_.reserve(part().matches()->size());
     conditions_.push_back(std::move(conditions));
     return success();
 }
 
 Status RouteTable::make_index() {
     auto index = std::make_unique<Index>();
-    for (std::uint32_t number = 0; number < part_.matches.size(); ++number) {
-        const fb::MatchT& match = *part_.matches[number];
-        if (match.path_match != fb::PathMatch::Regex) {
-            (match.path_match == fb::PathMatch::Exact ? index->paths.exact(match.path) : index->paths.prefix(match.path)).add(number);
-        } else if (auto added = index->expressions.add(match.path, number); !added.ok()) {
-            return in_match(std::move(added).error(), number, part_.hostname);
+    const Matches& matches = *part().matches();
+    for (std::uint32_t number = 0; number < matches.size(); ++number) {
+        const fb::PathMatch kind = matches[number]->path_match();
+        const std::string_view path = matches[number]->path()->string_view();
+        if (kind != fb::PathMatch::Regex) {
+            (kind == fb::PathMatch::Exact ? index->paths.exact(path) : index->paths.prefix(path)).add(number);
+        } else if (auto added = index->expressions.add(path, number); !added.ok()) {
+            return in_match(std::move(added).error(), number, part());
         }
     }
-    index->paths.for_each([&](Candidates& candidates) { candidates.index(part_.matches); });
+    index->paths.for_each([&](Candidates& candidates) { candidates.index(matches); });
     index->expressions.compile();
     index_ = std::move(index);
     return success();
@@ -97,8 +102,9 @@ Status RouteTable::make_index() {
 std::uint32_t RouteTable::first(const Request& request) const {
     std::uint32_t best = kNobody;
     if (index_ == nullptr) {
-        for (std::uint32_t number = 0; number < part_.matches.size(); ++number) {
-            if (fits(*part_.matches[number], request.path) && holds(number, request)) {
+        const Matches& matches = *part().matches();
+        for (std::uint32_t number = 0; number < matches.size(); ++number) {
+            if (fits(*matches[number], request.path) && holds(number, request)) {
                 return number;
             }
         }
@@ -129,7 +135,8 @@ std::optional<RouteTable::Found> RouteTable::find(const Request& request) const 
     if (number == kNobody) {
         return std::nullopt;
     }
-    return Found{number, part_.matches[number].get(), part_.matches[number]->rule};
+    const fb::Match* entry = part().matches()->Get(number);
+    return Found{number, entry, entry->rule()};
 }
 
 }  // namespace penstock::match

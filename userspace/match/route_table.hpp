@@ -7,7 +7,8 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <string>
+#include <span>
+#include <string_view>
 #include <vector>
 
 #include "userspace/match/conditions.hpp"
@@ -16,30 +17,31 @@ namespace penstock::match {
 
 class RouteTable {
 public:
-    // Fails with the match that is not valid: an index out of range, a path that is none, an expression that RE2 refuses.
-    static Result<std::shared_ptr<const RouteTable>> build(const fb::HostRoutes& part);
+    // Copies `part`, the bytes of a HostRoutes that were verified. Fails with the match that is not valid: an index out of range, a path that
+    // is none, an expression that RE2 refuses.
+    static Result<std::shared_ptr<const RouteTable>> build(std::span<const std::uint8_t> part);
     ~RouteTable();
 
     struct Found {
         std::uint32_t match = 0;  // index in the part, for traces
-        const fb::MatchT* entry = nullptr;
+        const fb::Match* entry = nullptr;
         std::uint32_t rule = 0;
     };
     [[nodiscard]] std::optional<Found> find(const Request& request) const;
 
-    [[nodiscard]] const std::vector<std::unique_ptr<fb::RuleT>>& rules() const { return part_.rules; }
-    [[nodiscard]] const std::string& hostname() const { return part_.hostname; }
+    // All that there is to read, as long as this is.
+    [[nodiscard]] const fb::HostRoutes& part() const { return *flatbuffers::GetRoot<fb::HostRoutes>(bytes_.get()); }
 
 private:
     struct Index;  // by path
 
     RouteTable();
-    Status add_conditions(const fb::MatchT& match);
+    Status add_conditions(const fb::Match& match);
     Status make_index();
     [[nodiscard]] bool holds(std::uint32_t number, const Request& request) const { return conditions_.empty() || conditions_[number].hold(request); }
     [[nodiscard]] std::uint32_t first(const Request& request) const;
 
-    fb::HostRoutesT part_;
+    std::unique_ptr<const std::uint8_t[]> bytes_;
     std::vector<Conditions> conditions_;  // of each match; empty: none has any
     std::unique_ptr<const Index> index_;  // null: few, without expressions
 };

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "schema/packed.hpp"
 #include "userspace/match/route_table.hpp"
 
 namespace penstock::match::testing {
@@ -69,9 +70,7 @@ inline Result<std::shared_ptr<const RouteTable>> table_of(const std::vector<Spec
         rule->object = std::make_unique<fb::ObjectRefT>();
         part.rules.push_back(std::move(rule));
     }
-    flatbuffers::FlatBufferBuilder builder;
-    builder.Finish(fb::HostRoutes::Pack(builder, &part));
-    return RouteTable::build(*flatbuffers::GetRoot<fb::HostRoutes>(builder.GetBufferPointer()));
+    return RouteTable::build(fb::Packed(part).bytes());
 }
 
 struct Asked {

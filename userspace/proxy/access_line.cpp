@@ -84,9 +84,8 @@ void for_each_field(const Record& record, const String& string, const Number& nu
         string("listener", record.listener->name);
     }
     if (record.rule != nullptr) {
-        const fb::ObjectRefT& route = *record.rule->spec->object;
-        string("route", route.kind + "/" + route.namespace_ + "/" + route.name);
-        number("rule", record.rule->spec->index);
+        string("route", fb::path_of(*record.rule->spec->object()));
+        number("rule", record.rule->spec->index());
     }
     if (record.set != nullptr) {
         string("service", record.set->name);

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <random>
 
+#include "schema/packed.hpp"
 #include "userspace/proxy/testing.hpp"
 
 using namespace penstock;
@@ -20,11 +21,18 @@ std::string json_of(std::string_view text) {
     return out + "\"";
 }
 
+fb::Packed<fb::RuleT> rule_two() {
+    fb::RuleT rule;
+    rule.object = testing::object("HTTPRoute", "cart");
+    rule.index = 2;
+    return fb::Packed(rule);
+}
+
 // All that a record refers to.
 struct Facts {
     ClientFacts client;
     Listener listener;
-    fb::RuleT spec;
+    fb::Packed<fb::RuleT> spec = rule_two();
     Rule rule;
     BackendSet set;
     http::RequestHead head;
@@ -39,9 +47,7 @@ struct Facts {
         client.tls_cipher = "TLS_AES_128_GCM_SHA256";
         client.tls_resumed = true;
         listener.name = "Gateway/default/edge/https";
-        spec.object = testing::object("HTTPRoute", "cart");
-        spec.index = 2;
-        rule.spec = &spec;
+        rule.spec = &*spec;
         set.name = "Service default/web:80";
         head.method = "GET";
         head.target = "/a?token=secret";

@@ -12,7 +12,7 @@ Choice choose_backend(Context& context, const Rule& rule) {
     if (rule.cycle.empty()) {
         return {nullptr, Reason::unresolved_backend};
     }
-    const WeightedBackend& chosen = rule.backends[rule.cycle[context.shared.next_of_rule(rule.spec->id) % rule.cycle.size()]];
+    const WeightedBackend& chosen = rule.backends[rule.cycle[context.shared.next_of_rule(rule.spec->id()) % rule.cycle.size()]];
     if (chosen.set == nullptr) {
         return {nullptr, Reason::unresolved_backend};
     }

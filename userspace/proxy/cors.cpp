@@ -32,19 +32,19 @@ std::string names_of(const http::Headers& headers) {
 
 }  // namespace
 
-Cors::Cors(const fb::CorsT& filter)
+Cors::Cors(const fb::Cors& filter)
     : filter_(filter),
-      origins_(filter.allow_origins),
-      methods_(joined(filter.allow_methods)),
-      headers_(joined(filter.allow_headers)),
-      exposed_(joined(filter.expose_headers)),
-      max_age_(std::to_string(filter.max_age_s)) {}
+      origins_(*filter.allow_origins()),
+      methods_(joined(filter.allow_methods())),
+      headers_(joined(filter.allow_headers())),
+      exposed_(joined(filter.expose_headers())),
+      max_age_(std::to_string(filter.max_age_s())) {}
 
-Cors::List Cors::joined(const std::vector<std::string>& values) {
+Cors::List Cors::joined(const Names* values) {
     List list;
-    for (const std::string& value : values) {
-        list.any |= value == "*";
-        list.text += (list.text.empty() ? "" : ", ") + value;
+    for (const flatbuffers::String* value : fb::each(values)) {
+        list.any |= value->string_view() == "*";
+        list.text.append(list.text.empty() ? "" : ", ").append(value->string_view());
     }
     return list;
 }
@@ -58,7 +58,7 @@ void Cors::answer_preflight(Answer& answer, const http::RequestHead& head, std::
     http::Headers& fields = answer.head.headers;
     answer.head.status = 200;
     fields.add("Access-Control-Allow-Origin", origin);
-    if (filter_.allow_credentials) {
+    if (filter_.allow_credentials()) {
         fields.add("Access-Control-Allow-Credentials", "true");
     }
     const std::string_view methods = methods_.any ? *head.headers.find("access-control-request-method") : std::string_view(methods_.text);
@@ -69,7 +69,7 @@ void Cors::answer_preflight(Answer& answer, const http::RequestHead& head, std::
     if (!headers.empty()) {
         fields.add("Access-Control-Allow-Headers", headers);
     }
-    if (!exposed_.text.empty() && !(exposed_.any && filter_.allow_credentials)) {
+    if (!exposed_.text.empty() && !(exposed_.any && filter_.allow_credentials())) {
         fields.add("Access-Control-Expose-Headers", exposed_.text);
     }
     fields.add("Access-Control-Max-Age", max_age_);
@@ -88,11 +88,11 @@ void Cors::edit_response(http::Headers& headers, std::string_view origin, std::s
         return;
     }
     exposed = exposed_.text;
-    if (exposed_.any && filter_.allow_credentials) {  // "*" would be the name of a field
+    if (exposed_.any && filter_.allow_credentials()) {  // "*" would be the name of a field
         exposed = names_of(headers);
     }
     headers.add("Access-Control-Allow-Origin", origin);
-    if (filter_.allow_credentials) {
+    if (filter_.allow_credentials()) {
         headers.add("Access-Control-Allow-Credentials", "true");
     }
     if (!exposed.empty()) {

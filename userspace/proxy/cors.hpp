@@ -6,7 +6,6 @@
 
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "userspace/match/origins.hpp"
 #include "userspace/proxy/heads.hpp"
@@ -15,7 +14,8 @@ namespace penstock::proxy {
 
 class Cors {
 public:
-    explicit Cors(const fb::CorsT& filter);
+    // `filter` must stay.
+    explicit Cors(const fb::Cors& filter);
 
     // The request's Origin if it is allowed, else empty.
     [[nodiscard]] std::string_view allowed_origin(const http::RequestHead& head) const;
@@ -25,13 +25,14 @@ public:
     void edit_response(http::Headers& headers, std::string_view origin, std::string& exposed) const;
 
 private:
+    using Names = flatbuffers::Vector<flatbuffers::Offset<flatbuffers::String>>;
     struct List {
         bool any = false;  // "*"
         std::string text;
     };
-    static List joined(const std::vector<std::string>& values);
+    static List joined(const Names* values);
 
-    const fb::CorsT& filter_;
+    const fb::Cors& filter_;
     match::Origins origins_;
     List methods_, headers_, exposed_;
     std::string max_age_;

@@ -2,6 +2,7 @@
 // The sentences of GEP-1767 and the cases of the conformance suite (HTTPRouteCORS), one row each.
 #include "userspace/proxy/cors.hpp"
 
+#include "schema/packed.hpp"
 #include "tools/test/catch.hpp"
 #include "userspace/http/parser.hpp"
 #include "userspace/proxy/testing.hpp"
@@ -64,8 +65,8 @@ Answered fields_of(const http::Headers& headers) {
 }
 
 Answered preflight(const Filter& filter, const std::string& fields) {
-    const fb::CorsT spec = made(filter);
-    const Cors cors(spec);
+    const fb::Packed spec(made(filter));
+    const Cors cors(*spec);
     Request request("OPTIONS", fields);
     const std::string_view allowed = cors.allowed_origin(request.head());
     REQUIRE_FALSE(allowed.empty());
@@ -88,21 +89,21 @@ http::Headers edited(const Cors& cors, const std::string& request_fields, const 
 }
 
 Answered actual(const Filter& filter, const std::string& request_fields, const http::Headers& response = {}) {
-    const fb::CorsT spec = made(filter);
+    const fb::Packed spec(made(filter));
     std::string exposed;
-    return fields_of(edited(Cors(spec), request_fields, response, exposed));
+    return fields_of(edited(Cors(*spec), request_fields, response, exposed));
 }
 
 }  // namespace
 
 TEST_CASE("cors: a request has one origin, and one of the filter's patterns allows it") {
     Request none("GET", ""), two("GET", origin("https://a") + origin("https://a"));
-    const fb::CorsT any = made({{"*"}});
-    CHECK(Cors(any).allowed_origin(none.head()).empty());
-    CHECK(Cors(any).allowed_origin(two.head()).empty());
-    const fb::CorsT several = made({{"https://a", "https://*.b"}});
+    const fb::Packed any(made({{"*"}}));
+    CHECK(Cors(*any).allowed_origin(none.head()).empty());
+    CHECK(Cors(*any).allowed_origin(two.head()).empty());
+    const fb::Packed several(made({{"https://a", "https://*.b"}}));
     Request second("GET", origin("https://x.b"));
-    CHECK(Cors(several).allowed_origin(second.head()) == "https://x.b");
+    CHECK(Cors(*several).allowed_origin(second.head()) == "https://x.b");
 }
 
 TEST_CASE("cors: answers to preflights") {
@@ -172,16 +173,16 @@ TEST_CASE("cors: what the backend says about it is taken away, the rest stays") 
     }
     response.add("Content-Type", "text/plain");
     for (const char* from : {"https://a", "https://b"}) {
-        const fb::CorsT spec = made({{"https://a"}, false, {}, {}, {"x"}});
+        const fb::Packed spec(made({{"https://a"}, false, {}, {}, {"x"}}));
         std::string exposed;
-        const http::Headers headers = edited(Cors(spec), origin(from), response, exposed);
+        const http::Headers headers = edited(Cors(*spec), origin(from), response, exposed);
         CHECK(headers.find("content-type") == "text/plain");
         CHECK(fields_of(headers) == (std::string_view(from) == "https://a" ? Answered{{kFields[0], "https://a"}, {kFields[4], "x"}} : Answered{}));
     }
 }
 
 TEST_CASE("cors: every answer varies by origin, once") {
-    const fb::CorsT spec = made({{"https://a"}});
+    const fb::Packed spec(made({{"https://a"}}));
     for (const auto& [before, after] : std::initializer_list<std::pair<const char*, std::size_t>>{
              {nullptr, 1}, {"Accept-Encoding", 2}, {"origin", 1}, {"Accept, Origin", 1}, {"*", 1}}) {
         http::Headers response;
@@ -190,7 +191,7 @@ TEST_CASE("cors: every answer varies by origin, once") {
         }
         for (const char* fields : {"", "Origin: https://a\r\n", "Origin: https://b\r\n"}) {
             std::string exposed;
-            const http::Headers headers = edited(Cors(spec), fields, response, exposed);
+            const http::Headers headers = edited(Cors(*spec), fields, response, exposed);
             CHECK(headers.count("vary") == after);
             CHECK((headers.has_token("vary", "origin") || headers.has_token("vary", "*")));
         }

@@ -37,22 +37,24 @@ void Counted::count(const BackendSet& set, int by) {
 
 void Counted::replace(const std::string& part, const match::RouteTable* before, const match::RouteTable* now) {
     const std::uint64_t name = piece_hash(part);
-    const auto key = [&](const fb::RuleT& rule) { return RuleKey{rule.id - 1, name}; };
+    const auto key = [&](const fb::Rule& rule) { return RuleKey{rule.id() - 1, name}; };
     if (now != nullptr) {
-        std::for_each(now->rules().begin(), now->rules().end(), [&](const auto& rule) { rules_.set(key(*rule), rule.get()); });
+        for (const fb::Rule* rule : *now->part().rules()) {
+            rules_.set(key(*rule), rule);
+        }
     }
     if (before != nullptr) {
-        for (const auto& rule : before->rules()) {
+        for (const fb::Rule* rule : *before->part().rules()) {
             const auto* there = rules_.get(key(*rule));
-            if (there != nullptr && *there == rule.get()) {
+            if (there != nullptr && *there == rule) {
                 rules_.erase(key(*rule));
             }
         }
     }
 }
 
-std::vector<const fb::RuleT*> Counted::rules() const {
-    std::vector<const fb::RuleT*> all;
+std::vector<const fb::Rule*> Counted::rules() const {
+    std::vector<const fb::Rule*> all;
     std::uint32_t last = 0;
     for (const auto& [key, rule] : rules_) {
         if (all.empty() || key.rank != last) {

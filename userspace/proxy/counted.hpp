@@ -23,7 +23,7 @@ public:
     void replace(const std::string& part, const match::RouteTable* before, const match::RouteTable* now);
 
     // In the order of their numbers, each number once; number 0, which is shared, comes last.
-    [[nodiscard]] std::vector<const fb::RuleT*> rules() const;
+    [[nodiscard]] std::vector<const fb::Rule*> rules() const;
     // Ids of sets by the service's name: one that is spoken to in several ways has a set for each.
     using Services = PieceMap<std::string, std::vector<std::uint32_t>>;
     [[nodiscard]] const Services& services() const { return services_; }
@@ -52,7 +52,7 @@ private:
     void count(const BackendSet& set, int by);
     void count_place(const Place& place, int by);
 
-    PieceMap<RuleKey, const fb::RuleT*, std::less<>, RuleHash> rules_;
+    PieceMap<RuleKey, const fb::Rule*, std::less<>, RuleHash> rules_;
     Services services_;
     PieceMap<Place, int, std::less<>, PlaceHash> places_;  // how many sets have it
     int proxy_headers_ = 0;                                // sets

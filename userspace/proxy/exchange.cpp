@@ -105,12 +105,12 @@ ring::Task<> Exchange::run(const http::RequestHead& head) {
     if (route_.refusal) {
         co_return co_await refuse(*route_.refusal);
     }
-    const fb::RuleT& rule = *route_.rule->spec;
-    treatment_.rule = rule.filters.get();
+    const fb::Rule& rule = *route_.rule->spec;
+    treatment_.rule = rule.filters();
     treatment_.trusted_hops = route_.listener->trusted_hops;
     treatment_.via = route_.listener->via;
     treatment_.version = client_.version();
-    treatment_.matched_prefix = route_.match->path_match == fb::PathMatch::Prefix ? std::string_view(route_.match->path) : std::string_view();
+    treatment_.matched_prefix = route_.match->path_match() == fb::PathMatch::Prefix ? route_.match->path()->string_view() : std::string_view();
     if (route_.rule->cors != nullptr) {
         cors_ = {.cors = route_.rule->cors.get(), .origin = std::string(route_.rule->cors->allowed_origin(head))};
         treatment_.cors = &cors_;
@@ -118,13 +118,13 @@ ring::Task<> Exchange::run(const http::RequestHead& head) {
             co_return co_await answer_preflight(head);
         }
     }
-    if (rule.filters != nullptr && rule.filters->redirect != nullptr) {
-        co_return co_await redirect(head, *rule.filters->redirect);
+    if (treatment_.rule != nullptr && treatment_.rule->redirect() != nullptr) {
+        co_return co_await redirect(head, *treatment_.rule->redirect());
     }
     if (hops_left(head) == 0) {
         co_return co_await answer_last(head);
     }
-    deadline_ = context_.in_ms(rule.request_ms);
+    deadline_ = context_.in_ms(rule.request_ms());
     co_await forward(head);
     mirroring_.end(context_, body_);
 }
@@ -156,7 +156,7 @@ ring::Task<> Exchange::refuse(Reason reason, std::string_view detail, int status
     co_await answer(said, context_.in_ms(limits().body_stall_ms));
 }
 
-ring::Task<> Exchange::redirect(const http::RequestHead& head, const fb::RedirectT& to) {
+ring::Task<> Exchange::redirect(const http::RequestHead& head, const fb::Redirect& to) {
     Answer said;
     make_redirect(said, head, path_, client_.facts(), to, treatment_.matched_prefix);
     if (treatment_.cors != nullptr) {

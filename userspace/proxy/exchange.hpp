@@ -53,7 +53,7 @@ private:
     [[nodiscard]] std::optional<Reason> fault_of(const http::RequestHead& head, std::string_view& detail);
     // `status`: instead of the reason's own.
     ring::Task<> refuse(Reason reason, std::string_view detail = {}, int status = 0);
-    ring::Task<> redirect(const http::RequestHead& head, const fb::RedirectT& to);
+    ring::Task<> redirect(const http::RequestHead& head, const fb::Redirect& to);
     ring::Task<> answer_preflight(const http::RequestHead& head);
     ring::Task<> answer_options();
     ring::Task<> answer_last(const http::RequestHead& head);

@@ -48,11 +48,11 @@ ring::Task<> Exchange::forward(const http::RequestHead& head) {
     mirroring_.prepare(due_mirrors(context_, *route_.rule), head, path_, client_.facts(), treatment_, facts_.id);
     if (facts_.has_body) {
         request.own();  // the body comes into the buffer that the head is in, and any method is asked again where nobody looked at it
-        if (idempotent(facts_.method) || route_.rule->spec->retry != nullptr || mirroring_.waiting()) {
+        if (idempotent(facts_.method) || route_.rule->spec->retry() != nullptr || mirroring_.waiting()) {
             body_.keep(limits().retry_body_bytes_max);
         }
     }
-    if (route_.rule->spec->retry != nullptr) {
+    if (route_.rule->spec->retry() != nullptr) {
         context_.retry_budgets[set_->id].earn(limits().retry_budget_percent);
     }
     wish_ = wish_of(*set_, request.forwarded.client, &head.headers);
@@ -89,22 +89,23 @@ ring::Task<> Exchange::forward(const http::RequestHead& head) {
 // Doubled each time, and somewhere in the upper half of that: clients that failed together do not come back together.
 ring::Duration Exchange::backoff() const {
     constexpr std::uint64_t kPauseMax = 60'000;
-    const std::uint64_t base = route_.rule->spec->retry->backoff_ms;
+    const std::uint64_t base = route_.rule->spec->retry()->backoff_ms();
     const std::uint64_t pause = std::min(base << std::min(retries_, 16U), std::max(kPauseMax, base));
     return std::chrono::milliseconds(pause / 2 + (pause == 0 ? 0 : context_.next_random() % (pause - pause / 2 + 1)));
 }
 
 // By the rule's policy (GEP-1731). `status`: of the backend's answer; 0: no connection came about, which needs no code.
 bool Exchange::may_retry(int status) {
-    const fb::RetryT* policy = route_.rule->spec->retry.get();
-    if (policy == nullptr || retries_ >= policy->attempts || !body_.can_rewind() || request_fault_ || scope_.cancelled() != 0) {
+    const fb::Retry* policy = route_.rule->spec->retry();
+    if (policy == nullptr || retries_ >= policy->attempts() || !body_.can_rewind() || request_fault_ || scope_.cancelled() != 0) {
         return false;
     }
-    if (status != 0 && std::find(policy->codes.begin(), policy->codes.end(), status) == policy->codes.end()) {
+    const auto& codes = fb::each(policy->codes());
+    if (status != 0 && std::find(codes.begin(), codes.end(), status) == codes.end()) {
         return false;
     }
     const ring::Time now = context_.loop.now();
-    if (now + std::chrono::milliseconds(policy->backoff_ms) >= deadline_) {
+    if (now + std::chrono::milliseconds(policy->backoff_ms()) >= deadline_) {
         return false;
     }
     return context_.retry_budgets[set_->id].spend(limits().retry_budget_min, now);
@@ -127,7 +128,7 @@ void Exchange::note_answer(int status) const {
 }
 
 ring::Task<Exchange::Attempt> Exchange::attempt(const Outgoing& request) {
-    backend_deadline_ = std::min(deadline_, context_.in_ms(route_.rule->spec->backend_request_ms));
+    backend_deadline_ = std::min(deadline_, context_.in_ms(route_.rule->spec->backend_request_ms()));
     record_.attempt(*set_, context_.loop.now());
     BackendConnection connection = co_await connect_backend(context_, set_, wish_, backend_deadline_);
     claim_ = std::move(connection.claim);

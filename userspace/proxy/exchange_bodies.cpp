@@ -35,7 +35,7 @@ ring::Task<bool> Exchange::send_request(const Outgoing& request) {
         backend_->end(body_.trailers());
     }
     request_moved_ = context_.loop.now();
-    if (!route_.rule->spec->grpc) {  // a client that streams may have little to say
+    if (!route_.rule->spec->grpc()) {  // a client that streams may have little to say
         pace_.start(std::chrono::milliseconds(limits().body_stall_ms));
     }
     const int sent = co_await backend_->flush(std::min(backend_deadline_, stall_deadline()));

@@ -17,23 +17,23 @@ namespace penstock::proxy {
 
 namespace {
 
-void edit(http::Headers& headers, const fb::HeaderEditT* edit) {
+void edit(http::Headers& headers, const fb::HeaderEdit* edit) {
     if (edit == nullptr) {
         return;
     }
-    for (const std::string& name : edit->remove) {
-        headers.remove(name);
+    for (const flatbuffers::String* name : fb::each(edit->remove())) {
+        headers.remove(name->string_view());
     }
-    for (const auto& field : edit->set) {
-        headers.set(field->name, field->value);
+    for (const fb::NameValue* field : fb::each(edit->set())) {
+        headers.set(field->name()->string_view(), field->value()->string_view());
     }
-    for (const auto& field : edit->add) {
-        headers.add(field->name, field->value);
+    for (const fb::NameValue* field : fb::each(edit->add())) {
+        headers.add(field->name()->string_view(), field->value()->string_view());
     }
 }
 
-void edit_request(http::Headers& headers, const fb::FiltersT* filters) { edit(headers, filters != nullptr ? filters->request_headers.get() : nullptr); }
-void edit_response(http::Headers& headers, const fb::FiltersT* filters) { edit(headers, filters != nullptr ? filters->response_headers.get() : nullptr); }
+void edit_request(http::Headers& headers, const fb::Filters* filters) { edit(headers, filters != nullptr ? filters->request_headers() : nullptr); }
+void edit_response(http::Headers& headers, const fb::Filters* filters) { edit(headers, filters != nullptr ? filters->response_headers() : nullptr); }
 
 // What we say ourselves. How a request is framed is ours, too: the parsers refuse Content_Length and its like.
 constexpr std::array<std::string_view, 4> kOurs = {"x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-request-id"};
@@ -47,24 +47,24 @@ void remove_other_spellings(http::Headers& headers, const Treatment& treatment) 
     for (const std::string_view name : kOurs) {
         headers.remove_underscored(name);
     }
-    for (const fb::FiltersT* filters : {treatment.rule, treatment.backend}) {
-        if (filters == nullptr || filters->request_headers == nullptr) {
+    for (const fb::Filters* filters : {treatment.rule, treatment.backend}) {
+        if (filters == nullptr || filters->request_headers() == nullptr) {
             continue;
         }
-        for (const std::string& name : filters->request_headers->remove) {
-            headers.remove_underscored(name);
+        for (const flatbuffers::String* name : fb::each(filters->request_headers()->remove())) {
+            headers.remove_underscored(name->string_view());
         }
-        for (const auto& field : filters->request_headers->set) {
-            headers.remove_underscored(field->name);
+        for (const fb::NameValue* field : fb::each(filters->request_headers()->set())) {
+            headers.remove_underscored(field->name()->string_view());
         }
     }
 }
 
-const fb::RewriteT* rewrite_of(const Treatment& treatment) {
-    if (treatment.backend != nullptr && treatment.backend->rewrite != nullptr) {
-        return treatment.backend->rewrite.get();
+const fb::Rewrite* rewrite_of(const Treatment& treatment) {
+    if (treatment.backend != nullptr && treatment.backend->rewrite() != nullptr) {
+        return treatment.backend->rewrite();
     }
-    return treatment.rule != nullptr ? treatment.rule->rewrite.get() : nullptr;
+    return treatment.rule != nullptr ? treatment.rule->rewrite() : nullptr;
 }
 
 }  // namespace
@@ -98,9 +98,9 @@ std::string edited_path(std::string_view path, fb::PathEdit edit, std::string_vi
 
 void prepare_request(Outgoing& out, const http::RequestHead& head, std::string_view path, const ClientFacts& client, const Treatment& treatment,
                      std::string_view request_id) {
-    const fb::RewriteT* rewrite = rewrite_of(treatment);
+    const fb::Rewrite* rewrite = rewrite_of(treatment);
     out.method = head.method;
-    out.target = rewrite != nullptr ? edited_path(path, rewrite->path_edit, rewrite->path, treatment.matched_prefix) : std::string(path);
+    out.target = rewrite != nullptr ? edited_path(path, rewrite->path_edit(), fb::text(rewrite->path()), treatment.matched_prefix) : std::string(path);
     if (head.has_query) {
         out.target += '?';
         out.target += head.query;
@@ -144,7 +144,8 @@ void prepare_request(Outgoing& out, const http::RequestHead& head, std::string_v
     edit_request(headers, treatment.rule);
     edit_request(headers, treatment.backend);
     const auto edited_host = headers.find("host");
-    out.host = edited_host ? *edited_host : rewrite != nullptr && !rewrite->hostname.empty() ? std::string_view(rewrite->hostname) : head.host;
+    const std::string_view new_host = rewrite != nullptr ? fb::text(rewrite->hostname()) : std::string_view();
+    out.host = edited_host ? *edited_host : !new_host.empty() ? new_host : head.host;
     headers.remove("host");
 }
 
@@ -206,25 +207,26 @@ void prepare_response(http::ResponseHead& head, const Treatment& treatment) {
     }
 }
 
-void make_redirect(Answer& answer, const http::RequestHead& head, std::string_view path, const ClientFacts& client, const fb::RedirectT& redirect,
+void make_redirect(Answer& answer, const http::RequestHead& head, std::string_view path, const ClientFacts& client, const fb::Redirect& redirect,
                    std::string_view matched_prefix) {
-    const std::string scheme = redirect.scheme.empty() ? (client.tls ? "https" : "http") : redirect.scheme;
-    const std::string host = redirect.hostname.empty() ? match::normal_host(head.host) : redirect.hostname;
+    const std::string_view new_scheme = fb::text(redirect.scheme()), new_host = fb::text(redirect.hostname());
+    const std::string scheme(new_scheme.empty() ? (client.tls ? "https" : "http") : new_scheme);
+    const std::string host = new_host.empty() ? match::normal_host(head.host) : std::string(new_host);
     // Gateway API, HTTPRequestRedirectFilter.port: given, else the scheme's if one was given, else the listener's.
-    std::uint16_t port = redirect.port;
+    std::uint16_t port = redirect.port();
     if (port == 0) {
-        port = redirect.scheme.empty() ? client.port : static_cast<std::uint16_t>(scheme == "https" ? 443 : 80);
+        port = new_scheme.empty() ? client.port : static_cast<std::uint16_t>(scheme == "https" ? 443 : 80);
     }
     answer.location = scheme + "://" + host;
     if (port != (scheme == "https" ? 443 : 80)) {
         answer.location += ":" + std::to_string(port);
     }
-    answer.location += edited_path(path, redirect.path_edit, redirect.path, matched_prefix);
+    answer.location += edited_path(path, redirect.path_edit(), fb::text(redirect.path()), matched_prefix);
     if (head.has_query) {
         answer.location += '?';
         answer.location += head.query;
     }
-    answer.head.status = redirect.status;
+    answer.head.status = redirect.status();
     answer.head.headers.add("Location", answer.location);
     answer.head.headers.add("Content-Length", "0");
 }

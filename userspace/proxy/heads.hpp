@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "schema/reasons.hpp"
-#include "schema/snapshot_generated.h"
+#include "schema/views.hpp"
 #include "userspace/http/message.hpp"
 #include "userspace/http/reject.hpp"
 #include "userspace/proxy/client_side.hpp"
@@ -23,8 +23,8 @@ struct CorsReply;
 
 // What the rule, its chosen backend and the match say about one request. Pointers may be null.
 struct Treatment {
-    const fb::FiltersT* rule = nullptr;
-    const fb::FiltersT* backend = nullptr;
+    const fb::Filters* rule = nullptr;
+    const fb::Filters* backend = nullptr;
     std::string_view matched_prefix;  // of the match, for ReplacePrefixMatch; "/" or without trailing slash
     CorsReply* cors = nullptr;
     std::uint32_t trusted_hops = 0;   // of the listener: see forwarded.hpp
@@ -78,7 +78,7 @@ struct Answer {
 };
 
 // Empty body.
-void make_redirect(Answer& answer, const http::RequestHead& head, std::string_view path, const ClientFacts& client, const fb::RedirectT& redirect,
+void make_redirect(Answer& answer, const http::RequestHead& head, std::string_view path, const ClientFacts& client, const fb::Redirect& redirect,
                    std::string_view matched_prefix);
 
 // But for the body's, which is the request's listener's business.

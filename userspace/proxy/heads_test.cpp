@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "userspace/proxy/heads.hpp"
 
+#include "schema/packed.hpp"
 #include "tools/test/catch.hpp"
 #include "userspace/http/parser.hpp"
 #include "userspace/http/writer.hpp"
@@ -116,7 +117,7 @@ TEST_CASE("heads: what we say and what filters decide cannot be said in CGI's ot
              {"X_Added", true},            {"My_Own_Field", true},       {"X_Forwarded_For_", true},   {"XX_Forwarded_For", true},  {"_", true},
          }) {
         INFO(row.field);
-        const std::string head = request("GET / HTTP/1.1\r\nHost: a\r\n" + std::string(row.field) + ": forged\r\n\r\n", {&rule, &backend, "/"});
+        const std::string head = request("GET / HTTP/1.1\r\nHost: a\r\n" + std::string(row.field) + ": forged\r\n\r\n", {&*fb::Packed(rule), &*fb::Packed(backend), "/"});
         CHECK(has(head, std::string(row.field) + ": forged") == row.stays);
         CHECK(has(head, "X-Forwarded-For: 192.0.2.7"));
         CHECK(has(head, "X-User-Role: guest"));
@@ -205,7 +206,7 @@ TEST_CASE("heads: filters edit a request, the rule's before the backend's") {
     rule.rewrite->path = "/v2";
     fb::FiltersT backend;
     backend.request_headers = edit({{"X-Both", "backend"}}, {}, {});
-    const std::string head = request("GET /v1/a?q HTTP/1.1\r\nHost: out\r\nx-set: client\r\nX-Add: 1\r\nx-gone: 1\r\n\r\n", {&rule, &backend, "/v1"});
+    const std::string head = request("GET /v1/a?q HTTP/1.1\r\nHost: out\r\nx-set: client\r\nX-Add: 1\r\nx-gone: 1\r\n\r\n", {&*fb::Packed(rule), &*fb::Packed(backend), "/v1"});
     CHECK(head.starts_with("GET /v2/a?q HTTP/1.1\r\nHost: inside\r\n"));
     CHECK(has(head, "X-Set: rule"));
     CHECK(has(head, "X-Both: backend"));
@@ -215,7 +216,7 @@ TEST_CASE("heads: filters edit a request, the rule's before the backend's") {
     CHECK_FALSE(mentions(head, "gone"));
     rule.request_headers = edit({{"Host", "edited"}}, {}, {});
     rule.rewrite.reset();
-    CHECK(has(request("GET / HTTP/1.1\r\nHost: out\r\n\r\n", {&rule, nullptr, "/"}), "Host: edited"));
+    CHECK(has(request("GET / HTTP/1.1\r\nHost: out\r\n\r\n", {&*fb::Packed(rule), nullptr, "/"}), "Host: edited"));
 }
 
 TEST_CASE("heads: prefixes and whole paths are exchanged by the filters of a rule and of a backend alike, the query stays") {
@@ -240,20 +241,20 @@ TEST_CASE("heads: prefixes and whole paths are exchanged by the filters of a rul
         filters.rewrite->path_edit = one.edit;
         filters.rewrite->path = one.replacement;
         const std::string text = "GET " + std::string(one.target) + " HTTP/1.1\r\nHost: a\r\n\r\n", start = "GET " + std::string(one.result) + " HTTP/1.1\r\n";
-        CHECK(request(text, {&filters, nullptr, one.prefix}).starts_with(start));
-        CHECK(request(text, {nullptr, &filters, one.prefix}).starts_with(start));
+        CHECK(request(text, {&*fb::Packed(filters), nullptr, one.prefix}).starts_with(start));
+        CHECK(request(text, {nullptr, &*fb::Packed(filters), one.prefix}).starts_with(start));
         fb::FiltersT other;
         other.rewrite = std::make_unique<fb::RewriteT>();
         other.rewrite->path_edit = kFull;
         other.rewrite->path = "/of-the-rule";
-        CHECK(request(text, {&other, &filters, one.prefix}).starts_with(start));  // the backend's is nearer
+        CHECK(request(text, {&*fb::Packed(other), &*fb::Packed(filters), one.prefix}).starts_with(start));  // the backend's is nearer
     }
 }
 
 TEST_CASE("heads: filters edit a response, and its framing is ours") {
     fb::FiltersT rule;
     rule.response_headers = edit({{"Server", "edge"}}, {{"Via", "edge"}}, {"X-Inside"});
-    const std::string head = response("HTTP/1.1 200 Fine\r\nServer: x\r\nX-Inside: 1\r\nConnection: close\r\nContent-Length: 3\r\n\r\n", {&rule, nullptr, {}});
+    const std::string head = response("HTTP/1.1 200 Fine\r\nServer: x\r\nX-Inside: 1\r\nConnection: close\r\nContent-Length: 3\r\n\r\n", {&*fb::Packed(rule), nullptr, {}});
     CHECK(head.starts_with("HTTP/1.1 200 Fine\r\n"));
     CHECK(has(head, "Server: edge"));
     CHECK(has(head, "Via: edge"));
@@ -267,7 +268,7 @@ TEST_CASE("heads: filters edit a response, and its framing is ours") {
     // The backend's own filter is nearer to it: the rule's has the last word.
     fb::FiltersT backend;
     backend.response_headers = edit({{"Server", "backend"}, {"X-Backend", "2"}}, {}, {"x-AGE"});
-    const std::string both = response("HTTP/1.1 200 OK\r\nServer: x\r\nX-Age: 1\r\nContent-Length: 0\r\n\r\n", {&rule, &backend, {}});
+    const std::string both = response("HTTP/1.1 200 OK\r\nServer: x\r\nX-Age: 1\r\nContent-Length: 0\r\n\r\n", {&*fb::Packed(rule), &*fb::Packed(backend), {}});
     CHECK(has(both, "Server: edge"));
     CHECK(has(both, "X-Backend: 2"));
     CHECK_FALSE(mentions(both, "X-Age"));
@@ -307,7 +308,7 @@ TEST_CASE("heads: a redirect goes where the filter, the request and the listener
         redirect.port = one.port;
         redirect.status = 301;
         Answer answer;
-        make_redirect(answer, parser.head(), "/old/x", {"1.2.3.4", one.tls, one.listener}, redirect, "/old");
+        make_redirect(answer, parser.head(), "/old/x", {"1.2.3.4", one.tls, one.listener}, *fb::Packed(redirect), "/old");
         const std::string out = text_of(answer.head);
         CHECK(out.starts_with("HTTP/1.1 301 "));
         CHECK(has(out, "Location: " + std::string(one.location)));
@@ -320,7 +321,7 @@ TEST_CASE("heads: a redirect goes where the filter, the request and the listener
             redirect.path = "/new";
             redirect.status = status == 0 ? redirect.status : status;
             Answer answer;
-            make_redirect(answer, parser.head(), "/old/x", {"1.2.3.4", false, 80}, redirect, "/old");
+            make_redirect(answer, parser.head(), "/old/x", {"1.2.3.4", false, 80}, *fb::Packed(redirect), "/old");
             const std::string out = text_of(answer.head);
             CHECK(out.starts_with("HTTP/1.1 " + std::to_string(status == 0 ? 302 : status) + " "));
             CHECK(has(out, "Location: " + std::string(location)));

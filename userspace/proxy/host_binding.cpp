@@ -11,43 +11,45 @@ namespace penstock::proxy {
 
 namespace {
 
+const auto& mirrors_of(const fb::Rule& spec) { return fb::each(spec.filters() != nullptr ? spec.filters()->mirrors() : nullptr); }
+
 // Those that could not be had are left out.
-void bind_mirrors(const fb::RuleT& spec, const FindSet& find, Rule& rule) {
-    for (std::size_t i = 0; spec.filters != nullptr && i < spec.filters->mirrors.size(); ++i) {
-        const fb::MirrorT& mirror = *spec.filters->mirrors[i];
-        auto set = mirror.denominator != 0 ? find(mirror.backends) : nullptr;
+void bind_mirrors(const fb::Rule& spec, const FindSet& find, Rule& rule) {
+    for (const fb::Mirror* mirror : mirrors_of(spec)) {
+        auto set = mirror->denominator() != 0 ? find(mirror->backends()->string_view()) : nullptr;
         if (set != nullptr) {
-            rule.mirrors.push_back({std::move(set), mirror.numerator, mirror.denominator});
+            rule.mirrors.push_back({std::move(set), mirror->numerator(), mirror->denominator()});
         }
     }
 }
 
-Rule bind_rule(const fb::RuleT& spec, const FindSet& find, const std::shared_ptr<const Seals>& seals) {
+Rule bind_rule(const fb::Rule& spec, const FindSet& find, const std::shared_ptr<const Seals>& seals) {
     Rule rule;
     rule.spec = &spec;
     std::vector<std::uint32_t> weights;
-    for (const auto& backend : spec.backends) {
-        rule.backends.push_back({backend->backends.empty() ? nullptr : find(backend->backends), backend->filters.get()});
-        weights.push_back(backend->weight);
+    for (const fb::WeightedBackend* backend : fb::each(spec.backends())) {
+        const std::string_view key = fb::text(backend->backends());
+        rule.backends.push_back({key.empty() ? nullptr : find(key), backend->filters()});
+        weights.push_back(backend->weight());
     }
     rule.cycle = weighted_cycle(weights);
-    if (spec.filters != nullptr && spec.filters->cors != nullptr) {
-        rule.cors = std::make_unique<const Cors>(*spec.filters->cors);
+    if (spec.filters() != nullptr && spec.filters()->cors() != nullptr) {
+        rule.cors = std::make_unique<const Cors>(*spec.filters()->cors());
     }
     bind_mirrors(spec, find, rule);
-    if (spec.persistence != nullptr) {
-        rule.persistence = std::make_unique<const Persistence>(*spec.persistence, seals, session_scope(spec));
+    if (spec.persistence() != nullptr) {
+        rule.persistence = std::make_unique<const Persistence>(*spec.persistence(), seals, session_scope(spec));
     }
     return rule;
 }
 
 bool lacks_sets(const Rule& rule) {
-    for (std::size_t i = 0; i < rule.backends.size(); ++i) {
-        if (rule.backends[i].set == nullptr && !rule.spec->backends[i]->backends.empty()) {
+    for (std::uint32_t i = 0; i < rule.backends.size(); ++i) {
+        if (rule.backends[i].set == nullptr && !fb::text(rule.spec->backends()->Get(i)->backends()).empty()) {
             return true;
         }
     }
-    return rule.spec->filters != nullptr && rule.mirrors.size() != rule.spec->filters->mirrors.size();
+    return rule.mirrors.size() != mirrors_of(*rule.spec).size();
 }
 
 }  // namespace
@@ -57,8 +59,9 @@ std::shared_ptr<const Host> bind_host(std::shared_ptr<const match::RouteTable> t
         return nullptr;
     }
     auto host = std::make_shared<Host>();
-    host->rules.reserve(table->rules().size());
-    for (const auto& spec : table->rules()) {
+    const auto& specs = *table->part().rules();
+    host->rules.reserve(specs.size());
+    for (const fb::Rule* spec : specs) {
         host->rules.push_back(bind_rule(*spec, find, seals));
     }
     host->table = std::move(table);

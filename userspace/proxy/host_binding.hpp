@@ -4,14 +4,14 @@
 
 #include <functional>
 #include <memory>
-#include <string>
+#include <string_view>
 
 #include "userspace/proxy/tables.hpp"
 
 namespace penstock::proxy {
 
 // Null if there is none.
-using FindSet = std::function<std::shared_ptr<const BackendSet>(const std::string& key)>;
+using FindSet = std::function<std::shared_ptr<const BackendSet>(std::string_view key)>;
 
 std::shared_ptr<const Host> bind_host(std::shared_ptr<const match::RouteTable> table, const FindSet& find, const std::shared_ptr<const Seals>& seals);
 

@@ -215,8 +215,8 @@ std::string MetricsText::rule_labels(std::size_t row) const {
     if (row >= kMetricsRowsMax) {
         return R"(route="_other",rule="")";
     }
-    const fb::RuleT& rule = *rules_[row];
-    return label("route", rule.object->kind + "/" + rule.object->namespace_ + "/" + rule.object->name) + fmt::format(",rule=\"{}\"", rule.index);
+    const fb::Rule& rule = *rules_[row];
+    return label("route", fb::path_of(*rule.object())) + fmt::format(",rule=\"{}\"", rule.index());
 }
 
 void MetricsText::add_rules() {
@@ -224,7 +224,7 @@ void MetricsText::add_rules() {
     const auto total = [this](std::size_t row, auto pick) {
         std::uint64_t all = 0;
         for (std::size_t i = row; i < end_of_row(row, rules_.size()); ++i) {
-            all += sum([&, id = rules_[i]->id](const SlotStats& slot) -> const Counter& { return pick(slot.rules[id % kStatsRulesMax]); });
+            all += sum([&, id = rules_[i]->id()](const SlotStats& slot) -> const Counter& { return pick(slot.rules[id % kStatsRulesMax]); });
         }
         return all;
     };

@@ -48,7 +48,7 @@ private:
 
     const StatsPage& page_;
     std::shared_ptr<const Tables> tables_;
-    std::vector<const fb::RuleT*> rules_;                         // of the tables, as the next
+    std::vector<const fb::Rule*> rules_;                         // of the tables, as the next
     std::vector<const Counted::Services::value_type*> services_;
     std::vector<Family> families_;
     std::size_t family_ = 0, row_ = 0;

@@ -96,7 +96,7 @@ std::vector<std::shared_ptr<const BackendSet>> due_mirrors(Context& context, con
     if (rule.mirrors.empty()) {
         return due;
     }
-    const std::uint64_t ticket = context.shared.next_of_mirrors(rule.spec->id);
+    const std::uint64_t ticket = context.shared.next_of_mirrors(rule.spec->id());
     for (const RuleMirror& mirror : rule.mirrors) {
         // Of `denominator` tickets in a row, `numerator` that lie as far apart as they can.
         if (ticket % mirror.denominator * mirror.numerator % mirror.denominator < mirror.numerator) {

@@ -67,8 +67,8 @@ const fb::Listener* user_of(std::string_view key, const MakeContext& context) {
 }
 
 Result<std::shared_ptr<const void>> make_host(std::span<const std::uint8_t> bytes) {
-    PST_TRY_ASSIGN(const fb::HostRoutes* part, verified<fb::HostRoutes>(bytes));
-    PST_TRY_ASSIGN(auto table, match::RouteTable::build(*part));
+    PST_TRY(verified<fb::HostRoutes>(bytes));
+    PST_TRY_ASSIGN(auto table, match::RouteTable::build(bytes));
     return std::shared_ptr<const void>(std::move(table));
 }
 

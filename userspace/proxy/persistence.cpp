@@ -114,22 +114,22 @@ std::uint64_t endpoint_digest(const Endpoint& endpoint) {
     return digest_of(text);
 }
 
-std::uint64_t session_scope(const fb::RuleT& rule) {
-    const std::string place = rule.name.empty() ? "#" + std::to_string(rule.index) : rule.name;
-    return digest_of(rule.object->kind + "/" + rule.object->namespace_ + "/" + rule.object->name + "/" + place);
+std::uint64_t session_scope(const fb::Rule& rule) {
+    const std::string_view name = fb::text(rule.name());
+    return digest_of(fb::path_of(*rule.object()) + "/" + (name.empty() ? "#" + std::to_string(rule.index()) : std::string(name)));
 }
 
 std::optional<SessionToken> Persistence::open(std::string_view text, std::uint32_t now_s) const {
     for (const tls::Seal& seal : *seals_) {
-        const auto value = seal.open(text, spec_.name);
+        const auto value = seal.open(text, spec_.name()->string_view());
         auto token = value ? decoded(*value) : std::nullopt;
         if (!token) {
             continue;
         }
         const bool early = token->began_s > now_s + kSkewS;
-        const bool over = spec_.absolute_timeout_s != 0 && since(token->began_s, now_s) >= spec_.absolute_timeout_s;
+        const bool over = spec_.absolute_timeout_s() != 0 && since(token->began_s, now_s) >= spec_.absolute_timeout_s();
         // A token is told again when a quarter of the time has passed since it was: by then it may have been used.
-        const bool idle = spec_.idle_timeout_s != 0 && since(token->used_s, now_s) >= spec_.idle_timeout_s + spec_.idle_timeout_s / 4;
+        const bool idle = spec_.idle_timeout_s() != 0 && since(token->used_s, now_s) >= spec_.idle_timeout_s() + spec_.idle_timeout_s() / 4;
         if (early || over || idle) {
             return std::nullopt;
         }
@@ -142,11 +142,11 @@ std::optional<SessionToken> Persistence::open(std::string_view text, std::uint32
 std::optional<SessionToken> Persistence::read(const http::Headers& headers, std::uint32_t now_s) const {
     std::optional<SessionToken> found;
     if (!is_cookie()) {
-        const auto text = headers.find(spec_.name);
+        const auto text = headers.find(spec_.name()->string_view());
         return text ? open(trimmed(*text), now_s) : found;
     }
     int tried = 0;
-    visit_cookies(headers, spec_.name, [&](std::string_view value) {
+    visit_cookies(headers, spec_.name()->string_view(), [&](std::string_view value) {
         found = open(value, now_s);
         return found || ++tried == kTokensMax;
     });
@@ -154,17 +154,18 @@ std::optional<SessionToken> Persistence::read(const http::Headers& headers, std:
 }
 
 bool Persistence::is_stale(const SessionToken& token, std::uint32_t now_s) const {
-    return !token.current || (spec_.idle_timeout_s != 0 && since(token.used_s, now_s) >= std::max(spec_.idle_timeout_s / 4, 1U));
+    return !token.current || (spec_.idle_timeout_s() != 0 && since(token.used_s, now_s) >= std::max(spec_.idle_timeout_s() / 4, 1U));
 }
 
 std::string Persistence::field_value(const SessionToken& token, bool secure, std::uint32_t now_s) const {
-    const std::string text = seals_->front().seal(encoded(token), spec_.name);
+    const std::string text = seals_->front().seal(encoded(token), spec_.name()->string_view());
     if (!is_cookie()) {
         return text;
     }
-    std::string cookie = spec_.name + "=" + text + "; Path=" + (spec_.path.empty() ? "/" : spec_.path);
-    if (spec_.permanent && spec_.absolute_timeout_s != 0) {
-        cookie += "; Max-Age=" + std::to_string(spec_.absolute_timeout_s - std::min(since(token.began_s, now_s), spec_.absolute_timeout_s));
+    const std::string_view path = fb::text(spec_.path());
+    std::string cookie = spec_.name()->str() + "=" + text + "; Path=" + std::string(path.empty() ? "/" : path);
+    if (spec_.permanent() && spec_.absolute_timeout_s() != 0) {
+        cookie += "; Max-Age=" + std::to_string(spec_.absolute_timeout_s() - std::min(since(token.began_s, now_s), spec_.absolute_timeout_s()));
     }
     // Lax, not Strict: a client that comes back from a login elsewhere must find the endpoint that sent it there.
     cookie += "; HttpOnly; SameSite=Lax";

@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-#include "schema/snapshot_generated.h"
+#include "schema/views.hpp"
 #include "userspace/base/ip.hpp"
 #include "userspace/http/headers.hpp"
 #include "userspace/tls/seal.hpp"
@@ -32,7 +32,7 @@ std::shared_ptr<const Seals> seals_of_this_process();
 std::uint64_t endpoint_digest(const Endpoint& endpoint);
 
 // What tells a rule's pins from those of all others, over edits that leave it its name or place.
-std::uint64_t session_scope(const fb::RuleT& rule);
+std::uint64_t session_scope(const fb::Rule& rule);
 
 struct SessionToken {
     static constexpr std::size_t kPinsMax = 16;
@@ -46,7 +46,7 @@ struct SessionToken {
 class Persistence {
 public:
     // `spec` must stay.
-    Persistence(const fb::PersistenceT& spec, std::shared_ptr<const Seals> seals, std::uint64_t scope) : spec_(spec), seals_(std::move(seals)), scope_(scope) {}
+    Persistence(const fb::Persistence& spec, std::shared_ptr<const Seals> seals, std::uint64_t scope) : spec_(spec), seals_(std::move(seals)), scope_(scope) {}
 
     // How this rule calls the endpoint of that digest.
     [[nodiscard]] std::uint64_t pin(std::uint64_t digest) const { return digest ^ scope_; }
@@ -57,14 +57,14 @@ public:
     [[nodiscard]] bool is_stale(const SessionToken& token, std::uint32_t now_s) const;
 
     // The response field that tells the client. `secure`: it came over TLS. A cookie is one of several; a header field has no second.
-    [[nodiscard]] bool is_cookie() const { return spec_.type == fb::PersistenceType::Cookie; }
-    [[nodiscard]] std::string_view field_name() const { return is_cookie() ? std::string_view("Set-Cookie") : spec_.name; }
+    [[nodiscard]] bool is_cookie() const { return spec_.type() == fb::PersistenceType::Cookie; }
+    [[nodiscard]] std::string_view field_name() const { return is_cookie() ? std::string_view("Set-Cookie") : spec_.name()->string_view(); }
     [[nodiscard]] std::string field_value(const SessionToken& token, bool secure, std::uint32_t now_s) const;
 
 private:
     [[nodiscard]] std::optional<SessionToken> open(std::string_view text, std::uint32_t now_s) const;
 
-    const fb::PersistenceT& spec_;
+    const fb::Persistence& spec_;
     std::shared_ptr<const Seals> seals_;
     std::uint64_t scope_;
 };

@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "schema/packed.hpp"
 #include "userspace/proxy/test_http2.hpp"
 
 using namespace penstock;
@@ -59,8 +60,8 @@ Snapshot served(const std::vector<Endpoint>& ready, const RuleSpec& rule) {
 }  // namespace
 
 TEST_CASE("persistence: a token comes back as it was, from whatever place a cookie may have") {
-    const auto spec = cookie();
-    const Persistence mine(spec, seals({"secret"}), 0);
+    const fb::Packed spec(cookie());
+    const Persistence mine(*spec, seals({"secret"}), 0);
     const SessionToken token{.began_s = kNow, .used_s = kNow + 5, .pins = {1, ~0ULL, 7}};
     const std::string field = mine.field_value(token, false, kNow);
     CHECK(field.ends_with("; Path=/; HttpOnly; SameSite=Lax"));
@@ -79,10 +80,10 @@ TEST_CASE("persistence: a token comes back as it was, from whatever place a cook
         INFO(text);
         CHECK_FALSE(mine.read(sent("Cookie", text), kNow));
     }
-    auto elsewhere = spec;
+    auto elsewhere = cookie();
     elsewhere.name = "other";
-    CHECK_FALSE(Persistence(elsewhere, seals({"secret"}), 0).read(sent("Cookie", "other" + pair.substr(4)), kNow));
-    CHECK_FALSE(Persistence(spec, seals({"another"}), 0).read(sent("Cookie", pair), kNow));
+    CHECK_FALSE(Persistence(*fb::Packed(elsewhere), seals({"secret"}), 0).read(sent("Cookie", "other" + pair.substr(4)), kNow));
+    CHECK_FALSE(Persistence(*spec, seals({"another"}), 0).read(sent("Cookie", pair), kNow));
 }
 
 TEST_CASE("persistence: times by the table") {
@@ -104,8 +105,8 @@ TEST_CASE("persistence: times by the table") {
     };
     for (const Case& one : cases) {
         INFO(one.absolute_s << " " << one.idle_s << ", began " << one.began_ago << " s ago, used " << one.used_ago);
-        const auto spec = cookie(one.absolute_s, one.idle_s);
-        const Persistence mine(spec, seals({"secret"}), 0);
+        const fb::Packed spec(cookie(one.absolute_s, one.idle_s));
+        const Persistence mine(*spec, seals({"secret"}), 0);
         const std::string pair = pair_of(mine.field_value({.began_s = kNow - one.began_ago, .used_s = kNow - one.used_ago, .pins = {1}}, false, kNow));
         const auto read = mine.read(sent("Cookie", pair), kNow);
         REQUIRE(read.has_value() == one.counts);
@@ -114,8 +115,8 @@ TEST_CASE("persistence: times by the table") {
         }
     }
     // From a node whose clock is far ahead of ours.
-    const auto spec = cookie();
-    const Persistence mine(spec, seals({"secret"}), 0);
+    const fb::Packed spec(cookie());
+    const Persistence mine(*spec, seals({"secret"}), 0);
     CHECK(mine.read(sent("Cookie", pair_of(mine.field_value({.began_s = kNow + 200, .used_s = kNow, .pins = {1}}, false, kNow))), kNow));
     CHECK_FALSE(mine.read(sent("Cookie", pair_of(mine.field_value({.began_s = kNow + 2000, .used_s = kNow, .pins = {1}}, false, kNow))), kNow));
 }
@@ -124,16 +125,17 @@ TEST_CASE("persistence: a cookie that stays has the rest of its time") {
     auto spec = cookie(1000);
     spec.permanent = true;
     spec.path = "/shop";
-    const Persistence mine(spec, seals({"secret"}), 0);
+    const fb::Packed packed(spec);
+    const Persistence mine(*packed, seals({"secret"}), 0);
     const std::string field = mine.field_value({.began_s = kNow - 400, .used_s = kNow, .pins = {1}}, false, kNow);
     CHECK(field.find("; Path=/shop; Max-Age=600; HttpOnly") != std::string::npos);
 }
 
 TEST_CASE("persistence: keys change while tokens go on") {
-    const auto spec = cookie();
-    const Persistence before(spec, seals({"old"}), 0);
-    const Persistence during(spec, seals({"new", "old"}), 0);
-    const Persistence after(spec, seals({"new"}), 0);
+    const fb::Packed spec(cookie());
+    const Persistence before(*spec, seals({"old"}), 0);
+    const Persistence during(*spec, seals({"new", "old"}), 0);
+    const Persistence after(*spec, seals({"new"}), 0);
     const std::string old = pair_of(before.field_value({.began_s = kNow, .used_s = kNow, .pins = {1}}, false, kNow));
     const auto read = during.read(sent("Cookie", old), kNow);
     REQUIRE(read);
@@ -260,8 +262,8 @@ TEST_CASE("persistence: an endpoint that is gone, out or failing is chosen anew,
     edge.shared().endpoint(mine.at().port).ejected_until = 0;
     CHECK(edge.client().ask(get("Cookie: " + next + "\r\n")).body == away.body);  // it stays where it went
     // Refused, for the first time.
-    const auto spec = cookie();
-    const Persistence outside(spec, seals({std::string(32, 'k')}), session_scope(*host_routes({RuleSpec{}}).rules[0]));
+    const fb::Packed spec(cookie());
+    const Persistence outside(*spec, seals({std::string(32, 'k')}), session_scope(*fb::Packed(*host_routes({RuleSpec{}}).rules[0])));
     const auto now = static_cast<std::uint32_t>(::time(nullptr));
     const std::string dead = pair_of(outside.field_value({.began_s = now, .used_s = now, .pins = {outside.pin(endpoint_digest(gone))}}, false, now));
     Edge failing(kind, served({gone, a.at()}, sticky()));

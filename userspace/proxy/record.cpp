@@ -86,7 +86,7 @@ void tell(Context& context, Record& record) {
         }
     }
     if (record.rule != nullptr) {
-        RuleStats& stats = context.rule(record.rule->spec->id);
+        RuleStats& stats = context.rule(record.rule->spec->id());
         count(stats.status_class[status_class]);
         if (has_duration(record)) {
             count(stats.durations, us);

@@ -50,7 +50,7 @@ struct Record {
 
     const Listener* listener = nullptr;
     const Rule* rule = nullptr;
-    const fb::MatchT* match = nullptr;
+    const fb::Match* match = nullptr;
     const BackendSet* set = nullptr;   // of the last attempt
     Endpoint endpoint;                 // of the last attempt; port 0: none was reached
     std::uint32_t attempts = 0;        // at a backend; those beyond the first are retries

@@ -17,7 +17,7 @@ struct Route {
     std::shared_ptr<const Host> host;  // owns the rule
     const Listener* listener = nullptr;  // also of a request that no rule takes
     const Rule* rule = nullptr;
-    const fb::MatchT* match = nullptr;
+    const fb::Match* match = nullptr;
     bool preflight = false;            // the request asks for permission of another one
     std::optional<Reason> refusal;     // set if there is no rule
 };

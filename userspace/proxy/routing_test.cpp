@@ -60,7 +60,7 @@ int status_of(const Route& route) { return route.refusal ? info(*route.refusal).
 // "LISTENER HOST PATH" of the match, "*" for no name, or the status of the refusal.
 std::string found(const Route& route) {
     const auto name = [](const std::string& text) { return text.empty() ? "*" : text; };
-    return route.refusal ? std::to_string(status_of(route)) : name(route.listener->hostname) + " " + name(route.host->table->hostname()) + " " + route.match->path;
+    return route.refusal ? std::to_string(status_of(route)) : name(route.listener->hostname) + " " + name(route.host->table->part().hostname()->str()) + " " + route.match->path()->str();
 }
 
 RuleSpec under(std::string path) {

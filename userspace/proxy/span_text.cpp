@@ -64,7 +64,7 @@ void write_http(Attributes& attributes, const Record& record) {
         attributes.number("http.response.status_code", static_cast<std::uint64_t>(record.status));
     }
     if (record.match != nullptr) {
-        attributes.string("http.route", record.match->path);
+        attributes.string("http.route", record.match->path()->string_view());
     }
 }
 
@@ -73,9 +73,8 @@ void write_ours(Attributes& attributes, const Record& record) {
         attributes.string("penstock.listener", record.listener->name);
     }
     if (record.rule != nullptr) {
-        const fb::ObjectRefT& route = *record.rule->spec->object;
-        attributes.string("penstock.route", route.kind + "/" + route.namespace_ + "/" + route.name);
-        attributes.number("penstock.rule", record.rule->spec->index);
+        attributes.string("penstock.route", fb::path_of(*record.rule->spec->object()));
+        attributes.number("penstock.rule", record.rule->spec->index());
     }
     if (record.set != nullptr) {
         attributes.string("penstock.service", record.set->name);
@@ -108,7 +107,7 @@ void write_span(std::string& out, const Record& record, std::int64_t unix_ns) {
     out += known.empty() ? "HTTP" : known;
     if (record.match != nullptr) {
         out += ' ';
-        append_json(out, record.match->path);
+        append_json(out, record.match->path()->string_view());
     }
     out += "\",\"kind\":2,\"startTimeUnixNano\":\"" + std::to_string(unix_ns - duration) + "\",\"endTimeUnixNano\":\"" + std::to_string(unix_ns) + "\",\"attributes\":[";
     Attributes attributes(out);

@@ -34,7 +34,7 @@ std::string words(const BackendSet* set) {
 std::string words(const Host& host) {
     std::string out;
     for (const Rule& rule : host.rules) {
-        out += fmt::format(" {}:", rule.spec->id);
+        out += fmt::format(" {}:", rule.spec->id());
         for (const WeightedBackend& backend : rule.backends) {
             out += "(" + words(backend.set.get()) + ")";
         }
@@ -52,8 +52,8 @@ std::string words(const Tables& tables) {
             out += fmt::format("{} {}:{}\n", listener->name, name, host != nullptr ? words(**host) : "");
         }
     }
-    for (const fb::RuleT* rule : tables.counted.rules()) {
-        out += fmt::format("{} ", rule->id);
+    for (const fb::Rule* rule : tables.counted.rules()) {
+        out += fmt::format("{} ", rule->id());
     }
     for (const auto& [name, sets] : tables.counted.services()) {
         std::vector<std::uint32_t> ids = sets;

@@ -177,7 +177,7 @@ private:
                 }
             });
         }
-        const FindSet find = [this](const std::string& key) { return part<BackendSet>(fb::PartKind::Backends, key); };
+        const FindSet find = [this](std::string_view key) { return part<BackendSet>(fb::PartKind::Backends, key); };
         for (const std::string& path : to_bind_) {
             if (const Made* there = tables_->made.get(path)) {
                 Made made = *there;

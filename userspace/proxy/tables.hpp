@@ -17,7 +17,7 @@
 #include <utility>
 #include <vector>
 
-#include "schema/snapshot_generated.h"
+#include "schema/views.hpp"
 #include "userspace/base/ip.hpp"
 #include "userspace/base/piece_map.hpp"
 #include "userspace/base/result.hpp"
@@ -37,7 +37,7 @@ inline constexpr std::size_t kPartBytesMax = 256U << 20;
 
 struct WeightedBackend {
     std::shared_ptr<const BackendSet> set;  // null: unresolved
-    const fb::FiltersT* filters = nullptr;  // of the reference
+    const fb::Filters* filters = nullptr;  // of the reference
 };
 
 struct RuleMirror {
@@ -46,7 +46,7 @@ struct RuleMirror {
 };
 
 struct Rule {
-    const fb::RuleT* spec = nullptr;
+    const fb::Rule* spec = nullptr;
     std::vector<WeightedBackend> backends;
     std::vector<std::uint16_t> cycle;  // indices into backends; empty: nothing to choose from
     std::unique_ptr<const Cors> cors;  // null: none
