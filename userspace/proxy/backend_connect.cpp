@@ -9,10 +9,11 @@
 namespace penstock::proxy {
 
 Choice choose_backend(Context& context, const Rule& rule) {
-    if (rule.cycle.empty()) {
+    if (rule.backends.empty()) {
         return {nullptr, Reason::unresolved_backend};
     }
-    const WeightedBackend& chosen = rule.backends[rule.cycle[context.shared.next_of_rule(rule.spec->id()) % rule.cycle.size()]];
+    const std::size_t index = rule.cycle.empty() ? 0 : rule.cycle[context.shared.next_of_rule(rule.spec->id()) % rule.cycle.size()];
+    const WeightedBackend& chosen = rule.backends[index];
     if (chosen.set == nullptr) {
         return {nullptr, Reason::unresolved_backend};
     }

@@ -21,18 +21,23 @@ struct BackendEndpoint {
     std::uint64_t digest = 0;  // how tokens of sessions name it
 };
 
-// The endpoints of one Service port.
+// What is hashed, and who gets it.
+struct HashChoice {
+    std::string header;                 // empty: the client's address
+    std::vector<std::uint32_t> maglev;  // indices into ready, which is not empty
+};
+
+// The endpoints of one Service port. There are thousands: what few have is elsewhere.
 struct BackendSet {
     std::uint32_t id = 0;
+    std::uint32_t connections_max = 0;   // per endpoint and thread; 0: none
+    fb::PassiveHealthT health;
     fb::BackendProtocol protocol = fb::BackendProtocol::Http1;
+    fb::ProxyProtocol proxy_protocol = fb::ProxyProtocol::None;  // what is sent first
+    fb::Balance balance = fb::Balance::RoundRobin;
+    std::unique_ptr<const HashChoice> hash;  // Consistent, with somebody ready; else null
     std::vector<BackendEndpoint> ready;  // those that take something new
     std::shared_ptr<const tls::BackendContext> tls;  // null: in the clear
-    fb::Balance balance = fb::Balance::RoundRobin;
-    std::string hash_header;             // Consistent: empty: the client's address
-    std::vector<std::uint32_t> maglev;   // Consistent: indices into ready
-    fb::PassiveHealthT health;
-    std::uint32_t connections_max = 0;   // per endpoint and thread; 0: none
-    fb::ProxyProtocol proxy_protocol = fb::ProxyProtocol::None;  // what is sent first
     std::string name;                    // "Service ns/name:port"
     std::string key;                     // of its part
 };

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "userspace/proxy/counted.hpp"
 
-#include <algorithm>
 #include <utility>
 
 namespace penstock::proxy {
@@ -21,17 +20,10 @@ void Counted::count(const BackendSet& set, int by) {
     for (const BackendEndpoint& endpoint : set.ready) {
         count_place({endpoint.address, set.tls.get()}, by);
     }
-    const auto* before = services_.get(set.name);
-    std::vector<std::uint32_t> sets = before != nullptr ? *before : std::vector<std::uint32_t>();
     if (by > 0) {
-        sets.push_back(set.id);
-    } else if (const auto found = std::find(sets.begin(), sets.end(), set.id); found != sets.end()) {
-        sets.erase(found);
-    }
-    if (!sets.empty()) {
-        services_.set(set.name, std::move(sets));
+        sets_.set(&set, {});
     } else {
-        services_.erase(set.name);
+        sets_.erase(&set);
     }
 }
 
@@ -51,6 +43,14 @@ void Counted::replace(const std::string& part, const match::RouteTable* before, 
             }
         }
     }
+}
+
+std::vector<const BackendSet*> Counted::sets() const {
+    std::vector<const BackendSet*> all;
+    for (const auto& [set, nothing] : sets_) {
+        all.push_back(set);
+    }
+    return all;
 }
 
 std::vector<const fb::Rule*> Counted::rules() const {

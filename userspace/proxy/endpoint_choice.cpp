@@ -65,14 +65,15 @@ private:
 
     // The packet core walks a service's table in the same order.
     Index of_slot() {
-        const auto size = static_cast<std::uint32_t>(set_.maglev.size());
+        const std::vector<std::uint32_t>& maglev = set_.hash->maglev;
+        const auto size = static_cast<std::uint32_t>(maglev.size());
         for (std::uint32_t round = 0; round < kSlotRounds; ++round) {
-            const std::size_t index = set_.maglev[pst_slot_of_round(wish_.slot, round, size)];
+            const std::size_t index = maglev[pst_slot_of_round(wish_.slot, round, size)];
             if (usable(set_.ready[index])) {
                 return index;
             }
         }
-        return this_or_another(set_.maglev[wish_.slot], wish_.slot);
+        return this_or_another(maglev[wish_.slot], wish_.slot);
     }
 
     // `index`, or if that is not usable the one of the usable ones that `spare` falls on.
@@ -125,9 +126,9 @@ private:
 
 Wish wish_of(const BackendSet& set, std::string_view client, const http::Headers* headers) {
     Wish wish;
-    if (!set.maglev.empty()) {
-        const auto value = headers == nullptr || set.hash_header.empty() ? std::nullopt : headers->find(set.hash_header);
-        wish.slot = maglev_slot(value.value_or(client), static_cast<std::uint32_t>(set.maglev.size()));
+    if (set.hash != nullptr) {
+        const auto value = headers == nullptr || set.hash->header.empty() ? std::nullopt : headers->find(set.hash->header);
+        wish.slot = maglev_slot(value.value_or(client), static_cast<std::uint32_t>(set.hash->maglev.size()));
     }
     return wish;
 }

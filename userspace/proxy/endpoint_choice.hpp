@@ -26,7 +26,7 @@ struct Wish {
 
     // From now on it is about that version of the set.
     void move_to(const BackendSet& set) {
-        slot = set.maglev.empty() ? 0 : slot % static_cast<std::uint32_t>(set.maglev.size());
+        slot = set.hash == nullptr ? 0 : slot % static_cast<std::uint32_t>(set.hash->maglev.size());
         pinned = nullptr;
     }
 };

@@ -16,7 +16,7 @@ namespace {
 
 // A set of `endpoints`, numbered from 1, on a thread's context.
 struct Stand {
-    explicit Stand(std::uint32_t endpoints, fb::Balance balance = fb::Balance::RoundRobin) {
+    explicit Stand(std::uint32_t endpoints, fb::Balance balance = fb::Balance::RoundRobin, std::string header = {}) {
         ring::Options options;
         options.kind = ring::Kind::epoll;
         auto made = ring::Loop::create(options);
@@ -30,7 +30,7 @@ struct Stand {
             members.push_back({std::to_string(i)});
         }
         if (balance == fb::Balance::Consistent) {
-            set.maglev = maglev_table(members);
+            set.hash = std::make_unique<const HashChoice>(HashChoice{std::move(header), maglev_table(members)});
         }
     }
     // The number of who is chosen; 0: nobody.
@@ -143,8 +143,7 @@ TEST_CASE("choice: of two, the one with fewer in flight over all threads") {
 }
 
 TEST_CASE("choice: what is hashed stays together; who goes moves its own and nobody else's") {
-    Stand stand(5, fb::Balance::Consistent);
-    stand.set.hash_header = "x-user";
+    Stand stand(5, fb::Balance::Consistent, "x-user");
     std::map<std::string, std::uint32_t> before;
     const auto chosen = [&](const std::string& user) {
         http::Headers headers;

@@ -31,7 +31,7 @@ ring::Task<> Exchange::forward(const http::RequestHead& head) {
         co_return co_await refuse(*choice.refusal);
     }
     set_ = choice.backend->set;
-    treatment_.backend = choice.backend->filters;
+    treatment_.backend = choice.backend->spec->filters();
     Outgoing request;
     prepare_request(request, head, path_, client_.facts(), treatment_, facts_.id);
     if (request.forwarded.believed) {

@@ -28,11 +28,15 @@ Rule bind_rule(const fb::Rule& spec, const FindSet& find, const std::shared_ptr<
     rule.spec = &spec;
     std::vector<std::uint32_t> weights;
     for (const fb::WeightedBackend* backend : fb::each(spec.backends())) {
-        const std::string_view key = fb::text(backend->backends());
-        rule.backends.push_back({key.empty() ? nullptr : find(key), backend->filters()});
-        weights.push_back(backend->weight());
+        if (backend->weight() != 0) {
+            const std::string_view key = fb::text(backend->backends());
+            rule.backends.push_back({key.empty() ? nullptr : find(key), backend});
+            weights.push_back(backend->weight());
+        }
     }
-    rule.cycle = weighted_cycle(weights);
+    if (weights.size() > 1) {
+        rule.cycle = weighted_cycle(weights);
+    }
     if (spec.filters() != nullptr && spec.filters()->cors() != nullptr) {
         rule.cors = std::make_unique<const Cors>(*spec.filters()->cors());
     }
@@ -44,12 +48,8 @@ Rule bind_rule(const fb::Rule& spec, const FindSet& find, const std::shared_ptr<
 }
 
 bool lacks_sets(const Rule& rule) {
-    for (std::uint32_t i = 0; i < rule.backends.size(); ++i) {
-        if (rule.backends[i].set == nullptr && !fb::text(rule.spec->backends()->Get(i)->backends()).empty()) {
-            return true;
-        }
-    }
-    return rule.mirrors.size() != mirrors_of(*rule.spec).size();
+    const auto lacks = [](const WeightedBackend& backend) { return backend.set == nullptr && !fb::text(backend.spec->backends()).empty(); };
+    return std::any_of(rule.backends.begin(), rule.backends.end(), lacks) || rule.mirrors.size() != mirrors_of(*rule.spec).size();
 }
 
 }  // namespace

@@ -90,6 +90,7 @@ TEST_CASE("http_proxy: a rule without a backend to send to says why") {
     for (const Row& row : std::initializer_list<Row>{{"no backendRefs", {}, 500, "unresolved_backend"},
                                                      {"a reference that does not resolve", {{"", 1}}, 500, "unresolved_backend"},
                                                      {"all weights zero", {{"web", 0}, {"web", 0}}, 500, "unresolved_backend"},
+                                                     {"the only weight is that of a Service without a ready endpoint", {{"web", 0}, {"empty", 1}}, 503, "no_backend"},
                                                      {"a Service without a ready endpoint", {{"empty", 1}}, 503, "no_backend"}}) {
         INFO(row.why);
         RuleSpec rule;

@@ -83,10 +83,13 @@ std::size_t rows_of(std::size_t things) { return std::min(things, kMetricsRowsMa
 
 }  // namespace
 
-MetricsText::MetricsText(const StatsPage& page, std::shared_ptr<const Tables> tables) : page_(page), tables_(std::move(tables)), rules_(tables_->counted.rules()) {
-    for (const auto& service : tables_->counted.services()) {
-        services_.push_back(&service);
+MetricsText::MetricsText(const StatsPage& page, std::shared_ptr<const Tables> tables) : page_(page), tables_(std::move(tables)), rules_(tables_->counted.rules()), sets_(tables_->counted.sets()) {
+    for (std::size_t i = 0; i < sets_.size(); ++i) {
+        if (i == 0 || sets_[i]->name != sets_[i - 1]->name) {
+            services_.push_back(i);
+        }
     }
+    services_.push_back(sets_.size());
     add_process();
     add_tls();
     add_reasons();
@@ -242,17 +245,16 @@ void MetricsText::add_rules() {
 }
 
 std::string MetricsText::service_labels(std::size_t row) const {
-    return row >= kMetricsRowsMax ? R"(service="_other")" : label("service", services_[row]->first);
+    return row >= kMetricsRowsMax ? R"(service="_other")" : label("service", sets_[services_[row]]->name);
 }
 
 void MetricsText::add_services() {
-    const std::size_t rows = rows_of(services_.size());
-    const auto total = [this](std::size_t row, auto pick) {
+    const std::size_t count = services_.size() - 1;
+    const std::size_t rows = rows_of(count);
+    const auto total = [this, count](std::size_t row, auto pick) {
         std::uint64_t all = 0;
-        for (std::size_t i = row; i < end_of_row(row, services_.size()); ++i) {
-            for (const std::uint32_t id : services_[i]->second) {
-                all += sum([&](const SlotStats& slot) -> const Counter& { return pick(slot.sets[id % kStatsSetsMax]); });
-            }
+        for (std::size_t i = services_[row]; i < services_[end_of_row(row, count)]; ++i) {
+            all += sum([&, id = sets_[i]->id](const SlotStats& slot) -> const Counter& { return pick(slot.sets[id % kStatsSetsMax]); });
         }
         return all;
     };

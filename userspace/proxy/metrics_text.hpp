@@ -49,7 +49,8 @@ private:
     const StatsPage& page_;
     std::shared_ptr<const Tables> tables_;
     std::vector<const fb::Rule*> rules_;                         // of the tables, as the next
-    std::vector<const Counted::Services::value_type*> services_;
+    std::vector<const BackendSet*> sets_;
+    std::vector<std::size_t> services_;                           // where the sets of each begin; then the end of the last
     std::vector<Family> families_;
     std::size_t family_ = 0, row_ = 0;
 };

@@ -51,9 +51,8 @@ Result<std::shared_ptr<const BackendSet>> make_backends(std::string_view key, st
     set->connections_max = part->connections_max();
     set->proxy_protocol = part->proxy_protocol();
     set->balance = part->balance();
-    set->hash_header = part->hash_header() != nullptr ? part->hash_header()->str() : "";
-    if (set->balance == fb::Balance::Consistent) {
-        set->maglev = maglev_of(set->ready);
+    if (set->balance == fb::Balance::Consistent && !set->ready.empty()) {
+        set->hash = std::make_unique<const HashChoice>(HashChoice{std::string(fb::text(part->hash_header())), maglev_of(set->ready)});
     }
     if (part->tls() != nullptr) {
         PST_TRY_ASSIGN(set->tls, make_backend_tls(*part->tls(), set->protocol == fb::BackendProtocol::Http2, set->name, parts));

@@ -55,10 +55,8 @@ std::string words(const Tables& tables) {
     for (const fb::Rule* rule : tables.counted.rules()) {
         out += fmt::format("{} ", rule->id());
     }
-    for (const auto& [name, sets] : tables.counted.services()) {
-        std::vector<std::uint32_t> ids = sets;
-        std::sort(ids.begin(), ids.end());
-        out += fmt::format("\n{} {}", name, fmt::join(ids, ","));
+    for (const BackendSet* set : tables.counted.sets()) {
+        out += fmt::format("\n{} {}", set->name, set->id);
     }
     for (unsigned i = 0; i < kEndpoints; ++i) {
         out += tables.counted.has_place(endpoint(i), nullptr) ? "+" : "-";

@@ -37,7 +37,7 @@ inline constexpr std::size_t kPartBytesMax = 256U << 20;
 
 struct WeightedBackend {
     std::shared_ptr<const BackendSet> set;  // null: unresolved
-    const fb::Filters* filters = nullptr;  // of the reference
+    const fb::WeightedBackend* spec = nullptr;
 };
 
 struct RuleMirror {
@@ -47,8 +47,8 @@ struct RuleMirror {
 
 struct Rule {
     const fb::Rule* spec = nullptr;
-    std::vector<WeightedBackend> backends;
-    std::vector<std::uint16_t> cycle;  // indices into backends; empty: nothing to choose from
+    std::vector<WeightedBackend> backends;  // without those of weight 0
+    std::vector<std::uint16_t> cycle;  // indices into backends; empty: there are not two
     std::unique_ptr<const Cors> cors;  // null: none
     std::vector<RuleMirror> mirrors;
     std::unique_ptr<const Persistence> persistence;  // null: none
