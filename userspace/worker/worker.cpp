@@ -2,9 +2,11 @@
 #include "userspace/worker/worker.hpp"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 
@@ -220,6 +222,7 @@ void Worker::publish(const keeper::PublishT& published) {
         taken.failed.push_back(std::move(failed));
     }
     hand_over();
+    trim();
     // hand_over() has only posted: the answer goes out when the last thread has taken it.
     auto left = std::make_shared<std::atomic<std::size_t>>(threads_.size());
     auto answer = std::make_shared<keeper::TakenT>(std::move(taken));
@@ -229,6 +232,16 @@ void Worker::publish(const keeper::PublishT& published) {
                 loop_->post([this, answer] { say(keeper::encode(std::move(*answer))); });
             }
         });
+    }
+}
+
+// What building thousands of parts has left over goes back. Not after each build: who serves waits for a moment if it needs memory meanwhile.
+void Worker::trim() {
+    constexpr std::size_t kMany = 1000;
+    const std::size_t size = tables_->made.size();
+    if (std::max(size, trimmed_at_) - std::min(size, trimmed_at_) >= kMany) {
+        trimmed_at_ = size;
+        ::malloc_trim(0);
     }
 }
 
