@@ -54,17 +54,14 @@ bool lacks_sets(const Rule& rule) {
 
 }  // namespace
 
-std::shared_ptr<const Host> bind_host(std::shared_ptr<const match::RouteTable> table, const FindSet& find, const std::shared_ptr<const Seals>& seals) {
-    if (table == nullptr) {
-        return nullptr;
-    }
+std::shared_ptr<const Host> bind_host(const Host& unbound, const FindSet& find, const std::shared_ptr<const Seals>& seals) {
     auto host = std::make_shared<Host>();
-    const auto& specs = *table->part().rules();
+    host->table = unbound.table;
+    const auto& specs = *host->table->part().rules();
     host->rules.reserve(specs.size());
     for (const fb::Rule* spec : specs) {
         host->rules.push_back(bind_rule(*spec, find, seals));
     }
-    host->table = std::move(table);
     return host;
 }
 

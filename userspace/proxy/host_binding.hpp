@@ -13,7 +13,7 @@ namespace penstock::proxy {
 // Null if there is none.
 using FindSet = std::function<std::shared_ptr<const BackendSet>(std::string_view key)>;
 
-std::shared_ptr<const Host> bind_host(std::shared_ptr<const match::RouteTable> table, const FindSet& find, const std::shared_ptr<const Seals>& seals);
+std::shared_ptr<const Host> bind_host(const Host& unbound, const FindSet& find, const std::shared_ptr<const Seals>& seals);
 
 // Whether it leads to a set that there is not.
 [[nodiscard]] bool lacks_sets(const Host& host);

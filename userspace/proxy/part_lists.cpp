@@ -90,17 +90,16 @@ Result<PartEdits> follow_lists(const fb::Root& root, ListReader& reader, std::ve
         add_paths(made, lists, name, gone);
     }
     PartEdits edits;
-    for (auto& [path, digest] : digests) {
+    for (const auto& [path, digest] : digests) {
         gone.erase(path);
         const Made* before = made.get(path);
-        if (before != nullptr && before->digest == digest) {
-            continue;
+        if (before == nullptr || !(before->digest == digest)) {
+            edits.come.push_back(path);
         }
-        Made part = before != nullptr ? *before : Made();
-        part.digest = digest;
-        part.failed = true;
-        made.set(path, std::move(part));
-        edits.come.push_back(path);
+    }
+    for (const std::string& path : edits.come) {
+        const Made* before = made.get(path);
+        made.set(path, Made{digests[path], true, before != nullptr ? before->object : nullptr});
     }
     for (const std::string& path : gone) {
         edits.gone.emplace_back(path, *made.get(path));

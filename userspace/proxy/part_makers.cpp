@@ -67,8 +67,9 @@ const fb::Listener* user_of(std::string_view key, const MakeContext& context) {
 
 Result<std::shared_ptr<const void>> make_host(std::span<const std::uint8_t> bytes) {
     PST_TRY(verified<fb::HostRoutes>(bytes));
-    PST_TRY_ASSIGN(auto table, match::RouteTable::build(bytes));
-    return std::shared_ptr<const void>(std::move(table));
+    auto host = std::make_shared<Host>();
+    PST_TRY_ASSIGN(host->table, match::RouteTable::build(bytes));
+    return std::shared_ptr<const void>(std::move(host));
 }
 
 Result<std::shared_ptr<const void>> make_certificates_of(std::string_view key, std::span<const std::uint8_t> bytes, const MakeContext& context) {

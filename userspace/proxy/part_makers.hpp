@@ -25,7 +25,7 @@ struct MakeContext {
 // Everything outside of the part itself that its object is made of; "" if that is nothing.
 std::string surroundings(const std::string& path, const MakeContext& context);
 
-// Null where the object is made by those who refer to the part.
+// Null where the object is made by those who refer to the part. A host is yet to be bound.
 Result<std::shared_ptr<const void>> make_object(const std::string& path, const MakeContext& context);
 
 }  // namespace penstock::proxy

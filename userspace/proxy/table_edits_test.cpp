@@ -69,7 +69,7 @@ std::string words(const Tables& tables) {
 std::string names(const Tables& tables) {
     std::string out;
     for (const auto& [path, made] : tables.made) {
-        out += path + " " + fb::hex(made.digest) + " " + (made.around != nullptr ? *made.around : "") + "\n";
+        out += path + " " + fb::hex(made.digest) + " " + (tables.around.contains(path) ? *tables.around.get(path) : "") + "\n";
     }
     return out;
 }

@@ -29,6 +29,14 @@ bool is_kind(const std::string& path, fb::PartKind kind) {
     return place && place->kind == kind;
 }
 
+// Null: it has none.
+template <class Object>
+const Object* object_of(const Made& made) {
+    return static_cast<const Object*>(made.object.get());
+}
+
+const match::RouteTable* table_of(const void* host) { return host != nullptr ? static_cast<const Host*>(host)->table.get() : nullptr; }
+
 // Of the path of a host part.
 fb::HostPlace host_of(std::string_view path) { return fb::host_place(path.substr(fb::part_path(fb::PartKind::Host, "").size())); }
 
@@ -44,6 +52,7 @@ public:
             tables_->counted = previous_->counted;
             tables_->lists = previous_->lists;
             tables_->made = previous_->made;
+            tables_->around = previous_->around;
         }
         PST_TRY_ASSIGN(edits_, follow_lists(root_, reader_, tables_->lists, tables_->made));
         take_settings();
@@ -86,11 +95,14 @@ private:
         }
         const PartSource parts(*tables_, storage_, reader_);
         const MakeContext context{parts, users, tables_->tickets};
-        for (const std::string& path : to_make(users)) {
+        const std::set<std::string> paths = to_make(users);
+        note_hosts(paths);
+        for (const std::string& path : paths) {
             make(path, context);
         }
         for (const auto& [path, made] : edits_.gone) {
-            object_changed(path, made.object, nullptr);
+            object_changed(path, made.object.get(), nullptr);
+            tables_->around.erase(path);
         }
     }
 
@@ -110,7 +122,7 @@ private:
         }
         if (tls_changed()) {
             for_kind(tables_->made, fb::PartKind::Backends, [&](const std::string& path, const Made& made) {
-                const auto* set = static_cast<const BackendSet*>(made.object.get());
+                const auto* set = object_of<BackendSet>(made);
                 if (set != nullptr && set->tls != nullptr) {
                     paths.insert(path);
                 }
@@ -129,19 +141,21 @@ private:
     void make(const std::string& path, const MakeContext& context) {
         Made part = *tables_->made.get(path);
         std::string around = surroundings(path, context);
-        const bool same_around = part.around != nullptr ? *part.around == around : around.empty();
+        const std::string* around_before = tables_->around.get(path);
+        const bool same_around = around_before != nullptr ? *around_before == around : around.empty();
         if (!part.failed && same_around) {
             return;
         }
-        const std::shared_ptr<const void> before = part.object;
         auto object = make_object(path, context);
         part.failed = !object.ok();
-        if (!same_around) {
-            part.around = around.empty() ? nullptr : std::make_shared<const std::string>(std::move(around));
+        if (around.empty()) {
+            tables_->around.erase(path);
+        } else if (!same_around) {
+            tables_->around.set(path, std::move(around));
         }
         if (object.ok()) {
-            part.object = std::move(object).value();
-            object_changed(path, before, part.object);
+            const std::shared_ptr<const void> before = std::exchange(part.object, std::move(object).value());
+            object_changed(path, before.get(), part.object.get());
         } else {
             failed_.push_back({path + "/" + fb::hex(part.digest), object.error().message()});
             tables_->open.insert(path);
@@ -149,43 +163,51 @@ private:
         tables_->made.set(path, std::move(part));
     }
 
-    void object_changed(const std::string& path, const std::shared_ptr<const void>& before, const std::shared_ptr<const void>& now) {
+    void object_changed(const std::string& path, const void* before, const void* now) {
         if (is_kind(path, fb::PartKind::Host)) {
-            tables_->counted.replace(path, static_cast<const match::RouteTable*>(before.get()), static_cast<const match::RouteTable*>(now.get()));
-            to_bind_.insert(path);
+            tables_->counted.replace(path, table_of(before), table_of(now));
         } else if (is_kind(path, fb::PartKind::Backends)) {
             if (before != nullptr) {
-                tables_->counted.remove(*static_cast<const BackendSet*>(before.get()));
-                replaced_.insert(before.get());
+                tables_->counted.remove(*static_cast<const BackendSet*>(before));
+                replaced_.insert(before);
             }
             if (now != nullptr) {
-                tables_->counted.add(*static_cast<const BackendSet*>(now.get()));
+                tables_->counted.add(*static_cast<const BackendSet*>(now));
+            }
+        }
+    }
+
+    // Before anything is made: what is only of this build must not lie between what stays.
+    void note_hosts(const std::set<std::string>& made) {
+        const auto is_host = [](const std::string& path) { return is_kind(path, fb::PartKind::Host); };
+        std::copy_if(made.begin(), made.end(), std::inserter(to_bind_, to_bind_.end()), is_host);
+        for (const auto& [path, gone] : edits_.gone) {
+            if (is_host(path)) {
+                to_bind_.insert(path);
             }
         }
     }
 
     // Those whose routes changed, and those whose sets or sessions' seals may have.
     void bind_hosts() {
-        if (previous_ != nullptr) {
-            std::copy_if(previous_->open.begin(), previous_->open.end(), std::inserter(to_bind_, to_bind_.end()), [](const std::string& path) { return is_kind(path, fb::PartKind::Host); });
-        }
         const bool other_seals = previous_ != nullptr && previous_->seals != tables_->seals;
         if (other_seals || !replaced_.empty()) {
             for_kind(tables_->made, fb::PartKind::Host, [&](const std::string& path, const Made& made) {
-                if (made.host != nullptr && ((other_seals && keeps_sessions(*made.host)) || uses(*made.host, [&](const BackendSet* set) { return replaced_.contains(set); }))) {
+                const Host* host = object_of<Host>(made);
+                if (host != nullptr && ((other_seals && keeps_sessions(*host)) || uses(*host, [&](const BackendSet* set) { return replaced_.contains(set); }))) {
                     to_bind_.insert(path);
                 }
             });
         }
         const FindSet find = [this](std::string_view key) { return part<BackendSet>(fb::PartKind::Backends, key); };
         for (const std::string& path : to_bind_) {
-            if (const Made* there = tables_->made.get(path)) {
-                Made made = *there;
-                made.host = bind_host(std::static_pointer_cast<const match::RouteTable>(made.object), find, tables_->seals);
-                if (made.host != nullptr && lacks_sets(*made.host)) {
+            const Made* there = tables_->made.get(path);
+            if (there != nullptr && there->object != nullptr) {
+                auto host = bind_host(*object_of<Host>(*there), find, tables_->seals);
+                if (lacks_sets(*host)) {
                     tables_->open.insert(path);
                 }
-                tables_->made.set(path, std::move(made));
+                tables_->made.set(path, Made{there->digest, there->failed, std::move(host)});
             }
         }
     }
@@ -280,8 +302,8 @@ private:
         const auto put = [&](const std::string& path, const Made* made) {
             const std::string_view hostname = host_of(path).hostname;
             listener.hosts.erase(hostname);
-            if (made != nullptr && made->host != nullptr) {
-                listener.hosts.add(hostname, made->host);
+            if (made != nullptr && made->object != nullptr) {
+                listener.hosts.add(hostname, std::static_pointer_cast<const Host>(made->object));
             }
         };
         if (const auto before = listeners_before_.find(listener.name); before != listeners_before_.end()) {

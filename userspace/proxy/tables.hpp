@@ -95,10 +95,8 @@ struct Tracing {
 // What a part became.
 struct Made {
     fb::Digest digest;    // of the part that its list has
-    std::shared_ptr<const std::string> around;  // of what else the object was made of; null if of nothing
     bool failed = false;  // the object is its last good version, or null; it is tried again by each build
-    std::shared_ptr<const void> object;
-    std::shared_ptr<const Host> host;  // of a Host part: bound to backends; null if there is no object
+    std::shared_ptr<const void> object;  // of a Host part a Host
 };
 using MadeParts = PieceMap<std::string, Made>;  // by "kind/key"
 
@@ -124,6 +122,7 @@ struct Tables {
     std::vector<std::string> seal_keys;  // names of the keys that `seals` has; a name stands for its key
     std::vector<ListName> lists;         // sorted
     MadeParts made;
+    PieceMap<std::string, std::string> around;  // of what else objects were made of, by path; without those that are made of nothing else
     std::set<std::string> open;   // paths of parts that failed, or whose hosts lack a backend set: looked at by each build
 };
 
