@@ -98,6 +98,7 @@ void Daemon::leave() {
 void Daemon::stop() {
     board_.close();
     save();
+    writer_.finish();
     if (const auto later = log_.later()) {
         log_.due(*later);  // nobody will, later
     }

@@ -27,6 +27,7 @@
 #include "ctl/daemon/resync.hpp"
 #include "ctl/daemon/rollout.hpp"
 #include "ctl/daemon/state_dir.hpp"
+#include "ctl/daemon/state_writer.hpp"
 #include "ctl/source/folder.hpp"
 #include "ctl/source/folder_watch.hpp"
 #include "ctl/source/loaded.hpp"
@@ -70,10 +71,12 @@ private:
 
     // ---- kept state
     void restore();
-    void keep(const char* name, const std::string& text);
     void save_ids();
     void save_later();
     void save();
+    void saved(StateWriter::Done done, Loop::Clock::duration took);
+    void noted(const StateWriter::Done& done);
+    [[nodiscard]] bool is_unkept(const char* name) const;
     void trim_later();
 
     // ---- the cycle
@@ -157,8 +160,9 @@ private:
     std::vector<Trouble> publish_troubles_;
     std::vector<Trouble> finish_troubles_;
     std::vector<Trouble> worker_troubles_;
-    std::map<std::string, Error> unkept_;  // state files that could not be written, by name
+    std::map<std::string, Error> unkept_;  // state files that could not be written, by path
     ChangeLog log_{log::write};
+    StateWriter writer_{[this](StateWriter::Done done, Loop::Clock::duration took) { saved(std::move(done), took); }};  // last: its thread uses this
 };
 
 // {"severity", "source", "file", ...}: a diagnostic as the control API has it.

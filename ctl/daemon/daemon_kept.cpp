@@ -76,17 +76,21 @@ void Daemon::restore() {
     compiled_ = std::move(empty);
 }
 
-void Daemon::keep(const char* name, const std::string& text) {
-    auto done = write_file(state_.file(name), text, 0600);
-    if (done.ok()) {
-        unkept_.erase(name);
-    } else {
-        unkept_.insert_or_assign(name, std::move(done).error());
+void Daemon::noted(const StateWriter::Done& done) {
+    for (const auto& [path, status] : done) {
+        if (status.ok()) {
+            unkept_.erase(path);
+        } else {
+            unkept_.insert_or_assign(path, status.error());
+        }
     }
 }
 
+bool Daemon::is_unkept(const char* name) const { return unkept_.contains(state_.file(name)); }
+
 void Daemon::save_ids() {
-    keep(kFileIds, compile::encode(compiled_->ids));
+    const std::string path = state_.file(kFileIds);
+    noted({{path, writer_.now(path, compile::encode(compiled_->ids))}});
     ids_to_save_ = false;
 }
 
@@ -97,20 +101,36 @@ void Daemon::save_later() {
     }
 }
 
+// What is large becomes text on the writer's thread: it shares what does not change.
 void Daemon::save() {
-    const auto begun = Loop::Clock::now();
-    const bool all_were_kept = unkept_.empty();
-    keep(kFileGeneration, std::to_string(rollout_.generation().wanted));
-    keep(kFileStatus, statuses_.encode());
-    if (merger_.book().changed() || unkept_.contains(kFileObjects)) {
-        keep(kFileObjects, merger_.book().encode());
+    std::map<std::string, StateWriter::Text> texts;
+    const auto add = [&](const char* name, StateWriter::Text text) { texts.emplace(state_.file(name), std::move(text)); };
+    add(kFileGeneration, [wanted = rollout_.generation().wanted] { return std::to_string(wanted); });
+    add(kFileStatus, [statuses = statuses_.published()] { return status::Book::encode(statuses); });
+    if (merger_.book().changed() || is_unkept(kFileObjects)) {
+        add(kFileObjects, [text = merger_.book().encode()] { return text; });
     }
-    if (ids_to_save_ || unkept_.contains(kFileIds)) {
-        save_ids();
+    if (ids_to_save_ || is_unkept(kFileIds)) {
+        add(kFileIds, [compiled = compiled_] { return compile::encode(compiled->ids); });
+        ids_to_save_ = false;
     }
-    save_took_ = Loop::Clock::now() - begun;
-    if (!all_were_kept || !unkept_.empty()) {
-        tell();
+    writer_.later(std::move(texts));
+}
+
+// On the writer's thread.
+void Daemon::saved(StateWriter::Done done, Loop::Clock::duration took) {
+    const bool runs = loop_.post([this, done, took] {
+        const bool all_were_kept = unkept_.empty();
+        noted(done);
+        save_took_ = took;
+        if (!all_were_kept || !unkept_.empty()) {
+            tell();
+        }
+    });
+    for (const auto& [path, status] : done) {
+        if (!runs && !status.ok()) {
+            log::warn("{}", status.error().message());
+        }
     }
 }
 

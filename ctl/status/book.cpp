@@ -183,9 +183,9 @@ std::size_t Book::not_good() const {
     return std::accumulate(not_good_.begin(), not_good_.end(), std::size_t(0), [](std::size_t sum, const auto& one) { return sum + one.second; });
 }
 
-std::string Book::encode() const {
+std::string Book::encode(const Published& published) {
     std::string text = "{";
-    for (const auto& [object, status] : published_) {
+    for (const auto& [object, status] : published) {
         text += (text.size() == 1 ? "" : ",") + json(object).dump(-1, ' ', false, json::error_handler_t::replace) + ":";
         text += *status;
     }

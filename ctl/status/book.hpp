@@ -66,7 +66,7 @@ public:
     [[nodiscard]] std::size_t not_good() const;
 
     // What an earlier daemon published, as text: its times are kept where the status is the same.
-    [[nodiscard]] std::string encode() const;
+    [[nodiscard]] static std::string encode(const Published& published);
     Status restore(std::string_view text);
 
 private:

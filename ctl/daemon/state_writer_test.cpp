@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctl/daemon/state_writer.hpp"
+
+#include <future>
+#include <vector>
+
+#include "tools/test/catch.hpp"
+#include "tools/test/folder.hpp"
+#include "userspace/base/files.hpp"
+
+using namespace penstock;
+using namespace penstock::daemon;
+
+namespace {
+
+StateWriter::Text text(std::string text) {
+    return [text = std::move(text)] { return text; };
+}
+
+std::string content(const std::string& path) {
+    auto read = read_file(path, 1 << 20);
+    return read.ok() ? std::move(read).value() : "";
+}
+
+// Holds the thread up while it makes a text.
+struct Gate {
+    std::promise<void> entered, opened;
+    StateWriter::Text text(std::string text) {
+        return [this, text = std::move(text)] {
+            entered.set_value();
+            opened.get_future().wait();
+            return text;
+        };
+    }
+};
+
+}  // namespace
+
+TEST_CASE("state writer: what waits is written before the end, the newest of each file") {
+    const test::TestFolder folder;
+    const std::string a = folder.text() + "/a", b = folder.text() + "/b";
+    Gate gate;
+    std::vector<StateWriter::Done> told;
+    {
+        StateWriter writer([&](StateWriter::Done done, auto) { told.push_back(std::move(done)); });
+        writer.later({{a, gate.text("1")}});
+        gate.entered.get_future().wait();
+        writer.later({{a, text("2")}, {b, text("1")}});
+        writer.later({{a, text("3")}});
+        gate.opened.set_value();
+    }
+    CHECK(content(a) == "3");
+    CHECK(content(b) == "1");
+    REQUIRE(told.size() == 1);
+    CHECK(told[0].size() == 2);
+    CHECK(told[0].at(a).ok());
+    CHECK(told[0].at(b).ok());
+}
+
+TEST_CASE("state writer: what is written at once is not overtaken by what was asked for before") {
+    const test::TestFolder folder;
+    const std::string a = folder.text() + "/a", b = folder.text() + "/b";
+    Gate gate;
+    StateWriter writer([](StateWriter::Done, auto) {});
+    writer.later({{a, gate.text("old")}, {b, text("old")}});
+    gate.entered.get_future().wait();
+    CHECK(writer.now(b, "new").ok());  // the other file is on its way: it does not wait for that
+    CHECK(content(b) == "new");
+    auto same = std::async(std::launch::async, [&] { return writer.now(a, "new"); });
+    gate.opened.set_value();
+    CHECK(same.get().ok());
+    writer.finish();
+    CHECK(content(a) == "new");
+    CHECK(content(b) == "new");
+}
+
+TEST_CASE("state writer: what cannot be written is told, and the rest is written") {
+    const test::TestFolder folder;
+    const std::string bad = folder.text() + "/absent/a", good = folder.text() + "/b";
+    StateWriter::Done told;
+    StateWriter writer([&](StateWriter::Done done, auto) { told = std::move(done); });
+    writer.later({{bad, text("1")}, {good, text("1")}});
+    writer.finish();
+    REQUIRE(told.size() == 2);
+    CHECK_FALSE(told.at(bad).ok());
+    CHECK(content(good) == "1");
+}
