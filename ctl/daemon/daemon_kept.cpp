@@ -90,8 +90,9 @@ bool Daemon::is_unkept(const char* name) const { return unkept_.contains(state_.
 
 void Daemon::save_ids() {
     const std::string path = state_.file(kFileIds);
-    noted({{path, writer_.now(path, compile::encode(compiled_->ids))}});
-    ids_to_save_ = false;
+    const Status status = writer_.now(path, compile::encode(compiled_->ids));
+    ids_to_save_ = !status.ok();
+    noted({{path, status}});
 }
 
 void Daemon::save_later() {

@@ -27,6 +27,7 @@ Status StateWriter::now(const std::string& path, const std::string& text) {
     std::unique_lock lock(mutex_);
     waiting_.erase(path);
     changed_.wait(lock, [&] { return writing_ != path; });
+    done_.erase(path);
     return write_file(path, text, kMode);
 }
 
@@ -43,7 +44,6 @@ void StateWriter::finish() {
 
 void StateWriter::run() {
     std::unique_lock lock(mutex_);
-    Done done;
     std::chrono::steady_clock::duration took{};
     while (true) {
         changed_.wait(lock, [&] { return over_ || !waiting_.empty(); });
@@ -54,15 +54,17 @@ void StateWriter::run() {
         writing_ = next.key();
         lock.unlock();
         const auto begun = std::chrono::steady_clock::now();
-        done.insert_or_assign(next.key(), write_file(next.key(), next.mapped()(), kMode));
+        Status status = write_file(next.key(), next.mapped()(), kMode);
         next.mapped() = {};  // what it holds goes here, not under the lock
         took += std::chrono::steady_clock::now() - begun;
         lock.lock();
         writing_.clear();
+        done_.insert_or_assign(next.key(), std::move(status));
         changed_.notify_all();
         if (waiting_.empty()) {
+            Done done = std::exchange(done_, {});
             lock.unlock();
-            told_(std::exchange(done, {}), std::exchange(took, {}));
+            told_(std::move(done), std::exchange(took, {}));
             lock.lock();
         }
     }

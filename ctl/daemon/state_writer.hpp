@@ -27,7 +27,7 @@ public:
 
     // By path. What waits for the same path is dropped.
     void later(std::map<std::string, Text> texts);
-    // On the caller's thread. What waits for the same path is dropped, what is being written to it is waited for.
+    // On the caller's thread. What waits for the same path is dropped, what is being written to it is waited for, what became of it is not told.
     Status now(const std::string& path, const std::string& text);
     // Writes what waits; nothing is taken from then on.
     void finish();
@@ -40,6 +40,7 @@ private:
     std::condition_variable changed_;
     std::map<std::string, Text> waiting_;
     std::string writing_;  // path; empty: none
+    Done done_;            // not yet told
     bool over_ = false;
     std::thread thread_;  // last: it uses all of the above
 };

@@ -61,17 +61,35 @@ TEST_CASE("state writer: what is written at once is not overtaken by what was as
     const test::TestFolder folder;
     const std::string a = folder.text() + "/a", b = folder.text() + "/b";
     Gate gate;
-    StateWriter writer([](StateWriter::Done, auto) {});
+    std::vector<StateWriter::Done> told;
+    StateWriter writer([&](StateWriter::Done done, auto) { told.push_back(std::move(done)); });
     writer.later({{a, gate.text("old")}, {b, text("old")}});
     gate.entered.get_future().wait();
     CHECK(writer.now(b, "new").ok());  // the other file is on its way: it does not wait for that
     CHECK(content(b) == "new");
     auto same = std::async(std::launch::async, [&] { return writer.now(a, "new"); });
+    CHECK(same.wait_for(std::chrono::milliseconds(50)) == std::future_status::timeout);
     gate.opened.set_value();
     CHECK(same.get().ok());
     writer.finish();
     CHECK(content(a) == "new");
     CHECK(content(b) == "new");
+}
+
+TEST_CASE("state writer: what became of an older text is not told after a newer one was written at once") {
+    const test::TestFolder folder;
+    const std::string a = folder.text() + "/a", b = folder.text() + "/b";
+    Gate gate;
+    std::vector<StateWriter::Done> told;
+    StateWriter writer([&](StateWriter::Done done, auto) { told.push_back(std::move(done)); });
+    writer.later({{a, text("old")}, {b, gate.text("1")}});
+    gate.entered.get_future().wait();  // a is written, and not told
+    CHECK(writer.now(a, "new").ok());
+    gate.opened.set_value();
+    writer.finish();
+    REQUIRE(told.size() == 1);
+    CHECK(told[0].size() == 1);
+    CHECK(told[0].contains(b));
 }
 
 TEST_CASE("state writer: what cannot be written is told, and the rest is written") {
