@@ -208,15 +208,15 @@ std::optional<json> Agreement::say(const std::string& object, const json& wanted
         moves_.erase(object);
     }
     const bool told_all = was_told(server, generation);
-    if ((late && !told_all) || (moves && !(told_all && stands(server)))) {
-        const bool stays = stands(server) || (moves && told_all && is_unassigned(server));
-        return stays ? std::nullopt : std::optional(timed(pending(object, wanted, server, generation)));
+    const bool unassigned = told_all && is_unassigned(server);  // as another writer has found
+    if ((late && !told_all) || (moves && !unassigned && !(told_all && stands(server)))) {
+        return stands(server) ? std::nullopt : std::optional(timed(pending(object, wanted, server, generation)));
     }
     if (late) {  // not worth a word yet
         at.behind.clear();
         at.needed.clear();
     }
-    if (moves) {
+    if (moves && !unassigned) {
         at.nowhere.clear();
     }
     return at.behind.empty() && at.refused.empty() && at.nowhere.empty() ? wanted : timed(edited(object, wanted, generation, at));

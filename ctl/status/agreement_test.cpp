@@ -178,7 +178,7 @@ TEST_CASE("agreement: a Gateway is programmed where its address is") {
         {"no node has it, for a moment or for longer", sharing(2, Here{}), {"b"}, {{"b", theirs(2, Here{})}}, is, "as it is", nowhere, nowhere},
         {"no node has it, as its holder is gone", sharing(2, Here{}), {"b"}, {{"b", theirs(2, Here{})}, {"c", theirs(2, Here{kAddress})}}, is, "as it is", nowhere, nowhere},
         {"no node has it, and none had", sharing(2, Here{}), {"b"}, {{"b", theirs(2, Here{})}}, gateway(2, "False"), kWaiting, nowhere, nowhere},
-        {"no node has it, as another writer told", sharing(2, Here{}), {"b"}, {{"b", theirs(2, Here{})}}, unassigned(), "stays", nowhere, nowhere},
+        {"no node has it, as another writer told", sharing(2, Here{}), {"b"}, {{"b", theirs(2, Here{})}}, unassigned(), nowhere, nowhere, nowhere},
         {"who has told nothing may have it", sharing(2, Here{}), {"b"}, {}, {}, kWaiting, kWaiting, "True Programmed: programmed on 1 of 2 nodes; waiting for b"},
         {"an older version does not tell", sharing(2, Here{}), {"b"}, {{"b", theirs(2, std::nullopt)}}, {}, "as it is", "as it is", "as it is"},
         {"it is the other's own", sharing(2, Here{}), {"b"}, {{"b", [] {
@@ -251,6 +251,17 @@ TEST_CASE("agreement: a ListenerSet waits for its Gateway's address, in words th
     agreement.say(kSet, wanted, {}, {}, 100);
     const auto last = agreement.say(kSet, wanted, {}, Agreement::Time{} + Agreement::kMove, 103);
     CHECK(said(last, wanted) == "False Pending: no node says that it has 192.0.2.7");
+}
+
+TEST_CASE("agreement: routes are counted while no node has the address, as another writer told") {
+    Agreement agreement("a");
+    tell(agreement, sharing(2, Here{}), {"b"}, {{"b", theirs(2, Here{})}});
+    json wanted = gateway(2);
+    wanted["listeners"][0]["attachedRoutes"] = 7;
+    const auto said_now = agreement.say(kEdge, wanted, unassigned(), {}, 100);
+    REQUIRE(said_now.has_value());
+    CHECK((*said_now)["listeners"][0]["attachedRoutes"] == 7);
+    CHECK(text_of((*said_now)["conditions"]).starts_with("False AddressNotAssigned"));
 }
 
 TEST_CASE("agreement: what is Pending already is not written again for other words") {

@@ -127,7 +127,7 @@ void Writer::seen(const model::ObjectKey& key) {
 
 // Tokens come back one by one; a failure's pause comes on top. What changes on and on waits for more than the reserve.
 Writer::Time Writer::ready_at(Entry& entry, Time now) const {
-    if (now - entry.busy_until >= kCalm) {
+    if (now - std::max(entry.changed, entry.sent) >= kCalm) {
         entry.tokens = kTokens;
         entry.refilled = now;
     }
@@ -137,11 +137,12 @@ Writer::Time Writer::ready_at(Entry& entry, Time now) const {
         entry.refilled = entry.tokens == kTokens ? now : entry.refilled + pace.refill;
     }
     if (std::exchange(entry.stirred, false)) {
-        entry.changed = entry.busy_until = now;
+        entry.changed = now;
     }
     const auto when_it_has = [&](unsigned tokens) { return entry.tokens >= tokens ? now : entry.refilled + (tokens - entry.tokens) * pace.refill; };
     const Time last_word = std::max(std::min(when_it_has(1), entry.refilled + kLastWord), entry.changed + pace.quiet);
-    return std::max(entry.not_before, std::min(when_it_has(kReserve + 1), last_word));
+    const Time next_word = std::min(when_it_has(kReserve + 1), entry.sent + pace.refill);
+    return std::max(entry.not_before, std::min(next_word, last_word));
 }
 
 void Writer::send_one(const model::ObjectKey& key, Entry& entry) {
@@ -186,7 +187,7 @@ void Writer::send_one(const model::ObjectKey& key, Entry& entry) {
         entry.refilled = now_;
     }
     entry.tokens -= entry.tokens > 0 ? 1 : 0;
-    entry.busy_until = now_;
+    entry.sent = now_;
     entry.in_flight = true;
     entry.sends_once = entry.once;
     entry.holds_gateways = key.kind == Kind::listener_set && entry.failures == 0;

@@ -84,7 +84,7 @@ private:
         unsigned tokens = 0;        // writes that may go without a pause
         Time refilled{};
         Time busy_since{};          // when the first of them went
-        Time busy_until{};          // when something changed or went last
+        Time sent{};                // when the last of them went
         bool stirred = false;       // another status is wanted since the last pump()
         Time changed{};             // when that was
         Time not_before{};

@@ -99,6 +99,26 @@ TEST_CASE("writer: the last word of what changes by fits and starts does not wai
     CHECK(server.objects[kGateway].status["conditions"][0]["status"] == std::to_string(wish));
 }
 
+TEST_CASE("writer: one that had many last words is told at the pace when it changes all the time") {
+    Server server;
+    server.put(kGateway);
+    Writer::Time last = server.now;
+    milliseconds longest(0);
+    for (int i = 0; i < 2500; ++i) {  // half of 50 s each 0.8 s, then each 20 ms
+        server.now += milliseconds(20);
+        if (i >= 1250 || i % 40 == 0) {
+            server.want(kGateway, std::to_string(i));
+        }
+        server.pump();
+        if (!server.pending.empty()) {
+            server.answer();
+            longest = std::max(longest, std::chrono::duration_cast<milliseconds>(server.now - last));
+            last = server.now;
+        }
+    }
+    CHECK(longest <= milliseconds(4'100));
+}
+
 TEST_CASE("writer: against somebody who always says something else it speaks once a second") {
     Server server;
     server.put(kGateway);
