@@ -222,20 +222,22 @@ void Worker::publish(const keeper::PublishT& published) {
         taken.failed.push_back(std::move(failed));
     }
     hand_over();
-    trim();
     // hand_over() has only posted: the answer goes out when the last thread has taken it.
     auto left = std::make_shared<std::atomic<std::size_t>>(threads_.size());
     auto answer = std::make_shared<keeper::TakenT>(std::move(taken));
     for (auto& thread : threads_) {
         thread->when_idle([this, left, answer] {
             if (left->fetch_sub(1) == 1) {
-                loop_->post([this, answer] { say(keeper::encode(std::move(*answer))); });
+                loop_->post([this, answer] {
+                    say(keeper::encode(std::move(*answer)));
+                    trim();
+                });
             }
         });
     }
 }
 
-// What building thousands of parts has left over goes back. Not after each build: who serves waits for a moment if it needs memory meanwhile.
+// What building thousands of parts has left over goes back, and what went with them. Not after each build: who serves waits for a moment if it needs memory meanwhile.
 void Worker::trim() {
     constexpr std::size_t kMany = 1000;
     const std::size_t size = tables_->made.size();
