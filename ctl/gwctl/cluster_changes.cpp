@@ -120,11 +120,11 @@ public:
         if (arguments_.dry_run == "client") {
             const Status there = exists(cluster_.asking().answer({.path = target.path()}, target.act("get")), target);
             const bool gone = !there.ok() && there.error().code == Errc::not_found;
-            return there.ok() ? Result<std::string>("deleted") : gone && arguments_.ignore_not_found ? Result<std::string>("not there") : there.error();
+            return there.ok() ? Result<std::string>("deleted") : gone && takes_absent() ? Result<std::string>("not there") : there.error();
         }
         const std::string query = std::string("?propagationPolicy=Background") + (arguments_.is_dry_run() ? "&dryRun=All" : "");
         PST_TRY_ASSIGN(const kubeapi::Answer answer, cluster_.asking().answer({.method = "DELETE", .path = target.path() + query}, target.act("delete")));
-        if (answer.status == 404 && arguments_.ignore_not_found) {
+        if (answer.status == 404 && takes_absent()) {
             return std::string("not there");
         }
         if (answer.status == 404) {
@@ -156,6 +156,8 @@ public:
     }
 
 private:
+    // With --all it went with another one, meanwhile.
+    [[nodiscard]] bool takes_absent() const { return arguments_.ignore_not_found || arguments_.all; }
     static Error absent(const Target& target) { return {.code = Errc::not_found, .what = "there is no " + target.text(), .hint = "--ignore-not-found takes that as well"}; }
     // By the answer to a get; `not_found` if it is not there.
     static Status exists(const Result<kubeapi::Answer>& answer, const Target& target) {

@@ -222,6 +222,11 @@ TEST_CASE("gwctl delete on a cluster: by kind and names, or those of files") {
     const Ran none = cluster.run({"delete", "svc", "--all"});
     CHECK(none.code == 0);
     CHECK(has(none.err, "nothing found"));
+    cluster.run({"apply", "-f", file});
+    cluster.server.fail("DELETE /api/v1/namespaces/default/services/web", 404, 1);  // gone since it was listed
+    const Ran gone = cluster.run({"delete", "svc", "--all"});
+    CHECK(gone.code == 0);
+    CHECK(gone.out == "Service default/web not there\n");
     cluster.server.fail("gatewayclasses", 403, 1);
     CHECK(has(cluster.run({"delete", "gatewayclass", "penstock"}).err, "the verb \"delete\" on \"gatewayclasses.gateway.networking.k8s.io\""));
 }

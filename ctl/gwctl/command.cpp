@@ -140,7 +140,7 @@ const std::vector<Option>& options() {
         {Takes::changes, "--dry-run", "[=server|client|none]", "Says what would change, changes nothing; of a cluster the API server says it, or with client only whether the object is there", dry_run},
         {Takes::changes, "--wait", "[=SECONDS]", "Waits until it is served, at most that long (10 if nothing is said, 60 at most)", seconds},
         {Takes::conflicts, "--force-conflicts", "", "Takes over fields of a cluster's objects that others have set", flag<&Arguments::force_conflicts>},
-        {Takes::all, "--all", "", "Instead of names: all objects of the kind in the namespace; of a daemon those that were loaded", flag<&Arguments::all>},
+        {Takes::all, "--all", "", "Instead of names: all objects of the kind in the namespace; of a daemon those that were loaded. What is gone meanwhile is no failure", flag<&Arguments::all>},
         {Takes::not_found, "--ignore-not-found", "", "What is not in the cluster is no failure", flag<&Arguments::ignore_not_found>},
         {Takes::node, "--datapath", "xdp|userspace", "Which data path to compile for (default: xdp)", one_of_datapaths},
         {Takes::fail_on, "--fail-on", "error|warning|note", "The least finding by which the answer is no (default: error)", one_of_weights},
