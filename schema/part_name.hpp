@@ -13,7 +13,7 @@
 namespace penstock::snapshot {
 
 // The abi that this version writes and reads.
-inline constexpr std::uint32_t kAbi = 3;
+inline constexpr std::uint32_t kAbi = 4;
 
 inline std::string_view folder_of(PartKind kind) {
     switch (kind) {
