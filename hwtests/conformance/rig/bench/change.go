@@ -50,7 +50,9 @@ func versionOf(n int) route {
 }
 
 // change edits a route under load. Every edit sets the response's version, and
-// flips the service, every other the port, every fourth a filter.
+// flips the service, every other the port, every fourth a filter. One more
+// connection asks as often as the other measures do: the load alone would see
+// a change half of its interval late.
 func (b *bench) change(ctx context.Context) error {
 	if err := b.noRoutes(ctx); err != nil {
 		return err
@@ -62,16 +64,24 @@ func (b *bench) change(ctx context.Context) error {
 		return err
 	}
 	time.Sleep(time.Second)
-	v := &versions{first: map[string]time.Time{}, last: make([]string, b.load.connections)}
+	v := &versions{first: map[string]time.Time{}, last: make([]string, b.load.connections+1)}
 	wrongService := 0
-	load := b.startLoad(versionOf(0), func(worker int, a answer, at time.Time) {
+	observe := func(worker int, a answer, at time.Time) {
 		v.observe(worker, a, at)
 		if n, err := strconv.Atoi(a.version); a.wrong == "" && (err != nil || !versionOf(n).right(a)) {
 			v.mu.Lock()
 			wrongService++
 			v.mu.Unlock()
 		}
+	}
+	load := b.startLoad("change", b.load, versionOf(0), observe)
+	probe := b.startLoad("probe", loadOptions{connections: 1, rate: int(time.Second / b.poll)}, versionOf(0), func(_ int, a answer, at time.Time) {
+		observe(b.load.connections, a, at)
 	})
+	finish := func() {
+		load.finish()
+		probe.finish()
+	}
 	time.Sleep(time.Second)
 	var first, all durations
 	for n := 1; n <= b.n; n++ {
@@ -83,8 +93,8 @@ func (b *bench) change(ctx context.Context) error {
 		if err := until(ctx, never, time.Millisecond, "version "+r.version, func() (bool, error) {
 			return v.everywhere(r.version), nil
 		}); err != nil {
-			load.finish()
-			load.report()
+			finish()
+			report(load, probe)
 			return err
 		}
 		all = append(all, time.Since(since))
@@ -93,11 +103,11 @@ func (b *bench) change(ctx context.Context) error {
 		v.mu.Unlock()
 		time.Sleep(500 * time.Millisecond)
 	}
-	load.finish()
+	finish()
 	header(strconv.Itoa(b.n)+" edits", "p50 ms", "p90 ms", "max ms")
 	row("first answer by the new version", ms(first.quantile(.5)), ms(first.quantile(.9)), ms(first.quantile(1)))
 	row("new version on every connection", ms(all.quantile(.5)), ms(all.quantile(.9)), ms(all.quantile(1)))
-	load.report()
+	report(load, probe)
 	fmt.Printf("\n%d of the right answers had one version's header and another's backend.\n", wrongService)
 	return b.noRoutes(ctx)
 }

@@ -115,6 +115,7 @@ type loadOptions struct {
 
 // load is a steady stream of requests over keep-alive connections.
 type load struct {
+	name    string
 	target  string
 	route   route
 	observe func(worker int, a answer, at time.Time)
@@ -129,13 +130,13 @@ type load struct {
 	done     sync.WaitGroup
 }
 
-func (b *bench) startLoad(r route, observe func(int, answer, time.Time)) *load {
-	l := &load{target: b.address, route: r, observe: observe, wrong: tally{}, stop: make(chan struct{})}
-	step := time.Second / time.Duration(b.load.rate)
-	for w := range b.load.connections {
+func (b *bench) startLoad(name string, options loadOptions, r route, observe func(int, answer, time.Time)) *load {
+	l := &load{name: name, target: b.address, route: r, observe: observe, wrong: tally{}, stop: make(chan struct{})}
+	step := time.Second / time.Duration(options.rate)
+	for w := range options.connections {
 		l.done.Go(func() {
 			time.Sleep(step * time.Duration(w)) // evenly, not all at once
-			l.work(w, step*time.Duration(b.load.connections))
+			l.work(w, step*time.Duration(options.connections))
 		})
 	}
 	return l
@@ -253,8 +254,10 @@ func (l *load) work(worker int, interval time.Duration) {
 }
 
 // report prints what the load met with.
-func (l *load) report() {
+func report(loads ...*load) {
 	header("load", "requests", "wrong answers", "connections ended by the gateway", "dials", "p50 ms", "p99 ms", "max ms")
-	row(l.route.name, l.requests, l.wrong, l.closed, l.dials,
-		ms(l.latency.quantile(.5)), ms(l.latency.quantile(.99)), ms(l.latency.quantile(1)))
+	for _, l := range loads {
+		row(l.name, l.requests, l.wrong, l.closed, l.dials,
+			ms(l.latency.quantile(.5)), ms(l.latency.quantile(.99)), ms(l.latency.quantile(1)))
+	}
 }

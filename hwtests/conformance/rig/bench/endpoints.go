@@ -85,7 +85,7 @@ func (b *bench) endpoints(ctx context.Context) error {
 	if err := b.replacePod(ctx); err != nil { // sets the grace
 		return err
 	}
-	load := b.startLoad(r, o.answered)
+	load := b.startLoad("endpoints", b.load, r, o.answered)
 	// Requests over new connections as well: the load's may all wait for a dead pod.
 	fresh, stopFresh := b.startFresh(r, o)
 	time.Sleep(time.Second)
@@ -108,7 +108,7 @@ func (b *bench) endpoints(ctx context.Context) error {
 			return !o.first[pod].IsZero(), nil
 		}); err != nil {
 			load.finish()
-			load.report()
+			report(load)
 			return err
 		}
 		time.Sleep(b.grace + 2*time.Second)
@@ -122,7 +122,7 @@ func (b *bench) endpoints(ctx context.Context) error {
 	header(fmt.Sprintf("%d replacements, pods serve %s after deletion", b.n, b.grace), "p50 ms", "max ms")
 	row("new endpoint ready to its first answer", ms(first.quantile(.5)), ms(first.quantile(1)))
 	row("old endpoint not ready to its last answer or error", ms(last.quantile(.5)), ms(last.quantile(1)))
-	load.report()
+	report(load)
 	fmt.Printf("\nWrong answers over new connections, 50 a second: %s.\n", fresh)
 	return b.noRoutes(ctx)
 }
