@@ -51,6 +51,7 @@ TEST_CASE("options: all of them") {
     CHECK(options.log_level == log::Level::debug);
     REQUIRE(options.metrics);
     CHECK(options.metrics->text() == "[::1]:9650");
+    CHECK(std::get<Options>(parse({"--config", "/etc/m", "--metrics-address", "[127.0.0.1]:9650"})).metrics->text() == "127.0.0.1:9650");
     CHECK(options.access_log == "/var/log/access");
     CHECK(options.hand_over);
     CHECK(options.detach);
@@ -73,7 +74,7 @@ TEST_CASE("options: what is wrong is named and ends with 2, help and version wit
     const std::vector<std::vector<const char*>> wrong = {
         {"--nat-ports", "1-2"},   {"--nat-ports", "3000-2000"}, {"--nat-ports", "2000-3000x"}, {"--address", "host"},   {"--datapath", "fast"},
         {"--ring", "uring"},      {"--ktls", "on"},             {"--workers", "65"},          {"--unknown"},                 {"stray"},              {"--vips-max", "0"},
-        {"--metrics-address", "9650"}, {"--metrics-address", "127.0.0.1:0"}};
+        {"--metrics-address", "9650"}, {"--metrics-address", "127.0.0.1:0"}, {"--metrics-address", "[127.0.0.1"}, {"--metrics-address", "[]:9650"}};
     for (const auto& words : wrong) {
         INFO(words.front());
         const auto parsed = parse(words);

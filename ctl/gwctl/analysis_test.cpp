@@ -190,6 +190,21 @@ TEST_CASE("analysis: what replaces external IPs overwrites nobody's Gateway or r
     CHECK(findings[0].hint == "no route can take its ports: they are neither TCP nor UDP");
 }
 
+TEST_CASE("analysis: Services that share an external IP are given one Gateway, not one each") {
+    const std::string service = "---\napiVersion: v1\nkind: Service\nmetadata: {name: NAME, namespace: NS}\nspec:\n  externalIPs: [198.51.100.7]\n  ports: [{name: http, port: PORT}]\n";
+    const auto one = [&](const char* name, const char* ns, const char* port) { return replaced(replaced(replaced(service, "NAME", name), "NS", ns), "PORT", port); };
+    const auto findings = analyze(scene_of(kGood + one("a", "shop", "80") + one("b", "shop", "81") + one("c", "more", "81")));
+    REQUIRE(findings.size() == 3);
+    const auto of = [&](const char* name) { return *std::find_if(findings.begin(), findings.end(), [&](const Finding& finding) { return finding.object.name == name; }); };
+    // In the order of their namespaces.
+    CHECK(of("c").hint == "apply the Gateway below, then take spec.externalIPs out of the Service");
+    CHECK(has(of("c").manifest, "kind: Gateway\n"));
+    CHECK(of("a").hint == "Gateway more/c, proposed for another Service, has the address: give it a listener http-80 at 80/TCP, apply the routes below, then take spec.externalIPs out of the Service; its allowedRoutes must admit the namespace shop");
+    CHECK_FALSE(has(of("a").manifest, "kind: Gateway\n"));
+    CHECK(of("b").weight == Weight::warning);  // it is a proposal that has its port
+    CHECK(of("b").hint == "Gateway more/c, proposed for another Service, has the address: apply the routes below, then take spec.externalIPs out of the Service; its allowedRoutes must admit the namespace shop");
+}
+
 TEST_CASE("analysis: what replaces external IPs has a class whose pool has them, and goes to the Gateway that has them") {
     const std::string service = "---\napiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: NS}\nspec:\n  externalIPs: [IP]\n  ports: [{name: http, port: PORT}]\n";
     const std::string classes = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: pool, namespace: shop}\ndata: {addresses: 198.51.100.0/24}\n"

@@ -3,6 +3,7 @@
 // (CVE-2020-8554); Penstock ignores the field. Each is told with the Gateway and routes that do the same, where an administrator's
 // GatewayClass says which addresses there are.
 #include <algorithm>
+#include <deque>
 #include <optional>
 #include <set>
 #include <utility>
@@ -78,6 +79,8 @@ std::string listener_name(const model::ServicePort& port, const std::string& kin
     return (kind == "UDPRoute" ? "udp-" : kind == "TCPRoute" ? "tcp-" : "http-") + std::to_string(port.port);
 }
 
+const char* protocol_of(const std::string& route_kind) { return route_kind == "UDPRoute" ? "UDP" : route_kind == "TCPRoute" ? "TCP" : "HTTP"; }
+
 ordered_json head(Kind kind, const std::string& ns, const std::string& name) {
     const model::KindInfo& info = model::info(kind);
     return {{"apiVersion", std::string(info.group) + "/" + std::string(info.version)}, {"kind", info.name}, {"metadata", {{"name", name}, {"namespace", ns}}}};
@@ -118,11 +121,18 @@ bool same_address(const std::string& one, const std::string& other) {
     return ip && ip == IpAddress::parse(other);
 }
 
+// A Gateway that was proposed for a Service before this one: no two can have one address.
+struct Proposed {
+    model::ObjectKey key;
+    model::Gateway gateway;
+};
+
 // A Gateway as it is there: what it asks for, and what it was given.
 struct There {
     const model::ObjectKey& key;
     const model::Gateway& gateway;
     const nlohmann::json& status;
+    Proposed* proposed = nullptr;  // null: it is there
 
     [[nodiscard]] bool has(const std::string& ip) const {
         const nlohmann::json& given = list_at(status, {"addresses"});
@@ -137,12 +147,15 @@ struct There {
     }
 };
 
-std::vector<There> gateways_of(const Scene& scene) {
+std::vector<There> gateways_of(const Scene& scene, std::deque<Proposed>& proposed) {
     static const nlohmann::json kNone = nlohmann::json::object();
     std::vector<There> out;
     for (const auto& [key, object] : scene.store.of_kind(Kind::gateway)) {
         const auto status = scene.statuses.find(key);
         out.push_back({key, *model::body_of<model::Gateway>(*object), status == scene.statuses.end() ? kNone : status->second});
+    }
+    for (Proposed& one : proposed) {
+        out.push_back({one.key, one.gateway, kNone, &one});
     }
     return out;
 }
@@ -153,6 +166,8 @@ public:
     Replacement(FreeNames& names, std::string gateway_class, const model::ObjectKey& key, const model::Service& service, const There* holder)
         : names_(names), key_(key), service_(service), holder_(holder), gateway_name_(holder != nullptr ? holder->key.name : names.take(Kind::gateway, key.ns, key.name)), class_(std::move(gateway_class)) {}
 
+    [[nodiscard]] model::ObjectKey gateway_key() const { return {Kind::gateway, key_.ns, gateway_name_}; }
+
     // Documents of YAML; "" if no port can be taken.
     std::string manifest() {
         ordered_json listeners = ordered_json::array();
@@ -162,7 +177,7 @@ public:
             if (kind.empty()) {
                 continue;
             }
-            listeners.push_back({{"name", listener_name(port, kind)}, {"port", port.port}, {"protocol", kind == "UDPRoute" ? "UDP" : kind == "TCPRoute" ? "TCP" : "HTTP"}});
+            listeners.push_back({{"name", listener_name(port, kind)}, {"port", port.port}, {"protocol", protocol_of(kind)}});
             out += (out.empty() ? "" : "---\n") + model::to_yaml_text(model::from_json(route(*model::kind_of_word(kind), listener_name(port, kind), port)));
         }
         return out.empty() || holder_ != nullptr ? out : gateway(listeners) + "---\n" + out;
@@ -209,7 +224,8 @@ std::string joined(const std::vector<std::string>& texts) {
 // A Service with external IPs among the Gateways.
 class Case {
 public:
-    Case(const Checking& checking, const model::ObjectKey& key, const model::Service& service) : checking_(checking), key_(key), service_(service), gateways_(gateways_of(checking.scene)) {
+    Case(const Checking& checking, const model::ObjectKey& key, const model::Service& service, std::deque<Proposed>& proposed)
+        : checking_(checking), key_(key), service_(service), proposed_(proposed), gateways_(gateways_of(checking.scene, proposed)) {
         for (const There& one : gateways_) {
             const auto some = std::count_if(service.external_ips.begin(), service.external_ips.end(), [&](const std::string& ip) { return one.has(ip); });
             if (some > most_) {
@@ -219,10 +235,11 @@ public:
         }
     }
 
+    // What it proposes is there for the next.
     Finding finding(FreeNames& names) {
         Finding out{.code = "SV001", .weight = Weight::warning, .object = key_, .path = "spec.externalIPs",
                     .message = "it takes the traffic to " + joined(service_.external_ips) + " for itself, as anybody may who creates Services (CVE-2020-8554); Penstock ignores that", .hint = {}, .manifest = {}, .explains = {}};
-        if (holder_ != nullptr && meets()) {
+        if (holder_ != nullptr && holder_->proposed == nullptr && meets()) {
             out.weight = Weight::error;
             out.message += "; " + holder_->key.text() + " listens on the same address and port: on each node where a proxy of Services runs, that takes its traffic";
         }
@@ -231,17 +248,43 @@ public:
         const Choice choice = class_for(checking_, service_.external_ips);
         if (is_replaced()) {
             out.hint = holder_->key.text() + " listens there already: " + after.substr(after.find("take"));
-        } else if (out.manifest = Replacement(names, choice.name, key_, service_, holder_).manifest(); out.manifest.empty()) {
+            return out;
+        }
+        Replacement replacement(names, choice.name, key_, service_, holder_);
+        if (out.manifest = replacement.manifest(); out.manifest.empty()) {
             out.hint = "no route can take its ports: they are neither TCP nor UDP";
         } else if (holder_ != nullptr) {
-            out.hint = holder_->key.text() + " has the address: " + lacking_listeners() + "apply the routes below, " + after + from_elsewhere();
+            out.hint = holder_->key.text() + (holder_->proposed != nullptr ? ", proposed for another Service, has the address: " : " has the address: ") + lacking_listeners() + "apply the routes below, " + after + from_elsewhere();
         } else {
             out.hint = "apply the Gateway below, " + after + (choice.fits ? "" : "; no GatewayClass of Penstock's has the address in its pool: put it there first");
+        }
+        if (!out.manifest.empty()) {
+            note(replacement.gateway_key());
         }
         return out;
     }
 
 private:
+    void note(const model::ObjectKey& gateway) {
+        Proposed* one = holder_ != nullptr ? holder_->proposed : &proposed_.emplace_back(Proposed{.key = gateway, .gateway = {}});
+        if (one == nullptr) {
+            return;
+        }
+        for (const std::string& ip : service_.external_ips) {
+            if (holder_ == nullptr) {
+                one->gateway.addresses.push_back({.type = "IPAddress", .value = ip});
+            }
+        }
+        for (const model::ServicePort& port : service_.ports) {
+            const std::string kind = route_kind(port);
+            if (!kind.empty() && (holder_ == nullptr || holder_->listener(port) == nullptr)) {
+                model::Listener& listener = one->gateway.listeners.emplace_back();
+                listener.name = listener_name(port, kind);
+                listener.port = port.port;
+                listener.protocol = protocol_of(kind);
+            }
+        }
+    }
     // One of its ports is one of the holder's.
     [[nodiscard]] bool meets() const {
         return std::any_of(service_.ports.begin(), service_.ports.end(), [&](const model::ServicePort& port) { return !route_kind(port).empty() && holder_->listener(port) != nullptr; });
@@ -265,6 +308,7 @@ private:
     const Checking& checking_;
     const model::ObjectKey& key_;
     const model::Service& service_;
+    std::deque<Proposed>& proposed_;
     std::vector<There> gateways_;
     const There* holder_ = nullptr;  // the Gateway that has the most of the addresses
     std::ptrdiff_t most_ = 0;
@@ -274,10 +318,11 @@ private:
 
 void check_external_ips(Checking& checking) {
     FreeNames names(checking.scene.store);
+    std::deque<Proposed> proposed;
     for (const auto& [key, object] : checking.scene.store.of_kind(Kind::service)) {
         const auto& service = *model::body_of<model::Service>(*object);
         if (!service.external_ips.empty()) {
-            checking.add(Case(checking, key, service).finding(names));
+            checking.add(Case(checking, key, service, proposed).finding(names));
         }
     }
 }
