@@ -95,6 +95,9 @@ Result<ExecPlugin> exec_plugin(const Value& exec, const std::string& folder) {
     if (plugin.command.empty()) {
         return bad("the kubeconfig's exec has no command");
     }
+    if (text_at(exec, {"interactiveMode"}) == "Always") {
+        return bad("the kubeconfig's exec is of interactiveMode Always: nobody is there to be asked");
+    }
     if (const Value* arguments = exec.find("args")) {
         for (const Value& one : arguments->items()) {
             plugin.arguments.push_back(one.as_string() != nullptr ? *one.as_string() : std::string());
@@ -126,6 +129,13 @@ Status read_cluster(const Value& cluster, const std::string& folder, Access& acc
     access.tls_server_name = text_at(cluster, {"tls-server-name"});
     access.proxy_url = text_at(cluster, {"proxy-url"});
     PST_TRY_ASSIGN(access.ca, material(cluster, "certificate-authority", folder));
+    if (const Value* extensions = cluster.find("extensions")) {
+        for (const Value& one : extensions->items()) {
+            if (const Value* extension = one.find("extension"); extension != nullptr && text_at(one, {"name"}) == "client.authentication.k8s.io/exec") {
+                access.exec_config = model::to_json_text(*extension);
+            }
+        }
+    }
     return success();
 }
 

@@ -39,6 +39,7 @@ struct Access {
     bool skip_verify = false;     // insecure-skip-tls-verify
     std::string tls_server_name;  // "": the server's own
     std::string proxy_url;        // "": none, and the environment's is not asked either
+    std::string exec_config;      // the cluster's extension for exec plugins, as JSON; "": none
     std::string ns = "default";   // of the context
 
     // As whom. Several may be given; a token from a file wins over one in place.

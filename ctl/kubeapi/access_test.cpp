@@ -52,6 +52,33 @@ Result<Access> access_of(const test::TestFolder& folder, const char* text, const
 
 }  // namespace
 
+TEST_CASE("kubeconfig: an exec plugin has its cluster's extension, and one that must ask somebody is refused") {
+    const test::TestFolder folder;
+    const std::string config = R"(
+apiVersion: v1
+kind: Config
+clusters:
+- name: one
+  cluster: {server: https://a, extensions: [{name: other, extension: {x: 1}}, {name: client.authentication.k8s.io/exec, extension: {audience: b}}]}
+contexts:
+- {name: one, context: {cluster: one, user: plugin}}
+current-context: one
+users:
+- {name: plugin, user: {exec: {apiVersion: client.authentication.k8s.io/v1, command: get-token, interactiveMode: MODE}}}
+)";
+    const auto with = [&](const char* mode) {
+        std::string text = config;
+        text.replace(text.find("MODE"), 4, mode);
+        return access_of(folder, text.c_str(), "");
+    };
+    const auto found = with("IfAvailable");
+    REQUIRE(found.ok());
+    CHECK(found->exec_config.find("\"audience\": \"b\"") != std::string::npos);
+    CHECK(found->exec_config.find("x") == std::string::npos);
+    CHECK(with("Never").ok());
+    CHECK(with("Always").error().message().find("interactiveMode Always") != std::string::npos);
+}
+
 TEST_CASE("kubeconfig: files are taken from its folder, data is decoded, the namespace is the context's") {
     const test::TestFolder folder;
     const auto home = access_of(folder, kConfig, "");

@@ -2,6 +2,8 @@
 #include "ctl/kubeapi/client.hpp"
 
 #include <atomic>
+#include <filesystem>
+#include <fstream>
 #include <future>
 #include <thread>
 
@@ -12,6 +14,7 @@
 #include "tools/test/catch.hpp"
 #include "tools/test/folder.hpp"
 #include "tools/test/mute_server.hpp"
+#include "userspace/base/files.hpp"
 
 using namespace penstock;
 using namespace penstock::kubeapi;
@@ -372,12 +375,46 @@ TEST_CASE("credentials: a plugin's program is run with what it asks for, and its
     REQUIRE(good.ok());
     CHECK(good->token == "abc");
     CHECK(good->expires_s == 1893456000);
+    folder.write("plugin", "#!/bin/sh\nprintf '{\"kind\":\"ExecCredential\",\"status\":{\"token\":\"%s\"}}' \"$(printf '%s' \"$KUBERNETES_EXEC_INFO\" | tr -d '\"{}')\"\n");
+    folder.write("ca", "pem");
+    plugin.wants_cluster = true;
+    Access access;
+    access.server = "https://a";
+    access.ca.file = folder.text() + "/ca";
+    access.proxy_url = "http://p";
+    access.exec_config = R"({"audience":"b"})";
+    const auto told = run_exec_plugin(plugin, access, std::stop_token());
+    REQUIRE(told.ok());
+    for (const char* part : {"server:https://a", "certificate-authority-data:cGVt", "proxy-url:http://p", "config:audience:b"}) {
+        CHECK(told->token.find(part) != std::string::npos);
+    }
+    folder.write("plugin", "#!/bin/sh\n[ \"$1\" = x ] || exit 1\n");
     plugin.arguments = {"y"};
     CHECK(run_exec_plugin(plugin, Access{}, std::stop_token()).error().message().find("it failed") != std::string::npos);
     std::stop_source stop;
     stop.request_stop();
     folder.write("plugin", "#!/bin/sh\nexec >&-\nsleep 100\n");  // its output ends, it does not
     CHECK(run_exec_plugin(plugin, Access{}, stop.get_token()).error().code == Errc::timeout);
+    // What it has started ends with it.
+    folder.write("plugin", "#!/bin/sh\nsleep 100 &\necho $! > " + folder.text() + "/pid.new\nmv " + folder.text() + "/pid.new " + folder.text() + "/pid\nwait\n");
+    std::stop_source later;
+    std::jthread stopper([&] {
+        while (!std::filesystem::exists(folder.text() + "/pid")) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        }
+        later.request_stop();
+    });
+    CHECK(run_exec_plugin(plugin, Access{}, later.get_token()).error().code == Errc::timeout);
+    const pid_t started = std::stoi(read_file(folder.text() + "/pid", 64).value_or("0"));
+    REQUIRE(started > 1);
+    bool ended = false;
+    for (int i = 0; i < 1000 && !ended; ++i) {
+        std::ifstream stat("/proc/" + std::to_string(started) + "/stat");
+        std::string pid, name, state;
+        ended = !(stat >> pid >> name >> state) || state == "Z";
+        std::this_thread::sleep_for(std::chrono::milliseconds(ended ? 0 : 5));
+    }
+    CHECK(ended);
     plugin.command = "/nowhere/plugin";
     plugin.install_hint = "install it";
     CHECK(run_exec_plugin(plugin, Access{}, std::stop_token()).error().hint == "install it");

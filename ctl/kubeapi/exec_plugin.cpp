@@ -17,7 +17,9 @@
 #include <thread>
 
 #include "ctl/kubeapi/credentials.hpp"
+#include "userspace/base/base64.hpp"
 #include "userspace/base/fd.hpp"
+#include "userspace/base/files.hpp"
 
 extern char** environ;  // NOLINT(readability-redundant-declaration)
 
@@ -35,8 +37,17 @@ std::string exec_info(const ExecPlugin& plugin, const Access& access) {
     nlohmann::json info = {{"apiVersion", plugin.api_version}, {"kind", "ExecCredential"}, {"spec", {{"interactive", false}}}};
     if (plugin.wants_cluster) {
         info["spec"]["cluster"] = {{"server", access.server}, {"insecure-skip-tls-verify", access.skip_verify}};
-        if (!access.tls_server_name.empty()) {
-            info["spec"]["cluster"]["tls-server-name"] = access.tls_server_name;
+        nlohmann::json& cluster = info["spec"]["cluster"];
+        const auto add = [&cluster](const char* name, const std::string& text) {
+            if (!text.empty()) {
+                cluster[name] = text;
+            }
+        };
+        add("tls-server-name", access.tls_server_name);
+        add("proxy-url", access.proxy_url);
+        add("certificate-authority-data", base64_of(access.ca.file.empty() ? access.ca.bytes : read_file(access.ca.file, kOutputMax).value_or("")));
+        if (!access.exec_config.empty()) {
+            cluster["config"] = nlohmann::json::parse(access.exec_config, nullptr, false);
         }
     }
     return info.dump();
@@ -120,7 +131,8 @@ Result<pid_t> start(const ExecPlugin& plugin, const Access& access, int output) 
     sigset_t none;
     sigemptyset(&none);
     ::posix_spawnattr_setsigmask(&attributes, &none);
-    ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+    ::posix_spawnattr_setpgroup(&attributes, 0);  // its own: what it starts ends with it
+    ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
     pid_t child = -1;
     const int failure = ::posix_spawnp(&child, plugin.command.c_str(), &actions, &attributes, pointers(words).data(), pointers(variables).data());
     ::posix_spawnattr_destroy(&attributes);
@@ -143,7 +155,7 @@ std::optional<int> wait_for(pid_t child, const Term& term) {
         }
         std::this_thread::sleep_for(pause);
     }
-    ::kill(child, SIGKILL);
+    ::kill(-child, SIGKILL);
     while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
     }
     return std::nullopt;
@@ -162,7 +174,7 @@ Result<ExecCredential> run(const ExecPlugin& plugin, const Access& access, const
     const Term term{.stop = stop};
     const Status read = read_output(reading.get(), term, output);
     if (!read.ok()) {
-        ::kill(child, SIGKILL);
+        ::kill(-child, SIGKILL);
     }
     const std::optional<int> status = wait_for(child, term);
     PST_TRY(read);
