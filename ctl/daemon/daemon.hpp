@@ -33,6 +33,7 @@
 #include "ctl/source/loaded.hpp"
 #include "ctl/source/merge.hpp"
 #include "ctl/status/book.hpp"
+#include "userspace/base/trimmer.hpp"
 
 namespace penstock::daemon {
 
@@ -76,7 +77,6 @@ private:
     void save();
     void saved(StateWriter::Done done, Loop::Clock::duration took);
     void noted(const StateWriter::Done& done);
-    [[nodiscard]] bool is_unkept(const char* name) const;
     void trim_later();
 
     // ---- the cycle
@@ -147,7 +147,7 @@ private:
     Resync resync_;
     Reconciles reconciles_;
     bool ids_to_save_ = false;
-    std::size_t trimmed_at_ = 0;  // objects there were when memory was last given back
+    Trimmer trimmer_;  // by the number of objects
     Loop::Clock::duration save_took_{};
 
     Rollout rollout_;
@@ -160,9 +160,9 @@ private:
     std::vector<Trouble> publish_troubles_;
     std::vector<Trouble> finish_troubles_;
     std::vector<Trouble> worker_troubles_;
-    std::map<std::string, Error> unkept_;  // state files that could not be written, by path
+    std::map<std::string, Error> unkept_;  // state files that could not be written, by name
     ChangeLog log_{log::write};
-    StateWriter writer_{[this](StateWriter::Done done, Loop::Clock::duration took) { saved(std::move(done), took); }};  // last: its thread uses this
+    StateWriter writer_{state_, [this](StateWriter::Done done, Loop::Clock::duration took) { saved(std::move(done), took); }};  // last: its thread uses this
 };
 
 // {"severity", "source", "file", ...}: a diagnostic as the control API has it.

@@ -77,22 +77,19 @@ void Daemon::restore() {
 }
 
 void Daemon::noted(const StateWriter::Done& done) {
-    for (const auto& [path, status] : done) {
+    for (const auto& [name, status] : done) {
         if (status.ok()) {
-            unkept_.erase(path);
+            unkept_.erase(name);
         } else {
-            unkept_.insert_or_assign(path, status.error());
+            unkept_.insert_or_assign(name, status.error());
         }
     }
 }
 
-bool Daemon::is_unkept(const char* name) const { return unkept_.contains(state_.file(name)); }
-
 void Daemon::save_ids() {
-    const std::string path = state_.file(kFileIds);
-    const Status status = writer_.now(path, compile::encode(compiled_->ids));
+    const Status status = writer_.now(kFileIds, compile::encode(compiled_->ids));
     ids_to_save_ = !status.ok();
-    noted({{path, status}});
+    noted({{kFileIds, status}});
 }
 
 void Daemon::save_later() {
@@ -105,14 +102,13 @@ void Daemon::save_later() {
 // What is large becomes text on the writer's thread: it shares what does not change.
 void Daemon::save() {
     std::map<std::string, StateWriter::Text> texts;
-    const auto add = [&](const char* name, StateWriter::Text text) { texts.emplace(state_.file(name), std::move(text)); };
-    add(kFileGeneration, [wanted = rollout_.generation().wanted] { return std::to_string(wanted); });
-    add(kFileStatus, [statuses = statuses_.published()] { return status::Book::encode(statuses); });
-    if (merger_.book().changed() || is_unkept(kFileObjects)) {
-        add(kFileObjects, [text = merger_.book().encode()] { return text; });
+    texts[kFileGeneration] = [wanted = rollout_.generation().wanted] { return std::to_string(wanted); };
+    texts[kFileStatus] = [statuses = statuses_.published()] { return status::Book::encode(statuses); };
+    if (merger_.book().changed() || unkept_.contains(kFileObjects)) {
+        texts[kFileObjects] = [text = merger_.book().encode()] { return text; };
     }
-    if (ids_to_save_ || is_unkept(kFileIds)) {
-        add(kFileIds, [compiled = compiled_] { return compile::encode(compiled->ids); });
+    if (ids_to_save_ || unkept_.contains(kFileIds)) {
+        texts[kFileIds] = [compiled = compiled_] { return compile::encode(compiled->ids); };
         ids_to_save_ = false;
     }
     writer_.later(std::move(texts));
@@ -128,7 +124,7 @@ void Daemon::saved(StateWriter::Done done, Loop::Clock::duration took) {
             tell();
         }
     });
-    for (const auto& [path, status] : done) {
+    for (const auto& [name, status] : done) {
         if (!runs && !status.ok()) {
             log::warn("{}", status.error().message());
         }

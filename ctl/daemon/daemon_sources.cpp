@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where the daemon's objects come from: a folder, a cluster, what gwctl loaded; and the one store that they make.
 #include <fmt/format.h>
-#include <malloc.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,7 +15,6 @@ namespace penstock::daemon {
 namespace {
 
 constexpr auto kForgotten = std::chrono::hours(1);  // a node whose Lease did not change for so long
-constexpr std::size_t kMany = 1000;  // objects
 constexpr auto kQuiet = std::chrono::milliseconds(2000);
 constexpr auto kSweep = std::chrono::minutes(10);
 constexpr auto kLookAgain = std::chrono::milliseconds(2000);  // at a folder that cannot be watched
@@ -134,12 +132,8 @@ void Daemon::take_sources() {
 
 // What reading thousands of objects has left over goes back once it is quiet, as nothing else is done meanwhile.
 void Daemon::trim_later() {
-    const std::size_t size = merged_.store.size();
-    if (std::max(size, trimmed_at_) - std::min(size, trimmed_at_) >= kMany) {
-        loop_.at("trim", Loop::Clock::now() + kQuiet, [this] {
-            trimmed_at_ = merged_.store.size();
-            ::malloc_trim(0);
-        });
+    if (trimmer_.due(merged_.store.size())) {
+        loop_.at("trim", Loop::Clock::now() + kQuiet, [this] { trimmer_.trim(merged_.store.size()); });
     }
 }
 

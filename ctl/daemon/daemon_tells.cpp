@@ -23,8 +23,8 @@ std::vector<Trouble> Daemon::all_troubles() const {
     for (const auto* some : {&prepare_troubles_, &publish_troubles_, &finish_troubles_, &worker_troubles_}) {
         all.insert(all.end(), some->begin(), some->end());
     }
-    for (const auto& [path, error] : unkept_) {
-        all.push_back({.what = fmt::format("keep {}", path.substr(path.rfind('/') + 1)), .error = error, .failure = {}});
+    for (const auto& [name, error] : unkept_) {
+        all.push_back({.what = fmt::format("keep {}", name), .error = error, .failure = {}});
     }
     if (cluster_) {
         const std::vector<Trouble> some = cluster_->troubles();

@@ -4,16 +4,13 @@
 #include <algorithm>
 
 #include "ctl/source/source.hpp"
+#include "schema/views.hpp"
 
 namespace penstock::daemon {
 
 namespace {
 
 using status::Failure;
-
-std::string name_of(const penstock::snapshot::ObjectRef& object) {
-    return object.kind()->str() + "/" + object.namespace_()->str() + "/" + object.name()->str();
-}
 
 // "https" of "Gateway/ns/name/https".
 std::string section_of(const std::string& listener) {
@@ -35,7 +32,7 @@ std::optional<Failure> owner_of_socket(const compile::Compiled& compiled, const 
     for (const auto* port : *root->ports()) {
         if (port->socket()->str() == socket && port->listeners()->size() > 0) {
             const auto* listener = root->listeners()->Get(port->listeners()->Get(0));
-            return Failure{.kind = Failure::Kind::socket, .object = name_of(*listener->object()), .listener = section_of(listener->name()->str()), .message = message};
+            return Failure{.kind = Failure::Kind::socket, .object = snapshot::path_of(*listener->object()), .listener = section_of(listener->name()->str()), .message = message};
         }
     }
     return std::nullopt;

@@ -76,7 +76,7 @@ void add_checked(CLI::App& app, Options& options) {
            "--metrics-address",
            [&options](const std::string& text) {
                options.metrics = Endpoint::parse(text);
-               if (const auto end = text.find(']'); !options.metrics && text.starts_with('[') && end != std::string::npos) {
+               if (const auto end = text.find("]:"); !options.metrics && text.starts_with('[') && end != std::string::npos) {
                    options.metrics = Endpoint::parse(text.substr(1, end - 1) + text.substr(end + 1));  // who fills in a variable may not know its family
                }
                if (!options.metrics || options.metrics->port == 0) {

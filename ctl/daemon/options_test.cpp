@@ -74,7 +74,7 @@ TEST_CASE("options: what is wrong is named and ends with 2, help and version wit
     const std::vector<std::vector<const char*>> wrong = {
         {"--nat-ports", "1-2"},   {"--nat-ports", "3000-2000"}, {"--nat-ports", "2000-3000x"}, {"--address", "host"},   {"--datapath", "fast"},
         {"--ring", "uring"},      {"--ktls", "on"},             {"--workers", "65"},          {"--unknown"},                 {"stray"},              {"--vips-max", "0"},
-        {"--metrics-address", "9650"}, {"--metrics-address", "127.0.0.1:0"}, {"--metrics-address", "[127.0.0.1"}, {"--metrics-address", "[]:9650"}};
+        {"--metrics-address", "9650"}, {"--metrics-address", "127.0.0.1:0"}, {"--metrics-address", "[127.0.0.1"}, {"--metrics-address", "[]:9650"}, {"--metrics-address", "[127.0.0.]1:9650"}};
     for (const auto& words : wrong) {
         INFO(words.front());
         const auto parsed = parse(words);

@@ -9,26 +9,26 @@ namespace penstock::daemon {
 
 namespace {
 
-constexpr unsigned kMode = 0600;
+Status write(const StateDir& state, const std::string& name, const std::string& text) { return write_file(state.file(name), text, 0600); }
 
 }  // namespace
 
-StateWriter::StateWriter(Told told) : told_(std::move(told)), thread_([this] { run(); }) {}
+StateWriter::StateWriter(const StateDir& state, Told told) : state_(state), told_(std::move(told)), thread_([this] { run(); }) {}
 
 void StateWriter::later(std::map<std::string, Text> texts) {
     const std::lock_guard lock(mutex_);
-    for (auto& [path, text] : texts) {
-        waiting_.insert_or_assign(path, std::move(text));
+    for (auto& [name, text] : texts) {
+        waiting_.insert_or_assign(name, std::move(text));
     }
     changed_.notify_all();
 }
 
-Status StateWriter::now(const std::string& path, const std::string& text) {
+Status StateWriter::now(const std::string& name, const std::string& text) {
     std::unique_lock lock(mutex_);
-    waiting_.erase(path);
-    changed_.wait(lock, [&] { return writing_ != path; });
-    done_.erase(path);
-    return write_file(path, text, kMode);
+    waiting_.erase(name);
+    changed_.wait(lock, [&] { return writing_ != name; });
+    done_.erase(name);
+    return write(state_, name, text);
 }
 
 void StateWriter::finish() {
@@ -54,7 +54,7 @@ void StateWriter::run() {
         writing_ = next.key();
         lock.unlock();
         const auto begun = std::chrono::steady_clock::now();
-        Status status = write_file(next.key(), next.mapped()(), kMode);
+        Status status = write(state_, next.key(), next.mapped()());
         next.mapped() = {};  // what it holds goes here, not under the lock
         took += std::chrono::steady_clock::now() - begun;
         lock.lock();

@@ -17,10 +17,13 @@ StateWriter::Text text(std::string text) {
     return [text = std::move(text)] { return text; };
 }
 
-std::string content(const std::string& path) {
-    auto read = read_file(path, 1 << 20);
-    return read.ok() ? std::move(read).value() : "";
-}
+// A state folder of its own.
+struct Folder {
+    test::TestFolder folder;
+    StateDir state = StateDir::open(folder.text()).value();
+
+    [[nodiscard]] std::string content(const char* name) const { return read_file(state.file(name), 1 << 20).value_or(""); }
+};
 
 // Holds the thread up while it makes a text.
 struct Gate {
@@ -37,20 +40,21 @@ struct Gate {
 }  // namespace
 
 TEST_CASE("state writer: what waits is written before the end, the newest of each file") {
-    const test::TestFolder folder;
-    const std::string a = folder.text() + "/a", b = folder.text() + "/b";
+    const Folder folder;
+    const char* const a = "a";
+    const char* const b = "b";
     Gate gate;
     std::vector<StateWriter::Done> told;
     {
-        StateWriter writer([&](StateWriter::Done done, auto) { told.push_back(std::move(done)); });
+        StateWriter writer(folder.state, [&](StateWriter::Done done, auto) { told.push_back(std::move(done)); });
         writer.later({{a, gate.text("1")}});
         gate.entered.get_future().wait();
         writer.later({{a, text("2")}, {b, text("1")}});
         writer.later({{a, text("3")}});
         gate.opened.set_value();
     }
-    CHECK(content(a) == "3");
-    CHECK(content(b) == "1");
+    CHECK(folder.content(a) == "3");
+    CHECK(folder.content(b) == "1");
     REQUIRE(told.size() == 1);
     CHECK(told[0].size() == 2);
     CHECK(told[0].at(a).ok());
@@ -58,30 +62,32 @@ TEST_CASE("state writer: what waits is written before the end, the newest of eac
 }
 
 TEST_CASE("state writer: what is written at once is not overtaken by what was asked for before") {
-    const test::TestFolder folder;
-    const std::string a = folder.text() + "/a", b = folder.text() + "/b";
+    const Folder folder;
+    const char* const a = "a";
+    const char* const b = "b";
     Gate gate;
     std::vector<StateWriter::Done> told;
-    StateWriter writer([&](StateWriter::Done done, auto) { told.push_back(std::move(done)); });
+    StateWriter writer(folder.state, [&](StateWriter::Done done, auto) { told.push_back(std::move(done)); });
     writer.later({{a, gate.text("old")}, {b, text("old")}});
     gate.entered.get_future().wait();
     CHECK(writer.now(b, "new").ok());  // the other file is on its way: it does not wait for that
-    CHECK(content(b) == "new");
+    CHECK(folder.content(b) == "new");
     auto same = std::async(std::launch::async, [&] { return writer.now(a, "new"); });
     CHECK(same.wait_for(std::chrono::milliseconds(50)) == std::future_status::timeout);
     gate.opened.set_value();
     CHECK(same.get().ok());
     writer.finish();
-    CHECK(content(a) == "new");
-    CHECK(content(b) == "new");
+    CHECK(folder.content(a) == "new");
+    CHECK(folder.content(b) == "new");
 }
 
 TEST_CASE("state writer: what became of an older text is not told after a newer one was written at once") {
-    const test::TestFolder folder;
-    const std::string a = folder.text() + "/a", b = folder.text() + "/b";
+    const Folder folder;
+    const char* const a = "a";
+    const char* const b = "b";
     Gate gate;
     std::vector<StateWriter::Done> told;
-    StateWriter writer([&](StateWriter::Done done, auto) { told.push_back(std::move(done)); });
+    StateWriter writer(folder.state, [&](StateWriter::Done done, auto) { told.push_back(std::move(done)); });
     writer.later({{a, text("old")}, {b, gate.text("1")}});
     gate.entered.get_future().wait();  // a is written, and not told
     CHECK(writer.now(a, "new").ok());
@@ -93,13 +99,14 @@ TEST_CASE("state writer: what became of an older text is not told after a newer 
 }
 
 TEST_CASE("state writer: what cannot be written is told, and the rest is written") {
-    const test::TestFolder folder;
-    const std::string bad = folder.text() + "/absent/a", good = folder.text() + "/b";
+    const Folder folder;
+    const char* const bad = "absent/a";
+    const char* const good = "b";
     StateWriter::Done told;
-    StateWriter writer([&](StateWriter::Done done, auto) { told = std::move(done); });
+    StateWriter writer(folder.state, [&](StateWriter::Done done, auto) { told = std::move(done); });
     writer.later({{bad, text("1")}, {good, text("1")}});
     writer.finish();
     REQUIRE(told.size() == 2);
     CHECK_FALSE(told.at(bad).ok());
-    CHECK(content(good) == "1");
+    CHECK(folder.content(good) == "1");
 }

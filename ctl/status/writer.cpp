@@ -125,7 +125,7 @@ void Writer::seen(const model::ObjectKey& key) {
     }
 }
 
-// Tokens come back one by one; a failure's pause comes on top. What changes on and on waits for more than the reserve.
+// Tokens come back one by one; a failure's pause comes on top. What changes on and on waits for more than the reserve, or for its pace.
 Writer::Time Writer::ready_at(Entry& entry, Time now) const {
     if (now - std::max(entry.changed, entry.sent) >= kCalm) {
         entry.tokens = kTokens;

@@ -2,7 +2,6 @@
 #include "userspace/worker/worker.hpp"
 
 #include <fcntl.h>
-#include <malloc.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -230,20 +229,13 @@ void Worker::publish(const keeper::PublishT& published) {
             if (left->fetch_sub(1) == 1) {
                 loop_->post([this, answer] {
                     say(keeper::encode(std::move(*answer)));
-                    trim();
+                    // No thread has the old tables any more.
+                    if (const std::size_t parts = tables_->made.size(); trimmer_.due(parts)) {
+                        trimmer_.trim(parts);
+                    }
                 });
             }
         });
-    }
-}
-
-// What building thousands of parts has left over goes back, and what went with them. Not after each build: who serves waits for a moment if it needs memory meanwhile.
-void Worker::trim() {
-    constexpr std::size_t kMany = 1000;
-    const std::size_t size = tables_->made.size();
-    if (std::max(size, trimmed_at_) - std::min(size, trimmed_at_) >= kMany) {
-        trimmed_at_ = size;
-        ::malloc_trim(0);
     }
 }
 

@@ -11,6 +11,7 @@
 
 #include "schema/keeper_wire.hpp"
 #include "userspace/base/memfd.hpp"
+#include "userspace/base/trimmer.hpp"
 #include "userspace/base/zeroed.hpp"
 #include "userspace/worker/thread.hpp"
 
@@ -44,7 +45,6 @@ private:
     void put(const keeper::PutT& put, std::vector<Fd> fds);
     Status map_stats(const Fd& fd);
     void publish(const keeper::PublishT& publish);
-    void trim();
     void hand_over();
     void drain(std::uint32_t deadline_ms);
     ring::Task<> wait_for_drain(ring::Time deadline);
@@ -66,7 +66,7 @@ private:
     std::map<std::string, std::vector<Fd>> sockets_;
     std::map<std::string, bool> handed_;  // sockets that the threads have
     std::shared_ptr<const proxy::Tables> tables_;
-    std::size_t trimmed_at_ = 0;  // parts there were when memory was last given back
+    Trimmer trimmer_;  // by the number of parts
     bool active_ = false;
     bool draining_ = false;
 };
