@@ -10,6 +10,7 @@
 namespace penstock::snapshot {
 
 inline std::string_view text(const flatbuffers::String* string) { return string != nullptr ? string->string_view() : std::string_view(); }
+inline std::string string_of(const flatbuffers::String* string) { return std::string(text(string)); }
 
 template <class Entry>
 const flatbuffers::Vector<Entry>& each(const flatbuffers::Vector<Entry>* list) {
@@ -17,7 +18,9 @@ const flatbuffers::Vector<Entry>& each(const flatbuffers::Vector<Entry>* list) {
     return list != nullptr ? *list : *reinterpret_cast<const flatbuffers::Vector<Entry>*>(&kEmpty);
 }
 
-// "HTTPRoute/shop/cart"
+// "HTTPRoute shop/cart", for people
+inline std::string name_of(const ObjectRef& object) { return object.kind()->str() + " " + object.namespace_()->str() + "/" + object.name()->str(); }
+// "HTTPRoute/shop/cart", for machines
 inline std::string path_of(const ObjectRef& object) { return object.kind()->str() + "/" + object.namespace_()->str() + "/" + object.name()->str(); }
 
 }  // namespace penstock::snapshot

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ctl/compile/dump_rules.hpp"
 
+#include "schema/views.hpp"
+
 namespace penstock::compile {
 namespace {
 
 namespace fb = penstock::snapshot;
-
-std::string text(const flatbuffers::String* string) { return string != nullptr ? string->str() : std::string(); }
 
 using Strings = flatbuffers::Vector<flatbuffers::Offset<flatbuffers::String>>;
 
@@ -51,7 +51,7 @@ std::string path_edit(fb::PathEdit edit, const flatbuffers::String* path) {
     if (edit == fb::PathEdit::None) {
         return {};
     }
-    return std::string(edit == fb::PathEdit::ReplaceFull ? " path=" : " prefix=") + text(path);
+    return std::string(edit == fb::PathEdit::ReplaceFull ? " path=" : " prefix=") + fb::string_of(path);
 }
 
 void add_filters(std::string& out, const fb::Filters* filters) {
@@ -62,18 +62,18 @@ void add_filters(std::string& out, const fb::Filters* filters) {
     add_edit(out, "response", filters->response_headers());
     if (const fb::Redirect* redirect = filters->redirect()) {
         out += " redirect(" + std::to_string(redirect->status());
-        out += redirect->scheme() != nullptr ? " scheme=" + text(redirect->scheme()) : "";
-        out += redirect->hostname() != nullptr ? " host=" + text(redirect->hostname()) : "";
+        out += redirect->scheme() != nullptr ? " scheme=" + fb::string_of(redirect->scheme()) : "";
+        out += redirect->hostname() != nullptr ? " host=" + fb::string_of(redirect->hostname()) : "";
         out += redirect->port() != 0 ? " port=" + std::to_string(redirect->port()) : "";
         out += path_edit(redirect->path_edit(), redirect->path()) + ")";
     }
     if (const fb::Rewrite* rewrite = filters->rewrite()) {
-        out += " rewrite(" + (rewrite->hostname() != nullptr ? "host=" + text(rewrite->hostname()) : std::string("-"));
+        out += " rewrite(" + (rewrite->hostname() != nullptr ? "host=" + fb::string_of(rewrite->hostname()) : std::string("-"));
         out += path_edit(rewrite->path_edit(), rewrite->path()) + ")";
     }
     for (std::size_t i = 0; filters->mirrors() != nullptr && i < filters->mirrors()->size(); ++i) {
         const fb::Mirror* mirror = filters->mirrors()->Get(static_cast<flatbuffers::uoffset_t>(i));
-        out += " mirror(" + text(mirror->backends()) + " " + std::to_string(mirror->numerator()) + "/" + std::to_string(mirror->denominator()) + ")";
+        out += " mirror(" + fb::string_of(mirror->backends()) + " " + std::to_string(mirror->numerator()) + "/" + std::to_string(mirror->denominator()) + ")";
     }
     if (const fb::Cors* cors = filters->cors()) {
         out += " cors(origins=" + joined(cors->allow_origins()) + " methods=" + joined(cors->allow_methods()) + " headers=" + joined(cors->allow_headers());
@@ -97,8 +97,8 @@ void add_persistence(std::string& out, const fb::Persistence* persistence) {
         return;
     }
     out += persistence->type() == fb::PersistenceType::Header ? " persist(header " : " persist(cookie ";
-    out += text(persistence->name());
-    out += persistence->path() != nullptr ? " path=" + text(persistence->path()) : "";
+    out += fb::string_of(persistence->name());
+    out += persistence->path() != nullptr ? " path=" + fb::string_of(persistence->path()) : "";
     out += persistence->permanent() ? " permanent" : "";
     out += persistence->absolute_timeout_s() != 0 ? " absolute_s=" + std::to_string(persistence->absolute_timeout_s()) : "";
     out += persistence->idle_timeout_s() != 0 ? " idle_s=" + std::to_string(persistence->idle_timeout_s()) : "";
@@ -114,8 +114,7 @@ std::string filters_text(const fb::Filters* filters) {
 }
 
 std::string rule_text(const fb::Rule& rule) {
-    std::string out = rule.object()->kind()->str() + " " + rule.object()->namespace_()->str() + "/" + rule.object()->name()->str() + "#" +
-                      std::to_string(rule.index());
+    std::string out = fb::name_of(*rule.object()) + "#" + std::to_string(rule.index());
     add_filters(out, rule.filters());
     out += rule.request_ms() != 0 ? " request_ms=" + std::to_string(rule.request_ms()) : "";
     out += rule.backend_request_ms() != 0 ? " backend_request_ms=" + std::to_string(rule.backend_request_ms()) : "";
@@ -123,7 +122,7 @@ std::string rule_text(const fb::Rule& rule) {
     add_persistence(out, rule.persistence());
     for (std::size_t i = 0; rule.backends() != nullptr && i < rule.backends()->size(); ++i) {
         const fb::WeightedBackend* backend = rule.backends()->Get(static_cast<flatbuffers::uoffset_t>(i));
-        out += " " + (backend->backends() != nullptr ? text(backend->backends()) : std::string("unresolved")) + "*" +
+        out += " " + (backend->backends() != nullptr ? fb::string_of(backend->backends()) : std::string("unresolved")) + "*" +
                std::to_string(backend->weight());
         add_filters(out, backend->filters());
     }
@@ -133,7 +132,7 @@ std::string rule_text(const fb::Rule& rule) {
 std::string match_text(const fb::Match& match) {
     static constexpr const char* kPaths[] = {"prefix ", "exact ", "regex "};
     std::string out = kPaths[static_cast<std::size_t>(match.path_match())] + match.path()->str();
-    out += match.method() != nullptr ? " " + text(match.method()) : "";
+    out += match.method() != nullptr ? " " + fb::string_of(match.method()) : "";
     add_named(out, '@', match.headers());
     add_named(out, '?', match.query());
     return out;

@@ -8,6 +8,7 @@
 
 #include "ctl/compile/dump_rules.hpp"
 #include "ctl/compile/hostname.hpp"
+#include "schema/views.hpp"
 #include "userspace/base/assert.hpp"
 #include "userspace/base/ip.hpp"
 
@@ -22,8 +23,6 @@ std::string address_text(const fb::Address& address) {
     ip.family = address.family() == 6 ? Family::v6 : Family::v4;
     return ip.text();
 }
-
-std::string text(const flatbuffers::String* string) { return string != nullptr ? string->str() : std::string(); }
 
 // The bytes of the parts by "kind/key".
 using Index = std::map<std::pair<fb::PartKind, std::string>, const std::string*>;
@@ -80,14 +79,14 @@ std::string tls_text(const fb::TlsOptions& tls) {
     static constexpr const char* kClients[] = {"", " clients=valid", " clients=fallback"};
     std::string out = tls.version_min() == 0x0304 ? " min=1.3" : "";
     out += tls.version_max() == 0x0303 ? " max=1.2" : "";
-    out += tls.ciphers() != nullptr ? " ciphers=" + text(tls.ciphers()) : "";
-    out += tls.ciphersuites() != nullptr ? " ciphersuites=" + text(tls.ciphersuites()) : "";
+    out += tls.ciphers() != nullptr ? " ciphers=" + fb::string_of(tls.ciphers()) : "";
+    out += tls.ciphersuites() != nullptr ? " ciphersuites=" + fb::string_of(tls.ciphersuites()) : "";
     for (std::size_t i = 0; tls.groups() != nullptr && i < tls.groups()->size(); ++i) {
         out += (i == 0 ? " groups=" : ",") + tls.groups()->Get(static_cast<flatbuffers::uoffset_t>(i))->str();
     }
     out += tls.tickets() ? "" : " tickets=off";
     out += kClients[static_cast<std::size_t>(tls.client_certificates())];
-    return out + (tls.client_trust() != nullptr ? "(" + text(tls.client_trust()) + ")" : "");
+    return out + (tls.client_trust() != nullptr ? "(" + fb::string_of(tls.client_trust()) + ")" : "");
 }
 
 void add_certificates(std::string& out, const Index& index, const std::string& key) {
@@ -118,7 +117,7 @@ std::vector<const fb::HostRoutes*> hosts_of(const Index& index, const fb::Listen
 
 void add_listener(std::string& out, const Index& index, const fb::Listener& listener) {
     out += "  " + listener.name()->str() + " " + fb::EnumNameListenerMode(listener.mode());
-    out += listener.hostname() != nullptr ? " host=" + text(listener.hostname()) : "";
+    out += listener.hostname() != nullptr ? " host=" + fb::string_of(listener.hostname()) : "";
     if (listener.certificates() != nullptr) {
         add_certificates(out, index, listener.certificates()->str());
     }
@@ -128,7 +127,7 @@ void add_listener(std::string& out, const Index& index, const fb::Listener& list
     if (const fb::ClientAddress* client = listener.client_address()) {
         out += std::string(" proxy_protocol=") + proxy_text(client->proxy_protocol()) + " trusted_hops=" + std::to_string(client->trusted_hops());
     }
-    out += listener.via() != nullptr ? " via=" + text(listener.via()) : "";
+    out += listener.via() != nullptr ? " via=" + fb::string_of(listener.via()) : "";
     out += listener.limits() != nullptr ? " limits(" + limits_text(*listener.limits()) + ")" : "";
     out += "\n";
     for (const fb::HostRoutes* host : hosts_of(index, listener)) {
@@ -140,7 +139,7 @@ void add_backend_tls(std::string& out, const Index& index, const fb::BackendTls*
     if (tls == nullptr) {
         return;
     }
-    out += " tls(" + text(tls->server_name()) + " trust=" + text(tls->trust());
+    out += " tls(" + fb::string_of(tls->server_name()) + " trust=" + fb::string_of(tls->trust());
     for (std::size_t i = 0; tls->sans() != nullptr && i < tls->sans()->size(); ++i) {
         const fb::San* san = tls->sans()->Get(static_cast<flatbuffers::uoffset_t>(i));
         out += (san->kind() == fb::SanKind::Uri ? " uri=" : " dns=") + san->value()->str();
@@ -161,7 +160,7 @@ void add_backends(std::string& out, const Index& index, const std::string& key, 
     }
     add_backend_tls(out, index, set.tls());
     out += kBalances[static_cast<std::size_t>(set.balance())];
-    out += set.hash_header() != nullptr ? "(" + text(set.hash_header()) + ")" : "";
+    out += set.hash_header() != nullptr ? "(" + fb::string_of(set.hash_header()) + ")" : "";
     out += set.connections_max() != 0 ? " connections_max=" + std::to_string(set.connections_max()) : "";
     out += set.proxy_protocol() != fb::ProxyProtocol::None ? std::string(" proxy_protocol=") + proxy_text(set.proxy_protocol()) : "";
     const fb::PassiveHealthT defaults;
@@ -174,7 +173,7 @@ void add_backends(std::string& out, const Index& index, const std::string& key, 
 }
 
 void add_trust(std::string& out, const std::string& key, const fb::TrustBundle& bundle) {
-    const std::string pem = text(bundle.pem());
+    const std::string pem = fb::string_of(bundle.pem());
     std::size_t count = 0;
     for (std::size_t at = pem.find("-----BEGIN"); at != std::string::npos; at = pem.find("-----BEGIN", at + 1)) {
         ++count;
@@ -190,7 +189,7 @@ void add_edge(std::string& out, const fb::Root& root) {
         out += std::string("  access_log ") + fb::EnumNameLogFormat(log->format()) + " sample_per_million=" + std::to_string(log->sample_per_million()) + (log->query() ? " query" : "") + "\n";
     }
     if (const fb::Tracing* tracing = root.tracing()) {
-        out += "  tracing " + text(tracing->backends()) + " path=" + text(tracing->path()) + " name=" + text(tracing->service_name()) +
+        out += "  tracing " + fb::string_of(tracing->backends()) + " path=" + fb::string_of(tracing->path()) + " name=" + fb::string_of(tracing->service_name()) +
                " sample_per_million=" + std::to_string(tracing->sample_per_million()) + "\n";
     }
     for (std::size_t i = 0; root.ticket_keys() != nullptr && i < root.ticket_keys()->size(); ++i) {

@@ -12,6 +12,7 @@
 #include "schema/packed.hpp"
 #include "schema/part_name.hpp"
 #include "schema/reasons.hpp"
+#include "schema/views.hpp"
 #include "userspace/base/ip.hpp"
 #include "userspace/match/host_index.hpp"
 #include "userspace/match/origins.hpp"
@@ -29,10 +30,6 @@ Result<const Table*> verified(std::string_view bytes) {
         return Error{.code = Errc::invalid, .what = "the tables are damaged, or of another version"};
     }
     return flatbuffers::GetRoot<Table>(bytes.data());
-}
-
-std::string name_of(const fb::ObjectRef& object) {
-    return object.kind()->str() + " " + object.namespace_()->str() + "/" + object.name()->str();
 }
 
 std::string endpoint_text(const fb::BackendEndpoint& endpoint) {
@@ -206,11 +203,11 @@ private:
                 continue;
             }
             const fb::Rule& rule = *fit.part->rules()->Get(match.rule);
-            const std::string shown = name_of(*rule.object()) + "#" + std::to_string(rule.index()) + " " + compile::match_text(*fit.part->matches()->Get(i));
+            const std::string shown = fb::name_of(*rule.object()) + "#" + std::to_string(rule.index()) + " " + compile::match_text(*fit.part->matches()->Get(i));
             if (!listed_.insert(shown).second) {
                 continue;  // its route has this host name and the more specific one
             }
-            list.push_back({{"host", fit.hostname}, {"match", compile::match_text(*fit.part->matches()->Get(i))}, {"rule", name_of(*rule.object()) + "#" + std::to_string(rule.index())},
+            list.push_back({{"host", fit.hostname}, {"match", compile::match_text(*fit.part->matches()->Get(i))}, {"rule", fb::name_of(*rule.object()) + "#" + std::to_string(rule.index())},
                             {"fails", failing}, {"serves", serves}});
             const bool next = winner != nullptr && failing.empty() && !serves && !second_known_ && (&fit != winner || i > winner->found->match);
             if (next) {
@@ -222,7 +219,7 @@ private:
     }
 
     Status add_rule(json& out, const fb::Rule& rule) {
-        out["rule"] = {{"route", name_of(*rule.object())}, {"index", rule.index()}, {"name", rule.name() != nullptr ? rule.name()->str() : ""}};
+        out["rule"] = {{"route", fb::name_of(*rule.object())}, {"index", rule.index()}, {"name", rule.name() != nullptr ? rule.name()->str() : ""}};
         out["filters"] = compile::filters_text(rule.filters());
         out["backends"] = json::array();
         if (rule.filters() != nullptr && rule.filters()->cors() != nullptr && match::is_preflight(request_.matched())) {
@@ -267,7 +264,7 @@ private:
                 endpoints.push_back(endpoint_text(*endpoint));
             }
         }
-        row["service"] = name_of(*set->object()) + ":" + std::to_string(set->port());
+        row["service"] = fb::name_of(*set->object()) + ":" + std::to_string(set->port());
         row["protocol"] = fb::EnumNameBackendProtocol(set->protocol()) + std::string(set->tls() != nullptr ? " over TLS" : "");
         if (endpoints.empty()) {
             row["answer"] = refusal(Reason::no_backend);

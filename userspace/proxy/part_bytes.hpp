@@ -20,8 +20,4 @@ Result<const Table*> verified(std::span<const std::uint8_t> bytes) {
     return flatbuffers::GetRoot<Table>(bytes.data());
 }
 
-inline std::string name_of(const fb::ObjectRef& object) {
-    return object.kind()->str() + " " + object.namespace_()->str() + "/" + object.name()->str();
-}
-
 }  // namespace penstock::proxy

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "schema/part_name.hpp"
+#include "schema/views.hpp"
 #include "userspace/base/maglev.hpp"
 #include "userspace/proxy/part_bytes.hpp"
 
@@ -38,7 +39,7 @@ Result<std::shared_ptr<const BackendSet>> make_backends(std::string_view key, st
     set->key = key;
     set->id = part->id();
     set->protocol = part->protocol();
-    set->name = name_of(*part->object()) + ":" + std::to_string(part->port());
+    set->name = fb::name_of(*part->object()) + ":" + std::to_string(part->port());
     for (const fb::BackendEndpoint* endpoint : *part->endpoints()) {
         PST_TRY_ASSIGN(const Endpoint address, endpoint_of(*endpoint->address(), endpoint->port()));
         if (endpoint->state() == fb::EndpointState::Ready) {

@@ -2,13 +2,12 @@
 #include "userspace/proxy/tls_parts.hpp"
 
 #include "schema/part_name.hpp"
+#include "schema/views.hpp"
 #include "userspace/proxy/part_bytes.hpp"
 
 namespace penstock::proxy {
 
 namespace {
-
-std::string text_of(const flatbuffers::String* text) { return text == nullptr ? std::string() : text->str(); }
 
 std::vector<std::string> list_of(const flatbuffers::Vector<flatbuffers::Offset<flatbuffers::String>>* list) {
     std::vector<std::string> result;
@@ -40,8 +39,8 @@ tls::SuiteOptions suites_of(const fb::TlsOptions& options) {
     tls::SuiteOptions suites;
     suites.version_min = options.version_min();
     suites.version_max = options.version_max();
-    add_names(suites.ciphers, text_of(options.ciphers()));
-    add_names(suites.ciphers, text_of(options.ciphersuites()));
+    add_names(suites.ciphers, fb::string_of(options.ciphers()));
+    add_names(suites.ciphers, fb::string_of(options.ciphersuites()));
     suites.groups = list_of(options.groups());
     return suites;
 }
@@ -86,9 +85,9 @@ Result<std::span<const std::uint8_t>> PartSource::bytes(fb::PartKind kind, std::
 std::string certificates_surroundings(const fb::Listener& listener, const PartSource& parts) {
     std::string all = "alpn " + joined(list_of(listener.alpn()));
     if (const fb::TlsOptions* tls = listener.tls()) {
-        all += " versions " + std::to_string(tls->version_min()) + "-" + std::to_string(tls->version_max()) + " ciphers " + text_of(tls->ciphers()) + " " +
-               text_of(tls->ciphersuites()) + " groups " + joined(list_of(tls->groups())) + " tickets " + std::to_string(tls->tickets()) + " clients " +
-               std::to_string(static_cast<int>(tls->client_certificates())) + " " + parts.digest(fb::PartKind::Trust, text_of(tls->client_trust()));
+        all += " versions " + std::to_string(tls->version_min()) + "-" + std::to_string(tls->version_max()) + " ciphers " + fb::string_of(tls->ciphers()) + " " +
+               fb::string_of(tls->ciphersuites()) + " groups " + joined(list_of(tls->groups())) + " tickets " + std::to_string(tls->tickets()) + " clients " +
+               std::to_string(static_cast<int>(tls->client_certificates())) + " " + parts.digest(fb::PartKind::Trust, fb::string_of(tls->client_trust()));
     }
     return all;
 }
@@ -101,7 +100,7 @@ Result<std::shared_ptr<const tls::CertificateSet>> make_certificates(const fb::C
         tls::CertificateInput input;
         input.chain_pem = certificate->chain_pem()->string_view();
         input.key_pem = view_of(key);
-        input.object = name_of(*certificate->object());
+        input.object = fb::name_of(*certificate->object());
         for (const auto* name : *certificate->names()) {
             input.names.push_back(name->str());
         }
@@ -120,7 +119,7 @@ Result<std::shared_ptr<const tls::CertificateSet>> make_certificates(const fb::C
         options.clients = policy_of(wanted->client_certificates());
         options.ticket_seconds = wanted->tickets() ? options.ticket_seconds : 0;
         if (options.clients != tls::ClientPolicy::none) {
-            PST_TRY_ASSIGN(const auto bytes, parts.bytes(fb::PartKind::Trust, text_of(wanted->client_trust())));
+            PST_TRY_ASSIGN(const auto bytes, parts.bytes(fb::PartKind::Trust, fb::string_of(wanted->client_trust())));
             PST_TRY_ASSIGN(const fb::TrustBundle* trust, verified<fb::TrustBundle>(bytes));
             if (trust->pem() == nullptr) {
                 return invalid_part("clients cannot be verified by the system's certificate authorities");
@@ -133,7 +132,7 @@ Result<std::shared_ptr<const tls::CertificateSet>> make_certificates(const fb::C
 }
 
 std::string backend_tls_surroundings(const fb::BackendTls& tls, const PartSource& parts) {
-    return "trust " + parts.digest(fb::PartKind::Trust, tls.trust()->string_view()) + " own " + parts.digest(fb::PartKind::Certificates, text_of(tls.client_certificate()));
+    return "trust " + parts.digest(fb::PartKind::Trust, tls.trust()->string_view()) + " own " + parts.digest(fb::PartKind::Certificates, fb::string_of(tls.client_certificate()));
 }
 
 Result<std::shared_ptr<const tls::BackendContext>> make_backend_tls(const fb::BackendTls& tls, bool http2, const std::string& object, const PartSource& parts) {
