@@ -213,8 +213,9 @@ def test_the_daemon_that_writes_is_killed(cluster):
     eventually(lambda: first.process_of("penstockd") not in (None, pid), "the keeper has started another")
     eventually(first.writes, "it writes", 40)
     new_route(cluster, "after-the-daemon")
+    time.sleep(1)  # all of that may be over sooner than the client has asked often enough
     answers = steady.stop()
-    assert set(answers) == {"200"} and len(answers) > 2  # it is over soon
+    assert set(answers) == {"200"} and len(answers) > 5
 
 
 def test_two_daemons_one_writer_and_the_leader_is_killed(cluster):

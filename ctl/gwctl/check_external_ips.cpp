@@ -266,14 +266,15 @@ public:
 
 private:
     void note(const model::ObjectKey& gateway) {
-        Proposed* one = holder_ != nullptr ? holder_->proposed : &proposed_.emplace_back(Proposed{.key = gateway, .gateway = {}});
-        if (one == nullptr) {
-            return;
-        }
-        for (const std::string& ip : service_.external_ips) {
-            if (holder_ == nullptr) {
+        Proposed* one = holder_ != nullptr ? holder_->proposed : nullptr;
+        if (holder_ == nullptr) {
+            one = &proposed_.emplace_back(Proposed{.key = gateway, .gateway = {}});
+            for (const std::string& ip : service_.external_ips) {
                 one->gateway.addresses.push_back({.type = "IPAddress", .value = ip});
             }
+        }
+        if (one == nullptr) {
+            return;  // it is there
         }
         for (const model::ServicePort& port : service_.ports) {
             const std::string kind = route_kind(port);
@@ -285,6 +286,7 @@ private:
             }
         }
     }
+
     // One of its ports is one of the holder's.
     [[nodiscard]] bool meets() const {
         return std::any_of(service_.ports.begin(), service_.ports.end(), [&](const model::ServicePort& port) { return !route_kind(port).empty() && holder_->listener(port) != nullptr; });

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // HTTP/2 clients through real sockets; every case runs on both rings.
+#include "userspace/proxy/test_bodies.hpp"
 #include "userspace/proxy/test_http2.hpp"
 #include "userspace/proxy/test_tls.hpp"
 #include "userspace/proxy/websocket.hpp"
@@ -83,16 +84,7 @@ TEST_CASE("h2_proxy: many streams run at once on one connection, each with its o
 TEST_CASE("h2_proxy: large bodies go both ways at once, with trailers") {
     Backend backend([](Peer& peer) {
         peer.take_until("\r\n\r\n");
-        peer.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
-        for (;;) {
-            const std::string line = peer.take_until("\r\n");
-            const std::size_t size = line.empty() ? 0 : std::stoul(line, nullptr, 16);
-            if (size == 0) {
-                peer.send("0\r\n" + peer.take_until("\r\n\r\n"));
-                break;
-            }
-            peer.send(line + peer.take(size + 2));
-        }
+        echo_chunks(peer);
     });
     Edge edge(ring_kind(), http_snapshot({backend.at()}));
     Http2Peer client(edge.client());

@@ -2,7 +2,7 @@
 // Bodies, and who waits for whom, through real sockets; every case runs on both rings.
 #include "userspace/proxy/http_proxy.hpp"
 
-#include "userspace/proxy/testing.hpp"
+#include "userspace/proxy/test_bodies.hpp"
 
 using namespace penstock;
 using namespace penstock::proxy;
@@ -28,16 +28,7 @@ TEST_CASE("http_proxy: large bodies go both ways at once, by length and by chunk
                     left -= piece.size();
                 }
             } else {
-                peer.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
-                for (;;) {
-                    const std::string line = peer.take_until("\r\n");
-                    const std::size_t size = line.empty() ? 0 : std::stoul(line, nullptr, 16);
-                    if (size == 0) {
-                        peer.send("0\r\n" + peer.take_until("\r\n\r\n"));
-                        break;
-                    }
-                    peer.send(line + peer.take(size + 2));
-                }
+                echo_chunks(peer);
             }
         }
     });
