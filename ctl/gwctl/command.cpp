@@ -155,10 +155,17 @@ const std::vector<Option>& options() {
         {Takes::cluster, "--user", "NAME", "A user of the kubeconfig other than the context's", access_value<&kubeapi::AccessChoice::user>},
         {Takes::cluster, "-s,--server", "URL", "The API server's address", access_value<&kubeapi::AccessChoice::server>},
         {Takes::cluster, "--token", "TOKEN", "A bearer token for it", access_value<&kubeapi::AccessChoice::token>},
+        {Takes::cluster, "--client-certificate", "FILE", "A client certificate for it, as PEM", access_value<&kubeapi::AccessChoice::client_certificate>},
+        {Takes::cluster, "--client-key", "FILE", "And its key", access_value<&kubeapi::AccessChoice::client_key>},
+        {Takes::cluster, "--username", "NAME", "A user name for it, by basic authentication", access_value<&kubeapi::AccessChoice::username>},
+        {Takes::cluster, "--password", "PASSWORD", "And the password", access_value<&kubeapi::AccessChoice::password>},
         {Takes::cluster, "--certificate-authority", "FILE", "Who vouches for the server's certificate", access_value<&kubeapi::AccessChoice::certificate_authority>},
+        {Takes::cluster, "--tls-server-name", "NAME", "The name that the server's certificate has (default: that of its address)", access_value<&kubeapi::AccessChoice::tls_server_name>},
         {Takes::cluster, "--insecure-skip-tls-verify", "", "Whoever answers is taken for the server: not for use", skip_verify},
         {Takes::cluster, "--as", "USER", "Acts as this user", access_value<&kubeapi::AccessChoice::as>},
         {Takes::cluster, "--as-group", "GROUP", "And of this group (repeatable)", access_value<&kubeapi::AccessChoice::as_groups>},
+        {Takes::cluster, "--as-uid", "UID", "And of this UID", access_value<&kubeapi::AccessChoice::as_uid>},
+        {Takes::cluster, "--as-user-extra", "NAME=VALUE", "And of whom this is known besides (repeatable)", access_value<&kubeapi::AccessChoice::as_extra>},
     };
     return table;
 }

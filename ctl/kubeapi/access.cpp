@@ -28,6 +28,16 @@ bool flag_at(const Value& of, std::string_view name) {
     return found != nullptr && found->as_boolean() != nullptr && *found->as_boolean();
 }
 
+std::vector<std::string> texts_of(const Value& of, std::string_view name) {
+    std::vector<std::string> out;
+    if (const Value* list = of.find(name)) {
+        for (const Value& one : list->items()) {
+            out.push_back(one.as_string() != nullptr ? *one.as_string() : std::string());
+        }
+    }
+    return out;
+}
+
 struct ConfigFile {
     Value content;
     std::string folder;  // where relative names begin
@@ -98,11 +108,7 @@ Result<ExecPlugin> exec_plugin(const Value& exec, const std::string& folder) {
     if (text_at(exec, {"interactiveMode"}) == "Always") {
         return bad("the kubeconfig's exec is of interactiveMode Always: nobody is there to be asked");
     }
-    if (const Value* arguments = exec.find("args")) {
-        for (const Value& one : arguments->items()) {
-            plugin.arguments.push_back(one.as_string() != nullptr ? *one.as_string() : std::string());
-        }
-    }
+    plugin.arguments = texts_of(exec, "args");
     if (const Value* environment = exec.find("env")) {
         for (const Value& one : environment->items()) {
             plugin.environment.emplace_back(text_at(one, {"name"}), text_at(one, {"value"}));
@@ -139,17 +145,28 @@ Status read_cluster(const Value& cluster, const std::string& folder, Access& acc
     return success();
 }
 
+// That groups are of somebody, and a certificate has its key.
+Status check_identity(const Access& access) {
+    if (access.client_certificate.given() != access.client_key.given()) {
+        return bad("there is a client certificate or its key, but not both");
+    }
+    const Acting& as = access.as;
+    if (as.user.empty() && !(as.uid.empty() && as.groups.empty() && as.extra.empty())) {
+        return Error{.code = Errc::invalid, .what = "it is said how to act as somebody (a UID, groups or extra), but not as whom", .hint = "--as USER"};
+    }
+    return success();
+}
+
 Status read_user(const Value& user, const std::string& folder, Access& access) {
     PST_TRY_ASSIGN(access.client_certificate, material(user, "client-certificate", folder));
     PST_TRY_ASSIGN(access.client_key, material(user, "client-key", folder));
-    if (access.client_certificate.given() != access.client_key.given()) {
-        return bad("the kubeconfig has a client certificate or its key, but not both");
-    }
     access.token = {.bytes = text_at(user, {"token"}), .file = file_from(folder, text_at(user, {"tokenFile"}))};
-    access.as = text_at(user, {"as"});
-    if (const Value* groups = user.find("as-groups")) {
-        for (const Value& one : groups->items()) {
-            access.as_groups.push_back(one.as_string() != nullptr ? *one.as_string() : std::string());
+    access.as = {.user = text_at(user, {"as"}), .uid = text_at(user, {"as-uid"}), .groups = texts_of(user, "as-groups"), .extra = {}};
+    if (const Value* extra = user.find("as-user-extra")) {
+        for (const auto& [name, values] : extra->members()) {
+            for (std::string& value : texts_of(*extra, name)) {
+                access.as.extra.emplace_back(name, std::move(value));
+            }
         }
     }
     access.username = text_at(user, {"username"});
@@ -245,25 +262,60 @@ Result<Access> configured(const AccessChoice& choice) {
                  .hint = "name one: --kubeconfig FILE, or set KUBECONFIG"};
 }
 
+// Who is named goes before all that the kubeconfig says of it: what it has besides would be sent along, and might count more.
+Status put_user_over(const AccessChoice& choice, Access& access) {
+    if (!choice.token.empty() && !choice.username.empty()) {
+        return bad("a token and a user name are given: one of them says who asks");
+    }
+    if (!choice.client_certificate.empty() || !choice.client_key.empty()) {
+        access.client_certificate = {.bytes = {}, .file = choice.client_certificate};
+        access.client_key = {.bytes = {}, .file = choice.client_key};
+        access.exec.reset();
+    }
+    if (!choice.token.empty()) {
+        access.token = {.bytes = choice.token, .file = {}};
+        access.exec.reset();
+    }
+    if (!choice.username.empty()) {
+        access.username = choice.username;
+        access.password = choice.password;
+        access.token = {};
+        access.exec.reset();
+    }
+    return success();
+}
+
+Status put_acting_over(const AccessChoice& choice, Acting& as) {
+    as.user = choice.as.empty() ? as.user : choice.as;
+    as.uid = choice.as_uid.empty() ? as.uid : choice.as_uid;
+    as.groups = choice.as_groups.empty() ? as.groups : choice.as_groups;
+    if (!choice.as_extra.empty()) {
+        as.extra.clear();
+    }
+    for (const std::string& text : choice.as_extra) {
+        const std::size_t equals = text.find('=');
+        if (equals == 0 || equals == std::string::npos) {
+            return bad("'" + text + "' to act with is not NAME=VALUE");
+        }
+        as.extra.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+    }
+    return success();
+}
+
 Status put_over(const AccessChoice& choice, Access& access) {
     if (!choice.server.empty()) {
         access.server = choice.server;
+        access.tls_server_name.clear();  // which was the other one's
         PST_TRY(check_server(access));
     }
     if (!choice.certificate_authority.empty()) {
         access.ca = {.bytes = {}, .file = choice.certificate_authority};
     }
     access.skip_verify |= choice.skip_verify;
-    if (!choice.token.empty()) {
-        access.token = {.bytes = choice.token, .file = {}};
-        access.exec.reset();
-    }
-    access.as = choice.as.empty() ? access.as : choice.as;
-    access.as_groups = choice.as_groups.empty() ? access.as_groups : choice.as_groups;
-    if (access.as.empty() && !access.as_groups.empty()) {
-        return Error{.code = Errc::invalid, .what = "groups are named to act as, but no user", .hint = "--as USER"};
-    }
-    return success();
+    access.tls_server_name = choice.tls_server_name.empty() ? access.tls_server_name : choice.tls_server_name;
+    PST_TRY(put_user_over(choice, access));
+    PST_TRY(put_acting_over(choice, access.as));
+    return check_identity(access);
 }
 
 }  // namespace

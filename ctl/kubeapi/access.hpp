@@ -33,6 +33,16 @@ struct ExecPlugin {
     bool operator==(const ExecPlugin&) const = default;
 };
 
+// Whom to act as, by Impersonate-User and the like.
+struct Acting {
+    std::string user;  // "": oneself, and then nothing of the rest is given either
+    std::string uid;
+    std::vector<std::string> groups;
+    std::vector<std::pair<std::string, std::string>> extra;  // a name as often as it has values
+
+    bool operator==(const Acting&) const = default;
+};
+
 struct Access {
     std::string server;           // "https://10.0.0.1:6443", without a slash at the end; http is taken, too
     Material ca;                  // none: the system's
@@ -49,8 +59,7 @@ struct Access {
     std::string username;
     std::string password;
     std::optional<ExecPlugin> exec;
-    std::string as;  // whom to act as, by Impersonate-User; "": oneself
-    std::vector<std::string> as_groups;
+    Acting as;
 };
 
 // What somebody says of it, as kubectl's flags do; "" where nothing is said.
@@ -62,10 +71,17 @@ struct AccessChoice {
     // These go before what the kubeconfig says.
     std::string server;
     std::string token;
+    std::string username;
+    std::string password;
+    std::string client_certificate;     // a file
+    std::string client_key;             // a file
     std::string certificate_authority;  // a file
     bool skip_verify = false;
+    std::string tls_server_name;
     std::string as;
+    std::string as_uid;
     std::vector<std::string> as_groups;
+    std::vector<std::string> as_extra;  // NAME=VALUE
 
     bool operator==(const AccessChoice&) const = default;
 };

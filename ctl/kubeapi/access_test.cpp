@@ -34,6 +34,8 @@ contexts:
   context: {cluster: three, user: by-file}
 - name: half
   context: {cluster: one, user: half}
+- name: acting
+  context: {cluster: one, user: acting}
 users:
 - name: by-file
   user: {client-certificate: /etc/cert.pem, client-key: key.pem, tokenFile: token}
@@ -43,6 +45,8 @@ users:
   user: {exec: {apiVersion: client.authentication.k8s.io/v1, command: ./get-token, args: [a, b], env: [{name: X, value: y}], provideClusterInfo: true}}
 - name: half
   user: {client-certificate: /etc/cert.pem}
+- name: acting
+  user: {token: abc, as: jane, as-uid: "7", as-groups: [a], as-user-extra: {x.example/y: [b, c]}}
 )";
 
 Result<Access> access_of(const test::TestFolder& folder, const char* text, const std::string& context) {
@@ -99,6 +103,9 @@ TEST_CASE("kubeconfig: files are taken from its folder, data is decoded, the nam
     CHECK(away->username == "u");
     CHECK(away->proxy_url == "http://proxy:3128");
     CHECK(away->ns == "default");
+    const auto acting = access_of(folder, kConfig, "acting");
+    REQUIRE(acting.ok());
+    CHECK(acting->as == Acting{.user = "jane", .uid = "7", .groups = {"a"}, .extra = {{"x.example/y", "b"}, {"x.example/y", "c"}}});
     const auto nobody = access_of(folder, kConfig, "nobody");
     REQUIRE(nobody.ok());
     CHECK_FALSE(nobody->token.given());
@@ -229,8 +236,57 @@ TEST_CASE("find access: what is said on the command line goes before the kubecon
     CHECK_FALSE(over->exec.has_value());
     CHECK(over->ca.file == "ca");
     CHECK(over->skip_verify);
-    CHECK(over->as == "jane");
-    CHECK_FALSE(find_access({.server = "https://x", .as_groups = {"a"}}).ok());
+    CHECK(over->as == Acting{.user = "jane", .uid = "", .groups = {"a", "b"}, .extra = {}});
+    CHECK(over->tls_server_name == "api.example");
+    const auto elsewhere = find_access({.kubeconfig = folder.text() + "/config", .server = "https://x"});
+    REQUIRE(elsewhere.ok());
+    CHECK(elsewhere->tls_server_name.empty());  // as kubectl does
+    CHECK(find_access({.kubeconfig = folder.text() + "/config", .tls_server_name = "b"})->tls_server_name == "b");
+}
+
+TEST_CASE("find access: who is named on the command line is all that is said of who asks") {
+    const test::TestFolder folder;
+    folder.write("config", kConfig);
+    const auto with = [&](AccessChoice choice) {
+        choice.kubeconfig = folder.text() + "/config";
+        return find_access(choice);
+    };
+    const auto pair = with({.context = "plugin", .client_certificate = "c", .client_key = "k"});
+    REQUIRE(pair.ok());
+    CHECK(pair->client_certificate.file == "c");
+    CHECK(pair->client_key.file == "k");
+    CHECK_FALSE(pair->exec.has_value());
+    const auto other = with({.context = "away", .client_certificate = "c", .client_key = "k"});
+    CHECK(other->client_certificate.bytes.empty());
+    const auto basic = with({.context = "away", .username = "jane", .password = "p:w"});
+    REQUIRE(basic.ok());
+    CHECK(basic->username == "jane");
+    CHECK(basic->password == "p:w");
+    CHECK_FALSE(basic->token.given());
+    const auto acting = with({.as = "jane", .as_uid = "7", .as_extra = {"a.example/b=c=d", "e="}});
+    REQUIRE(acting.ok());
+    CHECK(acting->as == Acting{.user = "jane", .uid = "7", .groups = {}, .extra = {{"a.example/b", "c=d"}, {"e", ""}}});
+    struct Row {
+        AccessChoice choice;
+        const char* says;
+    };
+    const Row wrong[] = {
+        {{.token = "secret-t", .username = "jane"}, "a token and a user name are given"},
+        {{.client_certificate = "c"}, "a client certificate or its key, but not both"},
+        {{.client_key = "k"}, "a client certificate or its key, but not both"},
+        {{.as_groups = {"a"}}, "but not as whom"},
+        {{.as_uid = "7"}, "but not as whom"},
+        {{.as_extra = {"a=b"}}, "but not as whom"},
+        {{.as = "jane", .as_extra = {"=b"}}, "'=b' to act with is not NAME=VALUE"},
+        {{.as = "jane", .as_extra = {"b"}}, "'b' to act with is not NAME=VALUE"},
+    };
+    for (const Row& row : wrong) {
+        INFO(row.says);
+        const auto access = with(row.choice);
+        REQUIRE_FALSE(access.ok());
+        CHECK(access.error().message().find(row.says) != std::string::npos);
+        CHECK(access.error().report().find("secret-t") == std::string::npos);
+    }
 }
 
 TEST_CASE("find access: with a server a kubeconfig needs no current context, unless something of it is named") {

@@ -24,7 +24,7 @@ struct Asked {
         Access access;
         access.server = url;
         access.token.bytes = "abc";
-        access.as = "jane";
+        access.as = {.user = "jane", .uid = "7", .groups = {"a", "b"}, .extra = {{"x.example/y", "z"}}};
         auto client = Client::start(std::move(access));
         REQUIRE(client.ok());
         return std::move(*client);
@@ -60,7 +60,8 @@ TEST_CASE("asking: lists come in pages, of one namespace or all, by label, each 
     }
     asked.server.put(service("other", "a"));
     CHECK(asked.count({}) == 6);
-    CHECK(asked.server.seen().front() == "GET /api/v1/services?limit=500 Bearer abc as jane");
+    CHECK(asked.server.seen().front() == "GET /api/v1/services?limit=500 Bearer abc Impersonate-Extra-x.example%2Fy=z Impersonate-Group=a Impersonate-Group=b "
+                                         "Impersonate-Uid=7 Impersonate-User=jane");
     CHECK(asked.count("shop") == 5);
     CHECK(asked.count("nowhere") == 0);
     CHECK(asked.count("shop", "app=b") == 1);

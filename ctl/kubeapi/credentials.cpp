@@ -155,9 +155,10 @@ Result<std::shared_ptr<const Identity>> Credentials::read() {
         identity->authorization = "Basic " + base64_of(access_.username + ":" + access_.password);
     }
     identity->as = access_.as;
-    identity->as_groups = access_.as_groups;
     const auto broken = [](const std::string& text) { return text.find_first_of("\r\n") != std::string::npos; };
-    if (broken(identity->authorization) || broken(identity->as) || std::any_of(identity->as_groups.begin(), identity->as_groups.end(), broken)) {
+    const Acting& as = identity->as;
+    if (broken(identity->authorization) || broken(as.user) || broken(as.uid) || std::any_of(as.groups.begin(), as.groups.end(), broken) ||
+        std::any_of(as.extra.begin(), as.extra.end(), [&](const auto& one) { return broken(one.second); })) {
         return Error{.code = Errc::invalid, .what = "the token, or the name to act as, has a line break in it"};
     }
     return std::shared_ptr<const Identity>(std::move(identity));

@@ -24,8 +24,7 @@ struct Identity {
     std::string client_certificate;  // PEM; "" for none
     std::string client_key;
     std::string ca;                  // PEM; "" for the system's
-    std::string as;                  // the user to act as; "" for oneself
-    std::vector<std::string> as_groups;
+    Acting as;
 
     bool operator==(const Identity&) const = default;
 };

@@ -114,11 +114,17 @@ void Transfer::set_request() {
     if (!identity_->authorization.empty()) {
         add("Authorization: " + identity_->authorization);
     }
-    if (!identity_->as.empty()) {
-        add("Impersonate-User: " + identity_->as);
-    }
-    for (const std::string& group : identity_->as_groups) {
-        add("Impersonate-Group: " + group);
+    if (const Acting& as = identity_->as; !as.user.empty()) {
+        add("Impersonate-User: " + as.user);
+        if (!as.uid.empty()) {
+            add("Impersonate-Uid: " + as.uid);
+        }
+        for (const std::string& group : as.groups) {
+            add("Impersonate-Group: " + group);
+        }
+        for (const auto& [name, value] : as.extra) {
+            add("Impersonate-Extra-" + url_encoded(name) + ": " + value);
+        }
     }
     if (!request.body.empty()) {
         add("Content-Type: " + request.content_type);

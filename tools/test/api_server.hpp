@@ -147,13 +147,21 @@ private:
         return std::any_of(hidden_.begin(), hidden_.end(), [&](const std::string& plural) { return (path + "/").find("/" + plural + "/") != std::string::npos; });
     }
 
+    // " Impersonate-Group=a Impersonate-User=b"
+    static std::string acting_of(const httplib::Request& request) {
+        std::string out;
+        for (const auto& [name, value] : request.headers) {
+            out += name.starts_with("Impersonate-") ? " " + name + "=" + value : "";
+        }
+        return out;
+    }
+
     httplib::Server::HandlerResponse before(const httplib::Request& request, httplib::Response& response) {
         std::unique_lock lock(mutex_);
         if (!held_.empty() && request.target.find(held_) != std::string::npos) {
             changed_.wait(lock, [this] { return over_; });
         }
-        seen_.push_back(request.method + " " + request.target + " " + request.get_header_value("Authorization") +
-                        (request.has_header("Impersonate-User") ? " as " + request.get_header_value("Impersonate-User") : ""));
+        seen_.push_back(request.method + " " + request.target + " " + request.get_header_value("Authorization") + acting_of(request));
         if (is_hidden(request.path)) {
             status(response, 404, "not found");
             return httplib::Server::HandlerResponse::Handled;
