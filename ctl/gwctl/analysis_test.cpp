@@ -219,7 +219,8 @@ TEST_CASE("analysis: what replaces external IPs has a class whose pool has them,
     CHECK(has(found(kGood + classes, "shop", "198.51.100.9", "80").manifest, "gatewayClassName: with-pool\n"));
     CHECK(has(found(kGood + classes, "shop", "203.0.113.9", "80").manifest, "gatewayClassName: penstock\n"));
     const Finding nowhere = found(replaced(kGood + classes, "name: penstock}\nspec: {controllerName: penstock.dev", "name: penstock}\nspec: {controllerName: other.dev"), "shop", "203.0.113.9", "80");
-    CHECK(nowhere.hint == "apply the Gateway below, then take spec.externalIPs out of the Service; no GatewayClass of Penstock's has the address in its pool: put it there first");
+    CHECK(nowhere.hint == "apply the Gateway below, then take spec.externalIPs out of the Service; no GatewayClass of Penstock's has the address in its pool: "
+                          "put it into that of GatewayClass with-pool first, ConfigMap shop/pool");
 
     // kGood's Gateway has this address, with HTTP at 80.
     const Finding same = found(kGood, "shop", "192.0.2.7", "80");

@@ -54,13 +54,13 @@ bool has_all(const compile::Pool& pool, const std::vector<std::string>& ips) {
 
 struct Choice {
     std::string name;
-    bool fits = true;  // it may give these addresses, as far as one can see
+    std::string lacks;  // whose pool does not have these addresses, as far as one can see: "ConfigMap ns/name"; "": it may give them
 };
 
 // A class of ours whose Gateways may have these addresses: by its pool, else one without a pool, else any.
 Choice class_for(const Checking& checking, const std::vector<std::string>& ips) {
     std::optional<std::string> poolless;
-    std::optional<std::string> other;
+    std::optional<Choice> other;
     for (const auto& [key, object] : checking.scene.store.of_kind(Kind::gateway_class)) {
         const auto& one = *model::body_of<model::GatewayClass>(*object);
         if (one.controller_name != compile::kControllerName) {
@@ -69,10 +69,14 @@ Choice class_for(const Checking& checking, const std::vector<std::string>& ips) 
         if (const auto pool = pool_of(checking, one); pool && has_all(*pool, ips)) {
             return {.name = key.name};
         }
-        std::optional<std::string>& place = one.parameters_ref ? other : poolless;
-        place = place ? place : std::optional<std::string>(key.name);
+        if (one.parameters_ref && !other) {
+            const model::ObjectRef& pool = *one.parameters_ref;
+            other = {.name = key.name, .lacks = checking.scene.unseen.contains(Kind::config_map) ? "" : pool.kind + " " + pool.ns.value_or("") + "/" + pool.name};
+        } else if (!one.parameters_ref && !poolless) {
+            poolless = key.name;
+        }
     }
-    return {.name = poolless.value_or(other.value_or(kDefaultClass)), .fits = poolless || !other || checking.scene.unseen.contains(Kind::config_map)};
+    return poolless || !other ? Choice{.name = poolless.value_or(kDefaultClass)} : *other;
 }
 
 std::string listener_name(const model::ServicePort& port, const std::string& kind) {
@@ -256,7 +260,7 @@ public:
         } else if (holder_ != nullptr) {
             out.hint = holder_->key.text() + (holder_->proposed != nullptr ? ", proposed for another Service, has the address: " : " has the address: ") + lacking_listeners() + "apply the routes below, " + after + from_elsewhere();
         } else {
-            out.hint = "apply the Gateway below, " + after + (choice.fits ? "" : "; no GatewayClass of Penstock's has the address in its pool: put it there first");
+            out.hint = "apply the Gateway below, " + after + (choice.lacks.empty() ? "" : "; no GatewayClass of Penstock's has the address in its pool: put it into that of GatewayClass " + choice.name + " first, " + choice.lacks);
         }
         if (!out.manifest.empty()) {
             note(replacement.gateway_key());
