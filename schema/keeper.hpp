@@ -7,11 +7,28 @@
 //     penstock-worker --slots N --ring KIND
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace penstock::keeper {
 
-inline constexpr std::uint32_t kProtocolVersion = 1;  // of Hello
+// Of Hello. Keeper, daemon and workers are of one build; a keeper hands over to one of another, which must not depend on what these three say.
+inline constexpr std::uint32_t kProtocolVersion = 2;
+inline constexpr std::uint32_t kHandOverVersion = 1;
+
+// What a Publish brings along at most: it is one message. More than that is put before.
+inline constexpr std::size_t kBroughtMax = 64;
+inline constexpr std::size_t kBroughtNamesMax = 32 * 1024;  // bytes
+template <class It, class Size>
+bool fit_one_publish(It begin, It end, const Size& size_of_name) {
+    std::size_t count = 0;
+    std::size_t bytes = 0;
+    for (; begin != end; ++begin) {
+        count += 1;
+        bytes += size_of_name(*begin);
+    }
+    return count <= kBroughtMax && bytes <= kBroughtNamesMax;
+}
 
 inline constexpr const char* kRoleSuccessor = "successor";  // of Hello, from a keeper to the one before
 

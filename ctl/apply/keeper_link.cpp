@@ -145,7 +145,20 @@ void KeeperLink::map_stats(const Fd& fd) {
     stats_ = page;
 }
 
-Status KeeperLink::send(const std::vector<std::uint8_t>& bytes, const std::vector<int>& fds) { return channel_send(channel_.get(), bytes, fds); }
+Status KeeperLink::send(const std::vector<std::uint8_t>& bytes, const std::vector<int>& fds) {
+    PST_TRY(send_waiting());
+    return channel_send(channel_.get(), bytes, fds);
+}
+
+Status KeeperLink::send_waiting() {
+    for (Brought& one : std::exchange(waiting_, {})) {
+        keeper::PutT message;
+        message.kind = one.kind;
+        message.name = std::move(one.name);
+        PST_TRY(channel_send(channel_.get(), keeper::encode(message), std::vector<int>{one.file.get()}));
+    }
+    return success();
+}
 
 Status KeeperLink::put(keeper::ItemKind kind, const std::string& name, const std::vector<int>& fds) {
     keeper::PutT message;
@@ -158,8 +171,13 @@ Status KeeperLink::put(keeper::ItemKind kind, const std::string& name, const std
 
 Status KeeperLink::put_bytes(keeper::ItemKind kind, const std::string& name, std::string_view bytes) {
     // The name is for /proc alone, and is cut at 249 bytes by the kernel's rule.
-    PST_TRY_ASSIGN(const Fd file, sealed_memfd(std::string("penstock-") + keeper::EnumNameItemKind(kind), {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}));
-    return put(kind, name, {file.get()});
+    PST_TRY_ASSIGN(Fd file, sealed_memfd(std::string("penstock-") + keeper::EnumNameItemKind(kind), {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}));
+    waiting_.push_back({.kind = kind, .name = name, .file = std::move(file)});
+    held_.emplace(kind, name);
+    if (!keeper::fit_one_publish(waiting_.begin(), waiting_.end(), [](const Brought& one) { return one.name.size(); })) {
+        return send_waiting();
+    }
+    return success();
 }
 
 Status KeeperLink::drop(keeper::ItemKind kind, const std::string& name) {
@@ -178,7 +196,16 @@ Status KeeperLink::publish(std::uint64_t generation, const std::string& root, st
     message.generation = generation;
     message.root = root;
     message.drain_ms = drain_ms;
-    PST_TRY(send(keeper::encode(message)));
+    const std::vector<Brought> brought = std::exchange(waiting_, {});
+    std::vector<int> fds;
+    for (const Brought& one : brought) {
+        auto put = std::make_unique<keeper::PutT>();
+        put->kind = one.kind;
+        put->name = one.name;
+        message.brings.push_back(std::move(put));
+        fds.push_back(one.file.get());
+    }
+    PST_TRY(channel_send(channel_.get(), keeper::encode(message), fds));
     published_generation_ = generation;
     published_root_ = root;
     return success();

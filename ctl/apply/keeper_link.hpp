@@ -53,7 +53,7 @@ public:
     [[nodiscard]] DaemonStats* daemon_stats() const { return stats_ == nullptr ? nullptr : &stats_->daemon; }
 
     Status put(keeper::ItemKind kind, const std::string& name, const std::vector<int>& fds);
-    // As a sealed memory file.
+    // As a sealed memory file. It may go out with what is said next: at the latest with publish().
     Status put_bytes(keeper::ItemKind kind, const std::string& name, std::string_view bytes);
     Status drop(keeper::ItemKind kind, const std::string& name);
     // `drain_ms`: how long connections of a worker that ends may go on; 0: the keeper's own default.
@@ -67,9 +67,17 @@ private:
     Status receive_one(bool& none);
     void take(keeper::MessageT& message, std::vector<Fd>& fds);
     void map_stats(const Fd& fd);
+    struct Brought {
+        keeper::ItemKind kind;
+        std::string name;
+        Fd file;
+    };
+    // After what waits.
     Status send(const std::vector<std::uint8_t>& bytes, const std::vector<int>& fds = {});
+    Status send_waiting();
 
     Fd channel_;
+    std::vector<Brought> waiting_;  // put, and not sent
     bool synced_ = false;
     std::string refused_;
     int keeper_pid_ = 0;

@@ -98,15 +98,35 @@ TEST_CASE("keeper link: what is held, who serves what, and what goes out") {
     CHECK(seen == 11);
     CHECK((*link)->workers().at(5).generation == 11);
 
+    // What is put waits for what is said next.
     REQUIRE((*link)->put_bytes(ItemKind::Key, "k", "secret").ok());
+    REQUIRE((*link)->drop(ItemKind::Parts, "host/a/1").ok());
     std::size_t fds = 0;
     CHECK(fake.hear(&fds)->body.AsPut()->name == "k");
     CHECK(fds == 1);
-    REQUIRE((*link)->drop(ItemKind::Parts, "host/a/1").ok());
     CHECK(fake.hear()->body.AsDrop()->name == "host/a/1");
+    REQUIRE((*link)->put_bytes(ItemKind::Parts, "host/b/2", "b").ok());
+    REQUIRE((*link)->put_bytes(ItemKind::Root, "r12", "root").ok());
     REQUIRE((*link)->publish(12, "r12").ok());
-    CHECK(fake.hear()->body.AsPublish()->generation == 12);
-    CHECK((*link)->held() == plan::Items{{ItemKind::Key, "k"}});
+    const auto published = fake.hear(&fds);
+    CHECK(published->body.AsPublish()->generation == 12);
+    REQUIRE(published->body.AsPublish()->brings.size() == 2);
+    CHECK(published->body.AsPublish()->brings[0]->name == "host/b/2");
+    CHECK(published->body.AsPublish()->brings[1]->kind == ItemKind::Root);
+    CHECK(fds == 2);
+    CHECK((*link)->held() == plan::Items{{ItemKind::Root, "r12"}, {ItemKind::Parts, "host/b/2"}, {ItemKind::Key, "k"}});
+    // More than a message may have goes before.
+    for (std::size_t i = 0; i < keeper::kBroughtMax + 3; ++i) {
+        REQUIRE((*link)->put_bytes(ItemKind::Parts, "p" + std::to_string(i), "x").ok());
+    }
+    REQUIRE((*link)->put_bytes(ItemKind::Parts, std::string(keeper::kBroughtNamesMax, 'n'), "x").ok());
+    REQUIRE((*link)->publish(13, "r12").ok());
+    for (std::size_t i = 0; i < keeper::kBroughtMax + 3; ++i) {
+        CHECK(fake.hear()->body.AsPut()->name == "p" + std::to_string(i));
+    }
+    CHECK(fake.hear()->body.AsPut()->name.size() == keeper::kBroughtNamesMax);
+    CHECK(fake.hear(&fds)->body.AsPublish()->brings.empty());
+    CHECK(fds == 0);
 
     fake.ours.reset();
     CHECK_FALSE((*link)->receive().ok());

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Stands in for daemon and worker in keeper_test. As a daemon (`pst-keeper-fake daemon PATH`) it relays between the keeper and the
 // test's seqpacket socket at PATH, so that the test itself plays the daemon. As a worker it takes every snapshot and, once active,
-// answers each connection with its pid. Each access log that it is given hears of it. `pst-keeper-fake crash` ends at once.
+// answers each connection with its pid; which items came with a snapshot it tells as parts that failed. Each access log that it is given hears of it.
+// `pst-keeper-fake crash` ends at once.
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <map>
@@ -54,6 +57,12 @@ int relay(const char* path) {
     return 1;
 }
 
+std::string text_in(const Fd& file) {
+    std::string text(64, '\0');
+    text.resize(static_cast<std::size_t>(std::max<ssize_t>(0, ::pread(file.get(), text.data(), text.size(), 0))));
+    return text;
+}
+
 struct FakeWorker {
     std::map<std::string, std::vector<Fd>> sockets;
     bool active = false;
@@ -76,6 +85,12 @@ struct FakeWorker {
         } else if (const PublishT* publish = message->body.AsPublish()) {
             TakenT taken;
             taken.generation = publish->generation;
+            for (std::size_t i = 0; i < publish->brings.size(); ++i) {
+                auto brought = std::make_unique<FailedPartT>();
+                brought->part = publish->brings[i]->name;
+                brought->reason = text_in(received.fds.at(i));
+                taken.failed.push_back(std::move(brought));
+            }
             return channel_send(keeper_fd(), encode(taken)).ok();
         } else if (message->body.type == Body::Activate) {
             active = true;

@@ -65,7 +65,7 @@ public:
         if (const RefusedT* refused = body.AsRefused()) {
             return Error{.code = Errc::unsupported, .what = "the keeper before refuses: " + refused->reason, .hint = "stop it first"};
         }
-        if (const HelloT* said = body.AsHello(); said != nullptr && said->version != kProtocolVersion) {
+        if (const HelloT* said = body.AsHello(); said != nullptr && said->version != kHandOverVersion) {
             return Error{.code = Errc::unsupported, .what = "the keeper before speaks version " + std::to_string(said->version), .hint = "stop it first"};
         }
         if (const WelcomeT* welcome = body.AsWelcome()) {
@@ -134,7 +134,7 @@ Result<std::optional<Inheritance>> inherit(const std::string& path, std::uint32_
     }
     Inheritance inheritance{.items = {}, .predecessor = Peer(std::move(*socket))};
     Peer& peer = inheritance.predecessor;
-    HelloT asked = hello();
+    HelloT asked = hello(kHandOverVersion);
     asked.role = kRoleSuccessor;
     peer.send(encode(std::move(asked)));
     Heir heir(slots, inheritance);

@@ -128,7 +128,7 @@ TEST_CASE("keeper: one that takes over and dies before it serves leaves everythi
         // A successor of ours, which asks and goes.
         const Fd asking = seqpacket(before.path, false);
         HelloT hello;
-        hello.version = kProtocolVersion;
+        hello.version = kHandOverVersion;
         hello.role = kRoleSuccessor;
         REQUIRE(channel_send(asking.get(), encode(hello)).ok());
         for (;;) {

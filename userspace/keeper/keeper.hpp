@@ -45,7 +45,7 @@ private:
         std::int64_t kill_at_ms = 0;               // draining: when patience ends
         bool ready = false;                        // it has taken the published root
         bool told = false;                         // it was sent the Publish of the published root
-        std::vector<std::pair<std::vector<std::uint8_t>, Descriptors>> later;  // what it is sent before the next Publish
+        std::vector<std::pair<Items::Name, Descriptors>> later;  // what it is given with the next Publish, or before
         std::uint32_t said = 0;                    // messages since the last Publish: what it says is passed on, and must not drown the daemon
         std::optional<AboutT> about;               // once it has said it
     };
@@ -104,8 +104,9 @@ private:
     void publish();
     void tell_published(Worker& worker);
     void to_workers(const std::vector<std::uint8_t>& bytes, const Descriptors& descriptors = nullptr);
-    void ingredient_to_workers(const std::vector<std::uint8_t>& bytes, const Descriptors& descriptors);
+    void ingredient_to_workers(const Items::Name& name, const Descriptors& descriptors);
     void catch_up(Worker& worker);
+    void keep_ingredient(const PutT& put, Fd fd);
 
     Config config_;
     Items items_;

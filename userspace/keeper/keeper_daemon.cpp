@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The keeper's dealings with the daemon: starting it again, and what the two tell each other.
+#include <algorithm>
 #include <csignal>
 
 #include "schema/keeper.hpp"
@@ -109,6 +110,13 @@ void Keeper::greet_daemon() {
     }
 }
 
+void Keeper::keep_ingredient(const PutT& put, Fd fd) {
+    auto descriptors = std::make_shared<std::vector<Fd>>();
+    descriptors->push_back(std::move(fd));
+    items_.put(put.kind, put.name, descriptors);
+    ingredient_to_workers({put.kind, put.name}, descriptors);
+}
+
 void Keeper::take(Peer::Received received) {
     if (const HelloT* said = received.message->body.AsHello()) {
         if (said->version != kProtocolVersion) {
@@ -130,17 +138,25 @@ void Keeper::take(Peer::Received received) {
             log::error("{} put {} \"{}\" with {} descriptors: refused", kDaemonProgram, EnumNameItemKind(put->kind), put->name, received.fds.size());
             return;
         }
+        if (put->kind != ItemKind::Socket) {
+            keep_ingredient(*put, std::move(received.fds[0]));
+            return;
+        }
         Descriptors descriptors = std::make_shared<const std::vector<Fd>>(std::move(received.fds));
         items_.put(put->kind, put->name, descriptors);
-        if (put->kind == ItemKind::Socket) {
-            to_workers(encode(*put), descriptors);
-        } else {
-            ingredient_to_workers(encode(*put), descriptors);
-        }
+        to_workers(encode(*put), descriptors);
     } else if (const DropT* drop = received.message->body.AsDrop(); drop != nullptr && !is_own(drop->kind)) {
         items_.drop(drop->kind, drop->name);
         to_workers(encode(*drop));
     } else if (const PublishT* publish = received.message->body.AsPublish()) {
+        const auto& brings = publish->brings;
+        if (brings.size() != received.fds.size() || std::any_of(brings.begin(), brings.end(), [](const auto& one) { return is_own(one->kind) || one->kind == ItemKind::Socket; })) {
+            log::error("{} published {} and brings {} items with {} descriptors, or what cannot be brought: refused", kDaemonProgram, publish->root, brings.size(), received.fds.size());
+            return;
+        }
+        for (std::size_t i = 0; i < brings.size(); ++i) {
+            keep_ingredient(*brings[i], std::move(received.fds[i]));
+        }
         items_.published = {publish->generation, publish->root, publish->drain_ms};
         this->publish();
     } else if (received.message->body.type == Body::Ready) {

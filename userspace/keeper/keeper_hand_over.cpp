@@ -84,7 +84,7 @@ void Keeper::watch_successor() {
 }
 
 void Keeper::equip_successor() {
-    successor_->send(encode(hello()));
+    successor_->send(encode(hello(kHandOverVersion)));
     WelcomeT welcome;
     welcome.slots = config_.slots;
     successor_->send(encode(welcome));
@@ -112,10 +112,10 @@ void Keeper::on_successor_message() {
         }
         const HelloT* said = received.message->body.AsHello();
         if (said != nullptr && heir_ == Heir::none) {
-            if (said->version != kProtocolVersion || said->role != kRoleSuccessor) {
+            if (said->version != kHandOverVersion || said->role != kRoleSuccessor) {
                 RefusedT refused;
-                refused.reason = said->version == kProtocolVersion ? "it gives what it holds to a successor only"
-                                                                   : "it speaks version " + std::to_string(kProtocolVersion) + ", not " + std::to_string(said->version);
+                refused.reason = said->version == kHandOverVersion ? "it gives what it holds to a successor only"
+                                                                   : "it speaks version " + std::to_string(kHandOverVersion) + ", not " + std::to_string(said->version);
                 successor_->send(encode(refused));
                 successor_.reset();
                 return;

@@ -219,6 +219,65 @@ TEST_CASE("backoff: the first failure costs nothing, a loop waits longer and lon
     CHECK(backoff.ended(now + 60'000) == now + 60'000);
 }
 
+TEST_CASE("keeper: what a snapshot is made of comes with it, to each worker, and is kept") {
+    Lab lab;
+    lab.meet();
+    lab.synced();
+    const auto file = [](const std::string& text) { return std::move(sealed_memfd("item", {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()})).value(); };
+    const auto put = [](ItemKind kind, const std::string& name) {
+        auto one = std::make_unique<PutT>();
+        one->kind = kind;
+        one->name = name;
+        return one;
+    };
+    // "name=content" of what the worker had with the snapshot.
+    const auto brought = [&](bool standby) {
+        auto message = lab.await([&](MessageT& m) { return m.body.AsTaken() != nullptr && m.body.AsTaken()->generation != 0 && m.body.AsTaken()->standby == standby; });
+        std::string out;
+        for (const auto& one : message.body.AsTaken()->failed) {
+            out += one->part + "=" + one->reason + " ";
+        }
+        return out;
+    };
+    lab.publish(1);
+    CHECK(brought(true).empty());  // both stand, and nothing is on its way any more
+    const Fd early = file("e"), list = file("l"), root = file("r");
+    lab.say(*put(ItemKind::Parts, "early"), {early.get()});
+    PublishT message;
+    message.generation = 2;
+    message.root = "root";
+    message.brings.push_back(put(ItemKind::Parts, "list"));
+    message.brings.push_back(put(ItemKind::Root, "root"));
+    lab.say(std::move(message), {list.get(), root.get()});
+    CHECK(brought(false) == "early=e list=l root=r ");
+    CHECK(brought(true) == "early=e list=l root=r ");
+    // What cannot be right is refused as a whole.
+    for (const ItemKind kind : {ItemKind::Socket, ItemKind::StatsPage, ItemKind::Parts}) {
+        PublishT wrong;
+        wrong.generation = 3;
+        wrong.root = "root3";
+        wrong.brings.push_back(put(kind, "wrong"));
+        lab.say(std::move(wrong), kind == ItemKind::Parts ? std::vector<int>{} : std::vector<int>{list.get()});
+    }
+    // More than one message takes.
+    for (std::size_t i = 0; i < kBroughtMax + 1; ++i) {
+        lab.say(*put(ItemKind::Parts, "many"), {list.get()});
+    }
+    lab.publish(4);
+    CHECK(brought(false).empty());
+    lab.kill_daemon();
+    lab.meet();
+    std::string held;
+    std::uint64_t generation = 0;
+    lab.await([&](MessageT& m) {
+        held += m.body.AsItem() != nullptr ? m.body.AsItem()->name + " " : "";
+        generation = m.body.AsSynced() != nullptr ? m.body.AsSynced()->generation : 0;
+        return m.body.AsSynced() != nullptr;
+    });
+    CHECK(held == "root early list many ");
+    CHECK(generation == 4);
+}
+
 TEST_CASE("keeper: the worker that serves has a snapshot before the standby is told of it") {
     Lab lab;
     lab.meet();

@@ -18,9 +18,18 @@ void Keeper::equip(Worker& worker) {
 }
 
 void Keeper::tell_published(Worker& worker) {
-    catch_up(worker);
-    if (worker.state != WorkerState::Draining && !std::exchange(worker.told, true) && items_.published.generation != 0) {
-        worker.peer.send(encode(publish_message(items_.published)));
+    const bool news = worker.state != WorkerState::Draining && !std::exchange(worker.told, true) && items_.published.generation != 0;
+    if (const auto& all = worker.later; !news || !fit_one_publish(all.begin(), all.end(), [](const auto& one) { return one.first.second.size(); })) {
+        catch_up(worker);
+    }
+    if (news) {
+        PublishT message = publish_message(items_.published);
+        std::vector<Descriptors> brought;
+        for (auto& [name, descriptors] : std::exchange(worker.later, {})) {
+            message.brings.push_back(std::make_unique<PutT>(put_message(name)));
+            brought.push_back(std::move(descriptors));
+        }
+        worker.peer.send(encode(message), std::move(brought));
     }
 }
 
@@ -50,26 +59,23 @@ void Keeper::to_workers(const std::vector<std::uint8_t>& bytes, const Descriptor
     }
 }
 
-// What a snapshot is made of. One that only stands by gets it once the active worker has taken the snapshot.
-void Keeper::ingredient_to_workers(const std::vector<std::uint8_t>& bytes, const Descriptors& descriptors) {
+// What a snapshot is made of is of no use before the snapshot.
+void Keeper::ingredient_to_workers(const Items::Name& name, const Descriptors& descriptors) {
     constexpr std::size_t kLaterMax = 1024;
-    const bool served = find(WorkerState::Active) != nullptr;
     for (Worker& worker : workers_) {
         if (worker.state == WorkerState::Draining) {
             continue;
         }
-        if (served && worker.state != WorkerState::Active && worker.later.size() < kLaterMax) {
-            worker.later.emplace_back(bytes, descriptors);
-        } else {
+        if (worker.later.size() >= kLaterMax) {
             catch_up(worker);
-            worker.peer.send(bytes, descriptors);
         }
+        worker.later.emplace_back(name, descriptors);
     }
 }
 
 void Keeper::catch_up(Worker& worker) {
-    for (auto& [bytes, descriptors] : std::exchange(worker.later, {})) {
-        worker.peer.send(std::move(bytes), descriptors);
+    for (auto& [name, descriptors] : std::exchange(worker.later, {})) {
+        worker.peer.send(encode(put_message(name)), std::move(descriptors));
     }
 }
 

@@ -3,13 +3,11 @@
 
 #include <unistd.h>
 
-#include "schema/keeper.hpp"
-
 namespace penstock::keeper {
 
-HelloT hello() {
+HelloT hello(std::uint32_t version) {
     HelloT message;
-    message.version = kProtocolVersion;
+    message.version = version;
     message.role = "keeper";
     message.pid = ::getpid();
     return message;

@@ -3,7 +3,9 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <iterator>
 
 namespace penstock::keeper {
 
@@ -19,6 +21,14 @@ Peer::Peer(Fd socket) : socket_(std::move(socket)) {
 }
 
 void Peer::send(std::vector<std::uint8_t> bytes, Descriptors descriptors) {
+    std::vector<Descriptors> some;
+    if (descriptors != nullptr) {
+        some.push_back(std::move(descriptors));
+    }
+    send(std::move(bytes), std::move(some));
+}
+
+void Peer::send(std::vector<std::uint8_t> bytes, std::vector<Descriptors> descriptors) {
     if (queue_.size() >= kQueueMax) {
         fault_ = "does not read its messages";
         return;
@@ -35,10 +45,8 @@ void Peer::flush() {
     while (fault_.empty() && !queue_.empty()) {
         const Waiting& next = queue_.front();
         std::vector<int> fds;
-        if (next.descriptors != nullptr) {
-            for (const Fd& fd : *next.descriptors) {
-                fds.push_back(fd.get());
-            }
+        for (const Descriptors& some : next.descriptors) {
+            std::transform(some->begin(), some->end(), std::back_inserter(fds), [](const Fd& fd) { return fd.get(); });
         }
         if (auto sent = channel_send(socket_.get(), next.bytes, fds); !sent.ok()) {
             if (!is_for_later(sent.error())) {

@@ -25,6 +25,8 @@ public:
     [[nodiscard]] const std::string& fault() const { return fault_; }
 
     void send(std::vector<std::uint8_t> bytes, Descriptors descriptors = nullptr);
+    // With the descriptors of all of these, one after the other.
+    void send(std::vector<std::uint8_t> bytes, std::vector<Descriptors> descriptors);
     // Sends what waits, as far as the socket takes it.
     void flush();
 
@@ -37,7 +39,7 @@ public:
 private:
     struct Waiting {
         std::vector<std::uint8_t> bytes;
-        Descriptors descriptors;
+        std::vector<Descriptors> descriptors;
     };
     Fd socket_;
     std::deque<Waiting> queue_;

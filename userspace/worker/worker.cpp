@@ -80,6 +80,11 @@ void Worker::take(keeper::MessageT& message, std::vector<Fd> fds) {
             handed_.erase(dropped->name);
         }
     } else if (const auto* published = message.body.AsPublish()) {
+        for (std::size_t i = 0; i < std::min(published->brings.size(), fds.size()); ++i) {
+            std::vector<Fd> one;
+            one.push_back(std::move(fds[i]));
+            put(*published->brings[i], std::move(one));
+        }
         publish(*published);
     } else if (message.body.type == keeper::Body::Activate) {
         active_ = true;
