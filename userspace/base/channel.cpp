@@ -55,8 +55,8 @@ void take_fds(msghdr& message, std::vector<Fd>& fds) {
 
 Result<ChannelMessage> channel_receive(int socket) {
     ChannelMessage received;
-    received.bytes.resize(kChannelMessageMax);
-    iovec part = {.iov_base = received.bytes.data(), .iov_len = received.bytes.size()};
+    std::uint8_t bytes[kChannelMessageMax];  // most messages are a hundredth of that: no heap for it, and no zeros
+    iovec part = {.iov_base = bytes, .iov_len = sizeof bytes};
     alignas(cmsghdr) char control[CMSG_SPACE(kChannelFdsMax * sizeof(int))] = {};
     msghdr message = {};
     message.msg_iov = &part;
@@ -77,7 +77,7 @@ Result<ChannelMessage> channel_receive(int socket) {
     if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
         return Error{.code = Errc::invalid, .what = "receive a message: too large", .hint = {}, .context = {}};
     }
-    received.bytes.resize(static_cast<std::size_t>(size));
+    received.bytes.assign(bytes, bytes + size);
     return received;
 }
 
