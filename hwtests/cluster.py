@@ -13,16 +13,24 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 RIG = ROOT / "hwtests" / "conformance" / "run.sh"
 STATE = pathlib.Path(os.environ.get("RIG_STATE", ROOT / "build" / "conformance"))
 BIN = pathlib.Path(os.environ.get("PST_BIN", ROOT / "build" / "release" / "bin"))
-VERSION = "v1.7.0"
+SUITES = ROOT / "hwtests" / "conformance" / "suite"
 API, RELAY_PORT, REFUSER_PORT = ("10.249.0.1", 6443), 6444, 6445
 PATIENCE = 60  # seconds, for what should take one
 
 
+def version():
+    """Of the Gateway API: $RIG_VERSION, or the newest that the rig has been built for, or None. v1.5 has no v1 TCPRoute."""
+    if chosen := os.environ.get("RIG_VERSION"):
+        return chosen
+    built = [one.name for one in SUITES.iterdir() if (STATE / "bin" / f"echo-basic-{one.name}").exists()]
+    return max((one for one in built if not one.startswith("v1.5.")), key=lambda one: [int(part) for part in one[1:].split(".")], default=None)
+
+
 def missing():
     """Why there can be no cluster here, or None. Building the rig takes minutes and a module proxy: that is left to ./dev conformance."""
-    for program in ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl", "rig", f"echo-basic-{VERSION}"):
+    for program in ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl", "rig", f"echo-basic-{version() or 'v*'}"):
         if not (STATE / "bin" / program).exists():
-            return f"the rig has no {program}: ./dev conformance {VERSION} builds it"
+            return f"the rig has no {program}: ./dev conformance faults builds it"
     return None if (BIN / "penstockd").exists() else f"{BIN} has no penstockd"
 
 
@@ -80,7 +88,7 @@ class Cluster:
         self.daemons = []
         self.children = []
         try:
-            self.rig("up", VERSION)
+            self.rig("up", version())
             self.kubectl("apply", "--server-side", "-f", str(ROOT / "configs" / "deploy" / "base" / "penstocknodes.yaml"))
         except BaseException:
             self.rig("down")
@@ -180,6 +188,12 @@ class Cluster:
         with open(STATE / "log" / "kube-apiserver", "a", encoding="utf-8") as log:
             self.children.append(subprocess.Popen(["nsenter", "--net=/run/netns/gwrig-cp", *command], stdout=log, stderr=log))
         eventually(lambda: self.kubectl("get", "--raw", "/readyz", check=False) == "ok", "the API server is ready")
+
+    def hand_writing_to(self, node):
+        """The writer of statuses becomes the daemon of `node`, which must live."""
+        lease = ("-n", "default", "patch", "lease", "penstock-status", "--type=merge", "-p")
+        boot = pathlib.Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        self.kubectl(*lease, json.dumps({"spec": {"holderIdentity": f"{node}_{boot}"}}))
 
     def second_node(self, name, address):
         """A namespace beside the node, with a way to the API and none to the clients."""

@@ -50,21 +50,30 @@ def v4_of(cluster):
     return next(one for one in cluster.addresses("both") if ":" not in one)
 
 
-def new_route(cluster, name, gateway="both"):
-    """A route with a redirect of its own; the seconds until it serves, and until its status says so."""
+def apply_route(cluster, name):
+    """A route with a redirect of its own."""
     cluster.apply(f"""
 apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
 metadata: {{name: {name}, namespace: lab}}
 spec:
-  parentRefs: [{{name: {gateway}, sectionName: http}}]
+  parentRefs: [{{name: both, sectionName: http}}]
   hostnames: [{name}.lab.example]
   rules: [{{filters: [{{type: RequestRedirect, requestRedirect: {{hostname: moved.example}}}}]}}]
 """)
+
+
+def wait_told(cluster, name):
+    eventually(lambda: cluster.condition("httproute", name, "Accepted", parent=True) == "True", f"route {name} has its status")
+
+
+def new_route(cluster, name):
+    """Makes a route and deletes it; the seconds until it serves, and until its status says so."""
+    apply_route(cluster, name)
     begun = time.monotonic()
     eventually(lambda: cluster.ask(v4_of(cluster), f"{name}.lab.example") == 302, f"route {name} serves")
     served = time.monotonic() - begun
-    eventually(lambda: cluster.condition("httproute", name, "Accepted", parent=True) == "True", f"route {name} has its status")
+    wait_told(cluster, name)
     told = time.monotonic() - begun
     cluster.kubectl("-n", "lab", "delete", "httproute", name)
     return served, told
@@ -219,20 +228,36 @@ def test_the_daemon_that_writes_is_killed(cluster):
 
 
 def test_two_daemons_one_writer_and_the_leader_is_killed(cluster):
+    """First the one that serves no client: only its statuses can be missed. Then the one that serves them all."""
     first = cluster.daemons[0]
     second = cluster.daemon("two", namespace=cluster.second_node("two", "10.249.0.4"), options=["--datapath", "userspace"])
     eventually(second.serves, "the second daemon serves")
     assert first.writes() and not second.writes()
     new_route(cluster, "of-two")
+    steady = cluster.steady(v4_of(cluster), "one.lab.example")
+    cluster.hand_writing_to("two")
+    eventually(lambda: second.writes() and not first.writes(), "the second daemon writes")
+    new_route(cluster, "of-the-second")
+    second.end(signal.SIGKILL)
+    served, told = new_route(cluster, "after-the-second")
+    print(f"the writer is killed: a new route served {served:.1f} s after it was made, its status {told:.1f} s")
+    assert first.writes()
+    answers = steady.stop()
+    assert set(answers) == {"200"} and len(answers) > 50
+
+    second.start()
+    eventually(second.serves, "the second daemon is back")
     first.end(signal.SIGKILL)  # the whole node
     eventually(second.writes, "the second daemon writes", 40)
     first.start()
     eventually(first.serves, "the first daemon is back")
-    served, told = new_route(cluster, "of-the-other")
-    print(f"a new route served {served:.1f} s after it was made, its status {told:.1f} s")
+    apply_route(cluster, "of-two-again")
+    wait_told(cluster, "of-two-again")
     assert second.writes() and not first.writes()
-    second.end()
+    second.end()  # its addresses with it, which it has since the first died
     eventually(first.writes, "the first daemon writes again", 40)
+    eventually(lambda: cluster.ask(v4_of(cluster), "of-two-again.lab.example") == 302, "the addresses are back")
+    cluster.kubectl("-n", "lab", "delete", "httproute", "of-two-again")
     cluster.daemons.remove(second)
     second.close()
 
