@@ -262,6 +262,37 @@ def test_two_daemons_one_writer_and_the_leader_is_killed(cluster):
     second.close()
 
 
+NODE = """
+apiVersion: v1
+kind: Node
+metadata: {{name: {name}}}
+"""
+
+
+def goes_with_its_node(cluster, name):
+    """Whether the PenstockNode of that name is the property of the Node of that name that there is now."""
+    node, told = (json.loads(cluster.kubectl("get", kind, name, "-o", "json", check=False) or "{}").get("metadata", {}) for kind in ("node", "penstocknode"))
+    return "uid" in node and [one["uid"] for one in told.get("ownerReferences", [])] == [node["uid"]]
+
+
+@pytest.mark.parametrize("absent", [0, 10])
+def test_the_node_is_registered_anew(cluster, absent):
+    """Seconds later: the garbage collector takes the PenstockNode away before there is a Node again."""
+    first = cluster.daemons[0]
+    eventually(lambda: goes_with_its_node(cluster, first.name), "the PenstockNode goes with its Node")
+    steady = cluster.steady(v4_of(cluster), "one.lab.example")
+    before = cluster.kubectl("get", "penstocknode", first.name, "-o", "jsonpath={.metadata.uid}")
+    cluster.kubectl("delete", "node", first.name)
+    time.sleep(absent)
+    cluster.apply(NODE.format(name=first.name))
+    eventually(lambda: goes_with_its_node(cluster, first.name), "the PenstockNode goes with the new Node")
+    assert cluster.kubectl("get", "penstocknode", first.name, "-o", "jsonpath={.metadata.uid}") != before
+    new_route(cluster, f"node-{absent}")
+    time.sleep(1)
+    answers = steady.stop()
+    assert set(answers) == {"200"} and len(answers) > 10
+
+
 def test_what_configs_deploy_allows_is_enough(cluster):
     """A daemon with the service account's token, which does all that one does: it is the writer, and gives a Gateway its Service."""
     cluster.kubectl("apply", "--server-side", "--force-conflicts", "-k", str(ROOT / "configs" / "deploy" / "base"))
@@ -286,11 +317,14 @@ def test_what_configs_deploy_allows_is_enough(cluster):
         cluster.kubectl("-n", "lab", "annotate", "gateway", "six", "lab/edit=1")
         cluster.kubectl("-n", "lab", "patch", "gateway", "six", "--type=merge", "-p", '{"spec":{"infrastructure":{"labels":{"lab":"1"}}}}')
         eventually(lambda: cluster.condition("gateway", "six", "Programmed") == "True", "the edited Gateway has its status")
+        cluster.apply(NODE.format(name="account"))  # the owner of what was there before it
+        eventually(lambda: goes_with_its_node(cluster, "account"), "the PenstockNode goes with its Node")
         assert [one for one in account.status()["errors"] if not one["solved"]] == []
         assert "forbidden" not in (clusters.STATE / "log" / "penstock-account").read_text().lower()
     finally:
         cluster.daemons.remove(account)
         account.close()
+        cluster.kubectl("delete", "node", "account", "--ignore-not-found")
         cluster.daemons[0].start()
     eventually(cluster.daemons[0].writes, "the first daemon writes again", 40)
 

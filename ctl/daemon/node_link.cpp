@@ -24,7 +24,15 @@ namespace {
 constexpr auto kLookAgainMax = milliseconds(5'000);  // for a CRD that is missing
 constexpr auto kFirstRetry = milliseconds(500);
 constexpr unsigned kRetryShiftMax = 6;  // half a minute
+constexpr auto kOwnerAgain = milliseconds(1'000);  // the first time, for a Node that is not there
+constexpr unsigned kOwnerShiftMax = 6;             // a minute
 constexpr std::size_t kShownMax = 50;   // objects that nodes do not agree on
+
+// Uid of its first owner; it has no other.
+std::string owner_of(const model::Value& object) {
+    const model::Value* owners = object.find_path({"metadata", "ownerReferences"});
+    return owners != nullptr && !owners->items().empty() ? text_at(owners->items().front(), {"uid"}) : "";
+}
 
 json as_json(const model::Value* value) { return value != nullptr ? json(model::to_json(*value)) : json(); }
 
@@ -47,12 +55,13 @@ void NodeLink::start(kubeapi::Client& client) {
 NodeLink::News NodeLink::read(const kubeapi::Batch& batch, const kubeapi::Reflection& reflection, const std::string& node) {
     News news{.seen = {}, .all = batch.all, .known = reflection.synced() && !reflection.missing(), .missing = reflection.missing(), .trouble = reflection.trouble()};
     for (const auto& [object, gone] : batch.changes) {
-        Seen one{.node = text_at(object, {"metadata", "name"}), .version = text_at(object, {"metadata", "resourceVersion"}), .report = {}, .own = {}, .gone = gone};
+        Seen one{.node = text_at(object, {"metadata", "name"}), .version = text_at(object, {"metadata", "resourceVersion"}), .report = {}, .own = {}, .owner = {}, .gone = gone};
         if (!gone) {
             one.report = status::read_report(object);
         }
         if (one.node == node) {
             one.own = as_json(object.find("status"));
+            one.owner = owner_of(object);
         }
         news.seen.push_back(std::move(one));
     }
@@ -94,6 +103,7 @@ void NodeLink::saw(const Seen& one) {
         changed(agreement_.heard(one.node, one.report));
     } else if (!kubeapi::older_version(one.version, version_)) {  // else the answer to our write was faster
         there_ = one.own;
+        owner_there_ = one.owner;
         version_ = one.version;
     }
 }
@@ -102,6 +112,7 @@ void NodeLink::lost(const std::string& node) {
     heard_.erase(node);
     if (node == node_) {
         there_.reset();
+        owner_there_.clear();
         version_.clear();
         owner_.reset();  // it may have gone with its Node, which is another one now
     } else {
@@ -161,7 +172,7 @@ void NodeLink::wait_for_patience() {
 // ---- what goes ----------------------------------------------------------------------------------------------------------
 // Writes if there is something to write and nothing to wait for.
 void NodeLink::push() {
-    if (asking_ || !known_ || !wanted_ || there_ == wanted_ || (there_ && version_ == settled_version_ && wanted_ == settled_)) {
+    if (asking_ || !known_ || !wanted_ || settled()) {
         return;
     }
     if (Loop::Clock::now() < not_before_) {
@@ -173,13 +184,19 @@ void NodeLink::push() {
     }
 }
 
+// Whether the server has what it is to have.
+bool NodeLink::settled() const {
+    const bool same = there_ == wanted_ || (there_ && version_ == settled_version_ && wanted_ == settled_);
+    return same && (owner_ ? owner_->empty() || *owner_ == owner_there_ : !owner_there_.empty());
+}
+
 void NodeLink::push_later(milliseconds asked) {
     failures_ += 1;
     asked_until_ = Loop::Clock::now() + asked;
     not_before_ = Loop::Clock::now() + std::max(asked, kFirstRetry * (1U << std::min(failures_ - 1, kRetryShiftMax)));
 }
 
-// Without a Node of that name, or the right to see it, the object stays when the node goes: nobody waits for it then.
+// Without the right to see the Node the object stays when the node goes: nobody waits for it then.
 void NodeLink::ask_owner() {
     asking_ = true;
     send_from(loop_, *client_, {.path = "/api/v1/nodes/" + kubeapi::url_encoded(node_)}, [this](const Result<kubeapi::Answer>& answer) {
@@ -187,12 +204,24 @@ void NodeLink::ask_owner() {
         const bool told = answer.ok() && (answer->good() || answer->status == 404 || answer->status == 403);
         const auto node = told && answer->good() ? model::parse_json(answer->body, {.bytes_max = 4U << 20}) : Result<model::Value>(model::Value());
         if (told) {
-            owner_ = node.ok() ? text_at(*node, {"metadata", "uid"}) : "";
+            owner_is(node.ok() ? text_at(*node, {"metadata", "uid"}) : "", answer->status == 404);
         } else {
             push_later(answer.ok() ? answer->retry_after.value_or(milliseconds(0)) : milliseconds(0));
         }
         push();
     });
+}
+
+// A Node that is not there may be about to be made anew: what was written without one gets it then.
+void NodeLink::owner_is(std::string uid, bool may_come) {
+    owner_ = std::move(uid);
+    absences_ = may_come ? absences_ + 1 : 0;
+    if (may_come) {
+        loop_.at("owner", Loop::Clock::now() + kOwnerAgain * (1U << std::min(absences_ - 1, kOwnerShiftMax)), [this] {
+            owner_.reset();
+            push();
+        });
+    }
 }
 
 // Applied: made if it is not there, and the whole of it is ours.
@@ -217,6 +246,7 @@ void NodeLink::wrote(const json& status, const Result<kubeapi::Answer>& answer) 
         settled_version_ = version;
         if (!kubeapi::older_version(version, version_)) {
             there_ = as_json(whole->find("status"));
+            owner_there_ = owner_of(*whole);
             version_ = version;
         }
     } else {

@@ -56,6 +56,7 @@ private:
         std::string version;
         status::NodeReport report;
         std::optional<nlohmann::json> own;  // status of this node's, as the server has it
+        std::string owner;                  // and the uid of the Node that it goes with
         bool gone = false;
     };
     struct News {
@@ -74,6 +75,8 @@ private:
 
     void push();
     void ask_owner();
+    void owner_is(std::string uid, bool may_come);
+    [[nodiscard]] bool settled() const;
     void write();
     void wrote(const nlohmann::json& status, const Result<kubeapi::Answer>& answer);
     void push_later(std::chrono::milliseconds pause);
@@ -100,6 +103,8 @@ private:
     nlohmann::json settled_;                     // what we wrote last, and the version that it became: the server's form of it may differ
     std::string settled_version_;
     std::optional<std::string> owner_;           // uid of the Node; "": there is none; nothing: not asked
+    std::string owner_there_;                    // as the server has it
+    unsigned absences_ = 0;                      // of the Node, as it was asked for
     bool asking_ = false;
     Loop::Time not_before_{};
     Loop::Time asked_until_{};  // by the server

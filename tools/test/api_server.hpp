@@ -73,6 +73,17 @@ public:
         const std::lock_guard lock(mutex_);
         return objects_.get(path);
     }
+    // Every version of an object since it was made or forget() was called, the oldest first; its last one again if it was deleted.
+    [[nodiscard]] std::vector<nlohmann::json> history(const std::string& path) {
+        const std::lock_guard lock(mutex_);
+        std::vector<nlohmann::json> versions;
+        for (const ApiObjects::Event& event : objects_.events()) {
+            if (ApiObjects::path_of(event.object) == path) {
+                versions.push_back(event.object);
+            }
+        }
+        return versions;
+    }
 
     // Forgets the events so far: watches from there end with 410.
     void forget() {
