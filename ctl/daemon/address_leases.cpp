@@ -6,12 +6,16 @@
 #include <algorithm>
 #include <charconv>
 
+#include "ctl/source/identity.hpp"
+
 namespace penstock::daemon {
 
 namespace {
 
 constexpr std::string_view kNodePrefix = "penstock-node-";
 constexpr std::string_view kAddressPrefix = "penstock-address-";
+constexpr std::size_t kNameMax = 253;  // of objects, nodes among them
+constexpr std::size_t kHashDigits = 16;
 
 std::optional<plan::Network> parse_network(std::string_view word) {
     const std::size_t slash = std::min(word.find('/'), word.size());
@@ -26,10 +30,34 @@ std::optional<plan::Network> parse_network(std::string_view word) {
 
 }  // namespace
 
-std::string node_lease_name(std::string_view node) { return std::string(kNodePrefix).append(node); }
+std::string node_lease_name(const std::string& node) {
+    std::string name = std::string(kNodePrefix) + node;
+    if (name.size() > kNameMax) {
+        name.resize(kNameMax - 1 - kHashDigits);
+        name.resize(name.find_last_not_of("-.") + 1);  // no part of a name ends or begins with these
+        name += "-" + source::digest_of(node).substr(0, kHashDigits);
+    }
+    return name;
+}
 
-std::optional<std::string> node_of_lease(std::string_view name) {
-    return name.starts_with(kNodePrefix) ? std::optional(std::string(name.substr(kNodePrefix.size()))) : std::nullopt;
+std::map<std::string, std::string> node_annotations(const std::string& node, const std::optional<std::vector<plan::Network>>& networks) {
+    std::map<std::string, std::string> out;
+    if (networks) {
+        out.emplace(kLeaseNetworks, text_of(*networks));
+    }
+    if (!node_lease_name(node).ends_with(node)) {
+        out.emplace(kLeaseNode, node);
+    }
+    return out;
+}
+
+std::optional<std::string> node_of_lease(const kubeapi::Lease& lease) {
+    if (!lease.name.starts_with(kNodePrefix)) {
+        return std::nullopt;
+    }
+    const auto whole = lease.annotations.find(kLeaseNode);
+    const bool meant = whole != lease.annotations.end() && node_lease_name(whole->second) == lease.name;  // anybody may have written it
+    return meant ? whole->second : lease.name.substr(kNodePrefix.size());
 }
 
 std::string lease_name(const IpAddress& address) {

@@ -2,6 +2,8 @@
 #include "ctl/daemon/address_leases.hpp"
 
 #include <cctype>
+#include <map>
+#include <set>
 
 #include "tools/test/catch.hpp"
 
@@ -20,15 +22,37 @@ TEST_CASE("address leases: the names of Leases are names, and lead back") {
         CHECK(name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-.") == std::string::npos);
         CHECK(std::isalnum(static_cast<unsigned char>(name.back())) != 0);
         CHECK(address_of_lease(name) == ip(text));
-        CHECK_FALSE(node_of_lease(name).has_value());
+        CHECK_FALSE(node_of_lease({.name = name}).has_value());
     }
     for (const char* name : {"penstock-address-", "penstock-address-x", "penstock-node-a", "penstock-status", ""}) {
         CHECK_FALSE(address_of_lease(name).has_value());
     }
     CHECK(node_lease_name("a") == "penstock-node-a");
-    CHECK(node_of_lease("penstock-node-a") == "a");
-    CHECK(node_of_lease("penstock-node-a.b") == "a.b");
-    CHECK_FALSE(node_of_lease("penstock-status").has_value());
+    CHECK(node_of_lease({.name = "penstock-node-a"}) == "a");
+    CHECK(node_of_lease({.name = "penstock-node-a.b"}) == "a.b");
+    CHECK_FALSE(node_of_lease({.name = "penstock-status"}).has_value());
+}
+
+TEST_CASE("address leases: the name of every node's Lease is short enough for one, and leads back") {
+    const std::string fits(239, 'a');
+    const std::string dotted = std::string(221, 'a') + "." + std::string(31, 'b');
+    const std::string dashed = std::string(219, 'a') + "-.-b" + std::string(30, 'c');
+    std::set<std::string> names;
+    for (const std::string& node : {fits, fits + "a", fits + "b", std::string(253, 'a'), dotted, dashed}) {
+        INFO(node);
+        const kubeapi::Lease lease{.name = node_lease_name(node), .annotations = node_annotations(node, std::nullopt)};
+        CHECK(lease.name.size() <= 253);
+        CHECK(lease.name.starts_with("penstock-node-aaaa"));
+        CHECK(lease.name.find("--") == std::string::npos);
+        CHECK(lease.name.find(".-") == std::string::npos);
+        CHECK(names.insert(lease.name).second);
+        CHECK(node_of_lease(lease) == node);
+        CHECK(lease.annotations.contains(kLeaseNode) == (node.size() > fits.size()));
+    }
+    CHECK(node_lease_name(fits) == "penstock-node-" + fits);
+    const std::string name = node_lease_name(dotted);
+    CHECK(node_of_lease({.name = name, .annotations = {{kLeaseNode, "another"}}}) == name.substr(14));
+    CHECK(node_annotations(dotted, std::vector<plan::Network>{{ip("192.0.2.100"), 24}}) == std::map<std::string, std::string>{{kLeaseNetworks, "192.0.2.100/24"}, {kLeaseNode, dotted}});
 }
 
 TEST_CASE("address leases: networks are read as they are written, and what is no network is left out") {

@@ -55,7 +55,7 @@ Result<std::unique_ptr<AddressLink>> AddressLink::open(Loop& loop, kubeapi::Acce
         kubeapi::CollectionWatch::start(client, kubeapi::leases_path(ns), std::move(reflection), tell);
     });
     kubeapi::Election lease(link->ns_, node_lease_name(link->node_), link->node_, kNodeTerms);
-    lease.carry({{kLeaseLabel, "node"}}, networks ? std::map<std::string, std::string>{{kLeaseNetworks, text_of(*networks)}} : std::map<std::string, std::string>());
+    lease.carry({{kLeaseLabel, "node"}}, node_annotations(link->node_, networks));
     if (networks) {
         link->networks_ = std::move(*networks);
         link->holdings_.here(link->networks_);
@@ -76,7 +76,7 @@ void AddressLink::here(std::vector<plan::Network> networks) {
     if (networks != networks_) {
         networks_ = std::move(networks);
         holdings_.here(networks_);
-        heartbeat_->carry({{kLeaseLabel, "node"}}, {{kLeaseNetworks, text_of(networks_)}});
+        heartbeat_->carry({{kLeaseLabel, "node"}}, node_annotations(node_, networks_));
     }
 }
 
@@ -135,7 +135,7 @@ void AddressLink::saw(const kubeapi::Lease& lease, Loop::Time at) {
         return;
     }
     known = lease;
-    if (const auto node = node_of_lease(lease.name)) {
+    if (const auto node = node_of_lease(lease)) {
         holdings_.saw_node(*node, node_seen(lease), at);
     } else if (const auto address = address_of_lease(lease.name)) {
         holdings_.saw_lease(*address, {.holder = lease.holder, .version = lease.version});
@@ -143,8 +143,11 @@ void AddressLink::saw(const kubeapi::Lease& lease, Loop::Time at) {
 }
 
 void AddressLink::lost(const std::string& name) {
-    leases_.erase(name);
-    if (const auto node = node_of_lease(name)) {
+    const auto known = leases_.extract(name);
+    if (known.empty()) {
+        return;
+    }
+    if (const auto node = node_of_lease(known.mapped())) {
         holdings_.lost_node(*node);
     } else if (const auto address = address_of_lease(name)) {
         holdings_.lost_lease(*address);
@@ -333,7 +336,7 @@ json AddressLink::facts() const {
     }
     json nodes = json::array();
     for (const auto& [name, lease] : leases_) {
-        if (const auto node = node_of_lease(name)) {
+        if (const auto node = node_of_lease(lease)) {
             const char* state = lease.holder.empty() ? "left" : holdings_.alive(*node, now) ? "alive" : "gone";
             nodes.push_back({{"name", *node}, {"state", state}, {"addresses", held.contains(*node) ? held[*node] : 0}});
         }
