@@ -3,14 +3,13 @@
 import os
 import pathlib
 import signal
-import sys
 import time
 
 import pytest
 
 import lab
 from conftest import QUICKSTART
-from edge import METRICS, ROOT, VIP4, VIP6, binaries, outcome
+from edge import METRICS, VIP4, VIP6, outcome
 
 
 def facts(pid, thread=None):
@@ -20,30 +19,6 @@ def facts(pid, thread=None):
 
 
 # ---- the worker's privileges ------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("ring", ["io_uring", "epoll"])
-def test_the_seccomp_profile_for_containers_is_enough_for_all_processes(make_edge, tmp_path, ring):
-    real = binaries().resolve()
-    for program in real.iterdir():
-        (tmp_path / program.name).symlink_to(program)
-    (tmp_path / "penstockd").unlink()
-    (tmp_path / "penstockd").write_text(f"""#!/bin/sh
-exec {sys.executable} {ROOT}/hwtests/confined.py {ROOT}/configs/deploy/components/seccomp/penstock.json {real}/penstockd "$@"
-""")
-    (tmp_path / "penstockd").chmod(0o755)
-    edge = make_edge({"quickstart.yaml": QUICKSTART}, bin_dir=tmp_path, options=["--datapath", "auto", "--ring", ring, "--metrics-address", "10.90.1.1:9650"])
-    lab.wait_for("a standby", lambda: edge.processes("penstock-worker", "standby"))
-    for name in ("penstock-keeper", "penstockd"):
-        for process in edge.processes(name):
-            assert facts(process["pid"])["Seccomp"].strip() == "2"
-    before = edge.processes("penstock-worker", "active")[0]["pid"]
-    os.kill(before, signal.SIGKILL)  # a new one is made under the profile, too
-    lab.wait_for("another worker", lambda: [one for one in edge.processes("penstock-worker", "active") if one["pid"] != before])
-    for vip in (VIP4, VIP6):
-        assert "200" in edge.curl("http://shop.example.com:80/", "-i", host="shop.example.com", vip=vip).splitlines()[0]
-        assert "200" in edge.curl("https://shop.example.com:443/", "-k", "-i", host="shop.example.com", vip=vip).splitlines()[0]
-        assert edge.tcp(vip).endswith("hello")
-
-
 @pytest.mark.parametrize("ring", ["io_uring", "epoll"])
 def test_the_worker_serves_every_listener_confined_and_without_privileges(make_edge, ring):
     edge = make_edge({"quickstart.yaml": QUICKSTART}, options=["--datapath", "userspace", "--ring", ring])
