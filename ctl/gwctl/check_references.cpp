@@ -91,7 +91,7 @@ bool is_needed(const Checking& checking, const model::ObjectKey& key, const mode
         }
         for (const auto& [who, object] : checking.scene.store.of_kind(*kind, from.ns)) {
             for (const Reference& what : references_of(*object)) {
-                if (std::any_of(grant.to.begin(), grant.to.end(), [&](const model::GrantTo& to) { return covered(from, to, key.ns, who, what); })) {
+                if (std::any_of(grant.to.begin(), grant.to.end(), [&, &who = who](const model::GrantTo& to) { return covered(from, to, key.ns, who, what); })) {
                     return true;
                 }
             }
