@@ -10,11 +10,6 @@ using namespace penstock::proxy::testing;
 
 namespace {
 
-Endpoint dead_place() {
-    const Fd closed = listening();
-    return local_of(closed.get());
-}
-
 void dies_at_once(Peer& peer) {
     peer.message();
     peer.reset();
@@ -42,10 +37,10 @@ void until_one_waits(Edge& edge) {
 
 TEST_CASE("endpoint_change: a request that every endpoint refuses goes to the one that comes") {
     Backend fresh(always(kNew));
-    Edge edge(ring_kind(), with(dead_place()));
+    Edge edge(ring_kind(), with(nobody()));
     wait_for_changes(edge, 60s);
     for (const std::string& request : std::initializer_list<std::string>{kGet, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello"}) {
-        edge.serve(with(dead_place()));  // of another number: nobody knows yet that it is dead
+        edge.serve(with(nobody()));  // of another number: nobody knows yet that it is dead
         Peer client = edge.client();
         client.send(request);
         until_one_waits(edge);
@@ -95,7 +90,7 @@ TEST_CASE("endpoint_change: a kept connection that dies with its endpoint is fol
 }
 
 TEST_CASE("endpoint_change: nothing comes: the fault is told, and who was known to fail is not waited for") {
-    Edge edge(ring_kind(), with(dead_place()));
+    Edge edge(ring_kind(), with(nobody()));
     wait_for_changes(edge, 2s);
     Peer client = edge.client();
     CHECK(client.ask(kGet).status() == 503);
@@ -115,7 +110,7 @@ TEST_CASE("endpoint_change: what may not be sent twice is not") {
 }
 
 TEST_CASE("endpoint_change: a client that leaves while its request waits is let go when the wait is over") {
-    Edge edge(ring_kind(), with(dead_place()));
+    Edge edge(ring_kind(), with(nobody()));
     wait_for_changes(edge, 300ms);
     {
         Peer client = edge.client();
@@ -127,7 +122,7 @@ TEST_CASE("endpoint_change: a client that leaves while its request waits is let 
 
 TEST_CASE("endpoint_change: a stream of TCP finds the endpoint that comes") {
     Backend fresh([](Peer& peer) { peer.send("new"); });
-    Edge edge(ring_kind(), tcp_snapshot(dead_place()));
+    Edge edge(ring_kind(), tcp_snapshot(nobody()));
     wait_for_changes(edge, 60s);
     Peer client = edge.client();
     client.send("x");

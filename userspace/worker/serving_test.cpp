@@ -153,7 +153,7 @@ TEST_CASE("worker: chunked requests and answers, trailers, 100-continue, HEAD, H
 TEST_CASE("worker: refusals say why, keep the connection where they can, and count") {
     on_both_kinds([](ring::Kind kind) {
         std::uint16_t dead = 0;
-        { const Fd closed = bound(SOCK_STREAM, dead, false); }
+        const Fd unheard = bound(SOCK_STREAM, dead, false);  // a port that nobody else gets meanwhile
         Backend silent([](int fd) { read_request(fd); char b; ::recv(fd, &b, 1, 0); });
         Backend closing([](int fd) { read_request(fd); });
         Backend nonsense([](int fd) { read_request(fd); send_all(fd, "ICY 200 OK\r\n\r\n"); });
