@@ -48,11 +48,12 @@ class Daemon:
         self.options = options
         self.environment = environment or {}
         self.process = None
-        run("rm", "-rf", str(self.folder))
+        self.log = STATE / "log" / f"penstock-{name}"
+        run("rm", "-rf", str(self.folder), str(self.log))  # of another run
         self.start()
 
     def start(self):
-        log = open(STATE / "log" / f"penstock-{self.name}", "a", encoding="utf-8")
+        log = open(self.log, "a", encoding="utf-8")
         self.process = subprocess.Popen(
             ["nsenter", f"--net=/run/netns/{self.namespace}", str(BIN / "penstockd"), "--kubeconfig", str(self.kubeconfig), "--node-name", self.name,
              "--workers", "1", "--state-dir", str(self.folder), "--pin-dir", str(self.pins), *self.options],

@@ -320,7 +320,7 @@ def test_what_configs_deploy_allows_is_enough(cluster):
         cluster.apply(NODE.format(name="account"))  # the owner of what was there before it
         eventually(lambda: goes_with_its_node(cluster, "account"), "the PenstockNode goes with its Node")
         assert [one for one in account.status()["errors"] if not one["solved"]] == []
-        assert "forbidden" not in (clusters.STATE / "log" / "penstock-account").read_text().lower()
+        assert "forbidden" not in account.log.read_text().lower()
     finally:
         cluster.daemons.remove(account)
         account.close()
