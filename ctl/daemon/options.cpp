@@ -157,7 +157,7 @@ void add_limits(CLI::App& app, Options& options) {
 std::variant<Options, Leave> parse_options(int argc, const char* const* argv) {
     Options options;
     CLI::App app("The Penstock daemon: serves Gateway API manifests on this machine.", "penstockd");
-    app.set_version_flag("--version", fmt::format("penstockd {} ({})", kVersion, kCommit));
+    app.set_version_flag("--version", "penstockd " + build_text(kVersion, kCommit));
     add_plain(app, options);
     add_checked(app, options);
     add_limits(app, options);

@@ -63,7 +63,7 @@ Status serve(const Options& options, Fd keeper) {
     PST_TRY(daemon.start());
     PST_TRY(loop->watch(signals.get(), [&] { on_signals(signals.get(), *loop, daemon); }));
     PST_TRY_ASSIGN(auto control, ControlServer::start(state.file("control.sock"), [&daemon](const ApiRequest& request) { return serve_api(daemon, request); }));
-    log::info("version {}, control socket {}", kVersion, state.file("control.sock"));
+    log::info("version {}, control socket {}", build_text(kVersion, kCommit), state.file("control.sock"));
     PST_TRY(machine->tell_ready());
     loop->run();
     daemon.stop();

@@ -54,7 +54,7 @@ Leave usage(const Error& error) { return {.exit_code = kUsage, .text = error.rep
 
 std::variant<Invocation, Leave> parse_command_line(int argc, const char* const* argv) {
     CLI::App app("gwctl looks at and changes what Penstock serves.", "gwctl");
-    app.set_version_flag("--version", "gwctl " + std::string(kVersion) + " (" + std::string(kCommit) + ")");
+    app.set_version_flag("--version", "gwctl " + build_text(kVersion, kCommit));
     app.require_subcommand(0, 1);
     Arguments arguments;
     bool print_reference = false;

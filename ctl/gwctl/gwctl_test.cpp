@@ -308,7 +308,7 @@ TEST_CASE("gwctl version: of both, and without a daemon of one") {
     Daemon daemon;
     const Ran both = daemon.run({"version"});
     CHECK(both.code == 0);
-    CHECK(has(both.out, "penstockd  0.9 (abc), control API [1], map layout 77\n"));
+    CHECK(has(both.out, "penstockd  0.9+gabc, control API [1], map layout 77\n"));
     CHECK(json::parse(daemon.run({"version", "-o", "json"}).out)["daemon"]["version"] == "0.9");
     const Folder nothing;
     const Ran alone = gwctl({"version", "--state-dir", nothing.path()});

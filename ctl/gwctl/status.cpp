@@ -275,10 +275,10 @@ Result<int> run_version(const Arguments& arguments) {
         print_document({{"gwctl", {{"version", kVersion}, {"commit", kCommit}}}, {"daemon", daemon.ok() ? *daemon : json(nullptr)}}, arguments.output);
         return kYes;
     }
-    std::printf("gwctl      %s (%s)\n", std::string(kVersion).c_str(), std::string(kCommit).c_str());
+    std::printf("gwctl      %s\n", build_text(kVersion, kCommit).c_str());
     std::fflush(stdout);
     if (daemon.ok()) {
-        std::printf("penstockd  %s (%s), control API %s, map layout %s\n", text_at(*daemon, {"version"}).c_str(), text_at(*daemon, {"commit"}).c_str(),
+        std::printf("penstockd  %s, control API %s, map layout %s\n", build_text(text_at(*daemon, {"version"}), text_at(*daemon, {"commit"})).c_str(),
                     list_at(*daemon, {"api"}).dump().c_str(), text_at(*daemon, {"abi"}).c_str());
     } else {
         std::fprintf(stderr, "note: no daemon's version: %s\n", daemon.error().sentence().c_str());

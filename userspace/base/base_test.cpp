@@ -9,6 +9,7 @@
 #include "userspace/base/memfd.hpp"
 #include "userspace/base/result.hpp"
 #include "userspace/base/time.hpp"
+#include "userspace/base/version.hpp"
 
 using namespace penstock;
 
@@ -65,6 +66,13 @@ TEST_CASE("channel: a message arrives whole with its descriptors, and a closed p
     auto gone = channel_receive(pair->second.get());
     REQUIRE_FALSE(gone.ok());
     CHECK(gone.error().code == Errc::not_found);
+}
+
+TEST_CASE("version: a build is told by its commit, where that is known") {
+    CHECK(build_text("0.1.0", "8c1f2ab4d1") == "0.1.0+g8c1f2ab4d1");
+    CHECK(build_text("0.1.0", "8c1f2ab4d1-dirty") == "0.1.0+g8c1f2ab4d1-dirty");
+    CHECK(build_text("0.1.0", "unknown") == "0.1.0");
+    CHECK(build_text("0.1.0", "") == "0.1.0");
 }
 
 TEST_CASE("time: RFC 3339 in UTC") {

@@ -4,6 +4,9 @@
 namespace penstock {
 
 const std::string_view kVersion = PST_VERSION;
-const std::string_view kCommit = PST_COMMIT;
+
+std::string build_text(std::string_view version, std::string_view commit) {
+    return std::string(version) + (commit.empty() || commit == "unknown" ? "" : "+g" + std::string(commit));
+}
 
 }  // namespace penstock
