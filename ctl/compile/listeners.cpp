@@ -82,6 +82,14 @@ void check_filters(Listener& listener) {
     }
 }
 
+void check_namespaces(Listener& listener) {
+    const model::NamespacesRule& rule = listener.spec->allowed_routes.namespaces;
+    const std::string fault = rule.from == "Selector" && rule.selector ? model::fault_of(*rule.selector) : "";
+    if (!fault.empty()) {
+        refuse(listener, ConditionReason::ListenerAccepted_unsupported_value, "allowedRoutes.namespaces.selector." + fault);
+    }
+}
+
 class FrontMaker {
 public:
     FrontMaker(const World& world, const Options& options, Material& material) : world_(world), options_(options), material_(material) {}
@@ -218,6 +226,7 @@ private:
             set_mode(listener, *protocol);
             set_kinds(listener, *protocol);
             check_filters(listener);
+            check_namespaces(listener);
             if (listener.needs_certificate()) {
                 resolve_certificates(listener, material_);
                 read_options(listener);

@@ -158,7 +158,7 @@ RouteRules compile_http(const Typed<Route>& route, const char* kind, bool grpc, 
         FiltersResult filters = compile_filters(rule.filters, FilterPlace::rule, at + ".filters", context);
         built->filters = std::move(filters.filters);
         fault = std::move(filters.fault);
-        set_traffic(*built, rule, out.ids.back());
+        set_traffic(*built, rule, out.ids.back(), at, fault);
         for (std::size_t b = 0; b < rule.backend_refs.size(); ++b) {
             auto backend = weighted(asker, rule.backend_refs[b], backends, out);
             FiltersResult own = compile_filters(rule.backend_refs[b].filters, FilterPlace::backend,

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ctl/compile/rules_traffic.hpp"
 
+#include <algorithm>
+
 #include "schema/part_name.hpp"
 #include "userspace/base/ascii.hpp"
 
@@ -41,21 +43,31 @@ std::unique_ptr<fb::PersistenceT> persistence_of(const model::SessionPersistence
     return out;
 }
 
+// What would end the attribute, or begin another, is no path. API servers let it pass.
+bool has_path(const model::SessionPersistence& persistence, const std::string& at, std::optional<Condition>& fault) {
+    const std::string path = persistence.cookie.value_or(model::SessionCookie{}).path;
+    const bool good = path.starts_with('/') && std::all_of(path.begin(), path.end(), [](char c) { return c > ' ' && c < 127 && c != ';'; });
+    if (!good) {
+        add_fault(fault, Condition{ConditionReason::RouteAccepted_unsupported_value, at + ".sessionPersistence.cookie.path: \"" + path + "\" is not a path of a cookie"});
+    }
+    return good;
+}
+
 }  // namespace
 
-void set_traffic(fb::RuleT& out, const model::HttpRule& rule, const std::string& identity) {
+void set_traffic(fb::RuleT& out, const model::HttpRule& rule, const std::string& identity, const std::string& at, std::optional<Condition>& fault) {
     out.request_ms = rule.timeouts.request_ms.value_or(0);
     out.backend_request_ms = rule.timeouts.backend_request_ms.value_or(0);
     if (rule.retry) {
         out.retry = retry_of(*rule.retry);
     }
-    if (rule.session_persistence) {
+    if (rule.session_persistence && has_path(*rule.session_persistence, at, fault)) {
         out.persistence = persistence_of(*rule.session_persistence, identity);
     }
 }
 
-void set_traffic(fb::RuleT& out, const model::GrpcRule& rule, const std::string& identity) {
-    if (rule.session_persistence) {
+void set_traffic(fb::RuleT& out, const model::GrpcRule& rule, const std::string& identity, const std::string& at, std::optional<Condition>& fault) {
+    if (rule.session_persistence && has_path(*rule.session_persistence, at, fault)) {
         out.persistence = persistence_of(*rule.session_persistence, identity);
     }
 }

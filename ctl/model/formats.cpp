@@ -145,28 +145,26 @@ std::optional<std::uint32_t> duration_ms(std::string_view text) {
     struct Unit {
         std::string_view name;
         std::uint64_t ms;
-        bool used = false;
     };
-    std::array<Unit, 4> units = {{{"ms", 1}, {"h", 3'600'000}, {"m", 60'000}, {"s", 1000}}};
+    static constexpr std::array<Unit, 4> kUnits = {{{"ms", 1}, {"h", 3'600'000}, {"m", 60'000}, {"s", 1000}}};
     std::uint64_t total = 0;
-    while (!text.empty()) {
+    int numbers = 0;
+    for (; !text.empty(); ++numbers) {
         std::uint64_t number = 0;
         std::size_t digits = 0;
         for (; digits < text.size() && digits < 6 && is_digit(text[digits]); ++digits) {
             number = number * 10 + static_cast<std::uint64_t>(text[digits] - '0');
         }
         const std::string_view rest = text.substr(digits);
-        const auto unit = std::find_if(units.begin(), units.end(), [&](const Unit& u) { return rest.starts_with(u.name); });
-        if (digits == 0 || digits > 5 || unit == units.end() || unit->used) {
+        const auto unit = std::find_if(kUnits.begin(), kUnits.end(), [&](const Unit& u) { return rest.starts_with(u.name); });
+        if (digits == 0 || digits > 5 || unit == kUnits.end() || numbers == 4) {
             return std::nullopt;
         }
-        unit->used = true;
         total += number * unit->ms;
         text = rest.substr(unit->name.size());
     }
-    const bool any = std::any_of(units.begin(), units.end(), [](const Unit& u) { return u.used; });
     constexpr std::uint64_t kMax = std::numeric_limits<std::uint32_t>::max();
-    return any ? std::optional(static_cast<std::uint32_t>(std::min(total, kMax))) : std::nullopt;
+    return numbers != 0 ? std::optional(static_cast<std::uint32_t>(std::min(total, kMax))) : std::nullopt;
 }
 
 namespace {

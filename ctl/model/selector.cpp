@@ -65,9 +65,32 @@ Result<LabelRequirement> requirement(const std::string& raw) {
     return good ? Result<LabelRequirement>(std::move(out)) : wrong(raw);
 }
 
+std::string fault_of(const LabelRequirement& one) {
+    const bool of_values = one.op == "In" || one.op == "NotIn";
+    if (!of_values && one.op != "Exists" && one.op != "DoesNotExist") {
+        return "operator: \"" + one.op + "\" is none of In, NotIn, Exists, DoesNotExist";
+    }
+    if (!is_label_key(one.key)) {
+        return "key: \"" + one.key + "\" is not a label's key";
+    }
+    return of_values != one.values.empty() ? "" : std::string("values: must ") + (of_values ? "not " : "") + "be empty with " + one.op;
+}
+
 }  // namespace
 
+std::string fault_of(const LabelSelector& selector) {
+    for (std::size_t i = 0; i < selector.match_expressions.size(); ++i) {
+        if (const std::string fault = fault_of(selector.match_expressions[i]); !fault.empty()) {
+            return "matchExpressions[" + std::to_string(i) + "]." + fault;
+        }
+    }
+    return {};
+}
+
 bool selects(const LabelSelector& selector, const Labels& labels) {
+    if (!fault_of(selector).empty()) {
+        return false;
+    }
     for (const auto& [key, value] : selector.match_labels) {
         const auto found = labels.find(key);
         if (found == labels.end() || found->second != value) {

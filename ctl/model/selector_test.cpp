@@ -33,3 +33,23 @@ TEST_CASE("selector: what is none is told") {
         CHECK(parsed.error().hint.find("notin") != std::string::npos);
     }
 }
+
+TEST_CASE("selector: one with a fault, which an API server lets pass, selects nothing") {
+    const Labels labels = {{"app", "shop"}};
+    struct Row {
+        LabelRequirement one;
+        const char* fault;
+    };
+    const Row rows[] = {
+        {{.key = "app", .op = "Exists", .values = {}}, ""},
+        {{.key = "app", .op = "", .values = {}}, "matchExpressions[1].operator: \"\" is none of In, NotIn, Exists, DoesNotExist"},
+        {{.key = "a b", .op = "DoesNotExist", .values = {}}, "matchExpressions[1].key: \"a b\" is not a label's key"},
+        {{.key = "app", .op = "NotIn", .values = {}}, "matchExpressions[1].values: must not be empty with NotIn"},
+        {{.key = "app", .op = "Exists", .values = {"shop"}}, "matchExpressions[1].values: must be empty with Exists"},
+    };
+    for (const Row& row : rows) {
+        const LabelSelector selector{.match_labels = {}, .match_expressions = {{.key = "app", .op = "In", .values = {"shop"}}, row.one}};
+        CHECK(fault_of(selector) == row.fault);
+        CHECK(selects(selector, labels) == std::string(row.fault).empty());
+    }
+}

@@ -41,7 +41,7 @@ void check_filters(const At& at, const std::vector<HttpFilter>& filters) {
     if (redirects && rewrites) {
         place.error("RequestRedirect and URLRewrite exclude each other");
     }
-    for (const char* type : {"RequestHeaderModifier", "ResponseHeaderModifier", "RequestRedirect", "URLRewrite", "CORS", "ExternalAuth"}) {
+    for (const char* type : {"RequestHeaderModifier", "ResponseHeaderModifier", "RequestRedirect", "URLRewrite", "CORS"}) {
         if (repeated(filters, type)) {
             place.error(std::string(type) + " may stand only once");
         }
@@ -106,11 +106,6 @@ void check_rule_names(const At& at, const Route& route) {
 
 // A cookie's name and a header's are tokens both; "" is no name.
 std::string session_name(const std::string& name) { return name.empty() || is_token(name) ? "" : quoted(name) + " is not a name of a cookie or header"; }
-
-std::string cookie_path(const std::string& path) {
-    const bool good = path.starts_with('/') && std::all_of(path.begin(), path.end(), [](char c) { return c > ' ' && c < 127 && c != ';'; });
-    return good ? "" : quoted(path) + " is not a path of a cookie";
-}
 
 void check_persistence(const At& at, const SessionPersistence& persistence) {
     const bool cookie = persistence.type == "Cookie";
@@ -213,7 +208,7 @@ const Table<SessionCookie>& table_of(const SessionCookie*) {
     static const FieldsOf<SessionCookie> f;
     static const Table<SessionCookie> table = {{f.optional("name", &SessionCookie::name, session_name),
                                                 f.optional("lifetimeType", &SessionCookie::lifetime_type, one_of({"Session", "Permanent"})),
-                                                f.optional("path", &SessionCookie::path, length(0, 1024), cookie_path)},
+                                                f.optional("path", &SessionCookie::path, length(0, 1024))},
                                                {}, {}};
     return table;
 }

@@ -60,14 +60,7 @@ const Table<BackendRef>& table_of(const BackendRef*) {
 const Table<LabelRequirement>& table_of(const LabelRequirement*) {
     static const FieldsOf<LabelRequirement> f;
     static const Table<LabelRequirement> table = {
-        {f.required("key", &LabelRequirement::key, matches(is_label_key, "is not a label's key")),
-         f.required("operator", &LabelRequirement::op, one_of({"In", "NotIn", "Exists", "DoesNotExist"})), f.optional("values", &LabelRequirement::values)},
-        {[](const At& at, const LabelRequirement& r) {
-            const bool wants = r.op == "In" || r.op == "NotIn";
-            if (wants == r.values.empty()) {
-                at.member("values").error(wants ? "must not be empty with " + r.op : "must be empty with " + r.op);
-            }
-        }}, {}};
+        {f.required("key", &LabelRequirement::key), f.required("operator", &LabelRequirement::op), f.optional("values", &LabelRequirement::values)}, {}, {}};
     return table;
 }
 
