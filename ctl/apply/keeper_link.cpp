@@ -150,14 +150,23 @@ Status KeeperLink::send(const std::vector<std::uint8_t>& bytes, const std::vecto
     return channel_send(channel_.get(), bytes, fds);
 }
 
+bool KeeperLink::fit_one_publish() const {
+    return keeper::fit_one_publish(waiting_.begin(), waiting_.end(), [](const Brought& one) { return one.name.size(); });
+}
+
 Status KeeperLink::send_waiting() {
-    for (Brought& one : std::exchange(waiting_, {})) {
+    auto next = waiting_.begin();
+    Status sent = success();
+    for (; next != waiting_.end(); ++next) {
         keeper::PutT message;
-        message.kind = one.kind;
-        message.name = std::move(one.name);
-        PST_TRY(channel_send(channel_.get(), keeper::encode(message), std::vector<int>{one.file.get()}));
+        message.kind = next->kind;
+        message.name = next->name;
+        if (sent = channel_send(channel_.get(), keeper::encode(message), std::vector<int>{next->file.get()}); !sent.ok()) {
+            break;
+        }
     }
-    return success();
+    waiting_.erase(waiting_.begin(), next);
+    return sent;
 }
 
 Status KeeperLink::put(keeper::ItemKind kind, const std::string& name, const std::vector<int>& fds) {
@@ -174,10 +183,7 @@ Status KeeperLink::put_bytes(keeper::ItemKind kind, const std::string& name, std
     PST_TRY_ASSIGN(Fd file, sealed_memfd(std::string("penstock-") + keeper::EnumNameItemKind(kind), {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}));
     waiting_.push_back({.kind = kind, .name = name, .file = std::move(file)});
     held_.emplace(kind, name);
-    if (!keeper::fit_one_publish(waiting_.begin(), waiting_.end(), [](const Brought& one) { return one.name.size(); })) {
-        return send_waiting();
-    }
-    return success();
+    return fit_one_publish() ? success() : send_waiting();
 }
 
 Status KeeperLink::drop(keeper::ItemKind kind, const std::string& name) {
@@ -196,9 +202,11 @@ Status KeeperLink::publish(std::uint64_t generation, const std::string& root, st
     message.generation = generation;
     message.root = root;
     message.drain_ms = drain_ms;
-    const std::vector<Brought> brought = std::exchange(waiting_, {});
+    if (!fit_one_publish()) {  // sending has failed before
+        PST_TRY(send_waiting());
+    }
     std::vector<int> fds;
-    for (const Brought& one : brought) {
+    for (const Brought& one : waiting_) {
         auto put = std::make_unique<keeper::PutT>();
         put->kind = one.kind;
         put->name = one.name;
@@ -206,6 +214,7 @@ Status KeeperLink::publish(std::uint64_t generation, const std::string& root, st
         fds.push_back(one.file.get());
     }
     PST_TRY(channel_send(channel_.get(), keeper::encode(message), fds));
+    waiting_.clear();
     published_generation_ = generation;
     published_root_ = root;
     return success();

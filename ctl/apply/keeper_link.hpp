@@ -75,9 +75,10 @@ private:
     // After what waits.
     Status send(const std::vector<std::uint8_t>& bytes, const std::vector<int>& fds = {});
     Status send_waiting();
+    [[nodiscard]] bool fit_one_publish() const;
 
     Fd channel_;
-    std::vector<Brought> waiting_;  // put, and not sent
+    std::vector<Brought> waiting_;  // put, and not sent: what could not be sent stays
     bool synced_ = false;
     std::string refused_;
     int keeper_pid_ = 0;

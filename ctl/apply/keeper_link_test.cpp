@@ -2,6 +2,7 @@
 // The test plays the keeper; sockets are opened on loopback.
 #include "ctl/apply/keeper_link.hpp"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 
 #include <thread>
@@ -127,6 +128,25 @@ TEST_CASE("keeper link: what is held, who serves what, and what goes out") {
     CHECK(fake.hear()->body.AsPut()->name.size() == keeper::kBroughtNamesMax);
     CHECK(fake.hear(&fds)->body.AsPublish()->brings.empty());
     CHECK(fds == 0);
+
+    // What cannot be sent now is brought along by the next one.
+    ::fcntl((*link)->fd(), F_SETFL, O_NONBLOCK);
+    std::size_t filled = 0;
+    while ((*link)->drop(ItemKind::Parts, "fill").ok()) {
+        ++filled;
+    }
+    REQUIRE((*link)->put_bytes(ItemKind::Parts, "late", "x").ok());
+    CHECK_FALSE((*link)->publish(14, "r12").ok());
+    CHECK_FALSE((*link)->drop(ItemKind::Parts, "fill").ok());
+    for (std::size_t i = 0; i < filled; ++i) {
+        CHECK(fake.hear()->body.AsDrop()->name == "fill");
+    }
+    REQUIRE((*link)->put_bytes(ItemKind::Root, "r15", "root").ok());
+    REQUIRE((*link)->publish(15, "r15").ok());
+    const auto whole = fake.hear(&fds);
+    REQUIRE(whole->body.AsPublish()->brings.size() == 2);
+    CHECK(whole->body.AsPublish()->brings[0]->name == "late");
+    CHECK(fds == 2);
 
     fake.ours.reset();
     CHECK_FALSE((*link)->receive().ok());

@@ -9,8 +9,10 @@
 #include "ctl/daemon/send_from.hpp"
 #include "ctl/kubeapi/collection_watch.hpp"
 #include "ctl/kubeapi/forgotten.hpp"
+#include "ctl/kubeapi/url.hpp"
 #include "ctl/kubeapi/version.hpp"
 #include "ctl/model/value_text.hpp"
+#include "ctl/status/node_report.hpp"
 #include "userspace/base/log.hpp"
 #include "userspace/base/time.hpp"
 
@@ -134,8 +136,12 @@ void AddressLink::saw(const kubeapi::Lease& lease, Loop::Time at) {
     if (known.version == lease.version || kubeapi::older_version(lease.version, known.version)) {
         return;
     }
+    const auto node = node_of_lease(lease);
+    if (const auto before = node_of_lease(known); before && before != node) {
+        holdings_.lost_node(*before);  // somebody has changed whose it is
+    }
     known = lease;
-    if (const auto node = node_of_lease(lease)) {
+    if (node) {
         holdings_.saw_node(*node, node_seen(lease), at);
     } else if (const auto address = address_of_lease(lease.name)) {
         holdings_.saw_lease(*address, {.holder = lease.holder, .version = lease.version});
@@ -273,8 +279,11 @@ void AddressLink::wrote(const LeaseWrite& write, const Result<kubeapi::Answer>& 
 
 void AddressLink::sweep(milliseconds silent) {
     for (const std::string& node : holdings_.others_silent(silent, Loop::Clock::now())) {
-        const kubeapi::Lease& lease = leases_.at(node_lease_name(node));
-        kubeapi::delete_forgotten(*client_, node, kubeapi::delete_lease(ns_, lease.name, lease.version, kAddressTerms));
+        const auto known = leases_.find(node_lease_name(node));
+        if (known != leases_.end() && node_of_lease(known->second) == node) {
+            kubeapi::delete_forgotten(*client_, node, {kubeapi::delete_lease(ns_, known->second.name, known->second.version, kAddressTerms),
+                                                       {.method = "DELETE", .path = status::node_reports_path() + "/" + kubeapi::url_encoded(node)}});
+        }
     }
 }
 

@@ -261,6 +261,7 @@ std::vector<Trouble> KernelMachine::prepare(const compile::Compiled& wanted) {
 Status KernelMachine::publish(const compile::Compiled& wanted, const std::string& digest, std::uint64_t generation) {
     const std::string name = root_name(digest, generation);
     const compile::Snapshot shipped = std::exchange(shipped_, {});  // not known any more if this stops half-way
+    publish_failed_ = true;
     for (const auto& [kind, item] : plan::puts(keeper_->held(), shipped, wanted.snapshot, name)) {
         switch (kind) {
             case ItemKind::Key: PST_TRY(keeper_->put_bytes(kind, item, wanted.snapshot.keys.at(item)->reveal())); break;
@@ -280,6 +281,7 @@ Status KernelMachine::publish(const compile::Compiled& wanted, const std::string
         idle_ = plan::idle_lists(keeper_->held(), wanted.snapshot);
     }
     shipped_ = wanted.snapshot;
+    publish_failed_ = false;
     return success();
 }
 
@@ -289,6 +291,9 @@ std::vector<Trouble> KernelMachine::finish(const compile::Compiled& wanted) {
         troubles.push_back(to_trouble(wanted, problem));
     }
     announce();
+    if (publish_failed_) {
+        return troubles;  // what is published still may need any of it
+    }
     if (shipped_.root == nullptr) {
         idle_ = plan::idle_lists(keeper_->held(), wanted.snapshot);
     }

@@ -73,6 +73,7 @@ private:
     MachineEvents events_;
     std::string root_name_;  // of the wanted root, in the keeper
     compile::Snapshot shipped_;    // what was published last, all of which is held; without a root: not known
+    bool publish_failed_ = false;  // the last one
     std::set<std::string> idle_;   // held parts that may be needed no more
 };
 

@@ -28,10 +28,15 @@ constexpr auto kOwnerAgain = milliseconds(1'000);  // the first time, for a Node
 constexpr unsigned kOwnerShiftMax = 6;             // a minute
 constexpr std::size_t kShownMax = 50;   // objects that nodes do not agree on
 
-// Uid of its first owner; it has no other.
-std::string owner_of(const model::Value& object) {
-    const model::Value* owners = object.find_path({"metadata", "ownerReferences"});
-    return owners != nullptr && !owners->items().empty() ? text_at(owners->items().front(), {"uid"}) : "";
+// Uids of its owners: others may have added some.
+std::set<std::string> owners_of(const model::Value& object) {
+    std::set<std::string> out;
+    if (const model::Value* owners = object.find_path({"metadata", "ownerReferences"})) {
+        for (const model::Value& one : owners->items()) {
+            out.insert(text_at(one, {"uid"}));
+        }
+    }
+    return out;
 }
 
 json as_json(const model::Value* value) { return value != nullptr ? json(model::to_json(*value)) : json(); }
@@ -55,13 +60,13 @@ void NodeLink::start(kubeapi::Client& client) {
 NodeLink::News NodeLink::read(const kubeapi::Batch& batch, const kubeapi::Reflection& reflection, const std::string& node) {
     News news{.seen = {}, .all = batch.all, .known = reflection.synced() && !reflection.missing(), .missing = reflection.missing(), .trouble = reflection.trouble()};
     for (const auto& [object, gone] : batch.changes) {
-        Seen one{.node = text_at(object, {"metadata", "name"}), .version = text_at(object, {"metadata", "resourceVersion"}), .report = {}, .own = {}, .owner = {}, .gone = gone};
+        Seen one{.node = text_at(object, {"metadata", "name"}), .version = text_at(object, {"metadata", "resourceVersion"}), .report = {}, .own = {}, .owners = {}, .gone = gone};
         if (!gone) {
             one.report = status::read_report(object);
         }
         if (one.node == node) {
             one.own = as_json(object.find("status"));
-            one.owner = owner_of(object);
+            one.owners = owners_of(object);
         }
         news.seen.push_back(std::move(one));
     }
@@ -87,10 +92,10 @@ void NodeLink::on_news(const News& news) {
         for (const Seen& one : news.seen) {
             gone.erase(one.node);
         }
-        std::for_each(gone.begin(), gone.end(), [this](const std::string& node) { lost(node); });
+        std::for_each(gone.begin(), gone.end(), [this](const std::string& node) { lost(node, ""); });
     }
     for (const Seen& one : news.seen) {
-        one.gone ? lost(one.node) : saw(one);
+        one.gone ? lost(one.node, one.version) : saw(one);
     }
     changed(agreement_.known(known_));
     push();
@@ -103,17 +108,21 @@ void NodeLink::saw(const Seen& one) {
         changed(agreement_.heard(one.node, one.report));
     } else if (!kubeapi::older_version(one.version, version_)) {  // else the answer to our write was faster
         there_ = one.own;
-        owner_there_ = one.owner;
+        owners_there_ = one.owners;
         version_ = one.version;
     }
 }
 
-void NodeLink::lost(const std::string& node) {
+// `version`: of its end; "" where that is not known.
+void NodeLink::lost(const std::string& node, const std::string& version) {
     heard_.erase(node);
+    if (node == node_ && kubeapi::older_version(version, version_)) {
+        return;  // what we wrote since made it anew
+    }
     if (node == node_) {
         there_.reset();
-        owner_there_.clear();
-        version_.clear();
+        owners_there_.clear();
+        version_ = version;  // the answer to a write before that may come yet
         owner_.reset();  // it may have gone with its Node, which is another one now
     } else {
         changed(agreement_.lost(node));
@@ -184,10 +193,10 @@ void NodeLink::push() {
     }
 }
 
-// Whether the server has what it is to have.
+// Whether the server has what it is to have, or what it made of that.
 bool NodeLink::settled() const {
-    const bool same = there_ == wanted_ || (there_ && version_ == settled_version_ && wanted_ == settled_);
-    return same && (owner_ ? owner_->empty() || *owner_ == owner_there_ : !owner_there_.empty());
+    const bool written = there_ && version_ == settled_version_ && wanted_ == settled_ && owner_ == settled_owner_;
+    return written || (there_ == wanted_ && owner_ && (owner_->empty() || owners_there_.contains(*owner_)));
 }
 
 void NodeLink::push_later(milliseconds asked) {
@@ -231,10 +240,10 @@ void NodeLink::write() {
     json object = status::node_object(node_, *owner_, agreement_.mine());
     kubeapi::Request request{.method = "PATCH", .path = status::node_reports_path() + "/" + kubeapi::url_encoded(node_) + "?fieldManager=penstock&force=true",
                              .body = object.dump(-1, ' ', false, json::error_handler_t::replace), .content_type = "application/apply-patch+yaml"};
-    send_from(loop_, *client_, std::move(request), [this, written = std::move(object["status"])](const Result<kubeapi::Answer>& answer) { wrote(written, answer); });
+    send_from(loop_, *client_, std::move(request), [this, written = std::move(object["status"]), owner = *owner_](const Result<kubeapi::Answer>& answer) { wrote(written, owner, answer); });
 }
 
-void NodeLink::wrote(const json& status, const Result<kubeapi::Answer>& answer) {
+void NodeLink::wrote(const json& status, const std::string& owner, const Result<kubeapi::Answer>& answer) {
     asking_ = false;
     const auto whole = answer.ok() && answer->good() ? model::parse_json(answer->body) : Result<model::Value>(model::Value());
     const std::string version = whole.ok() ? text_at(*whole, {"metadata", "resourceVersion"}) : "";
@@ -243,10 +252,11 @@ void NodeLink::wrote(const json& status, const Result<kubeapi::Answer>& answer) 
         failures_ = 0;
         write_trouble_.reset();
         settled_ = status;
+        settled_owner_ = owner;
         settled_version_ = version;
         if (!kubeapi::older_version(version, version_)) {
             there_ = as_json(whole->find("status"));
-            owner_there_ = owner_of(*whole);
+            owners_there_ = owners_of(*whole);
             version_ = version;
         }
     } else {

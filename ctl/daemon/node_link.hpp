@@ -56,7 +56,7 @@ private:
         std::string version;
         status::NodeReport report;
         std::optional<nlohmann::json> own;  // status of this node's, as the server has it
-        std::string owner;                  // and the uid of the Node that it goes with
+        std::set<std::string> owners;       // and uids of what it goes with
         bool gone = false;
     };
     struct News {
@@ -69,7 +69,7 @@ private:
     static News read(const kubeapi::Batch& batch, const kubeapi::Reflection& reflection, const std::string& node);
     void on_news(const News& news);
     void saw(const Seen& one);
-    void lost(const std::string& node);
+    void lost(const std::string& node, const std::string& version);
     void changed(const status::Agreement::Objects& objects);
     void wait_for_patience();
 
@@ -78,7 +78,7 @@ private:
     void owner_is(std::string uid, bool may_come);
     [[nodiscard]] bool settled() const;
     void write();
-    void wrote(const nlohmann::json& status, const Result<kubeapi::Answer>& answer);
+    void wrote(const nlohmann::json& status, const std::string& owner, const Result<kubeapi::Answer>& answer);
     void push_later(std::chrono::milliseconds pause);
 
     Loop& loop_;
@@ -102,8 +102,9 @@ private:
     std::string version_;                        // of that
     nlohmann::json settled_;                     // what we wrote last, and the version that it became: the server's form of it may differ
     std::string settled_version_;
+    std::optional<std::string> settled_owner_;
     std::optional<std::string> owner_;           // uid of the Node; "": there is none; nothing: not asked
-    std::string owner_there_;                    // as the server has it
+    std::set<std::string> owners_there_;         // as the server has them
     unsigned absences_ = 0;                      // of the Node, as it was asked for
     bool asking_ = false;
     Loop::Time not_before_{};

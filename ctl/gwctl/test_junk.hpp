@@ -99,7 +99,8 @@ public:
             }
         }
         for (Value& value : values) {
-            value = model::parse_json(model::to_json_text(value)).value();  // as an API server sends it: no source gives what is not UTF-8
+            // As an API server sends it: no source gives what is not UTF-8. Nor what is too deep or too large.
+            value = model::parse_json(model::to_json_text(value)).value_or(Value());
         }
         return values;
     }

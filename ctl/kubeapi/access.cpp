@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 
@@ -154,6 +155,10 @@ Status check_identity(const Access& access) {
     if (as.user.empty() && !(as.uid.empty() && as.groups.empty() && as.extra.empty())) {
         return Error{.code = Errc::invalid, .what = "it is said how to act as somebody (a UID, groups or extra), but not as whom", .hint = "--as USER"};
     }
+    const auto empty = [](const auto& one) { return one.second.empty(); };
+    if (std::count(as.groups.begin(), as.groups.end(), "") != 0 || std::any_of(as.extra.begin(), as.extra.end(), empty)) {
+        return bad("a group or an extra to act with is empty");  // it could not be sent
+    }
     return success();
 }
 
@@ -262,26 +267,30 @@ Result<Access> configured(const AccessChoice& choice) {
                  .hint = "name one: --kubeconfig FILE, or set KUBECONFIG"};
 }
 
-// Who is named goes before all that the kubeconfig says of it: what it has besides would be sent along, and might count more.
+// Who is named goes before all that the kubeconfig says of it, a certificate above all: it would be sent along, and count more.
 Status put_user_over(const AccessChoice& choice, Access& access) {
+    const bool certificate = !choice.client_certificate.empty() || !choice.client_key.empty();
     if (!choice.token.empty() && !choice.username.empty()) {
         return bad("a token and a user name are given: one of them says who asks");
     }
-    if (!choice.client_certificate.empty() || !choice.client_key.empty()) {
-        access.client_certificate = {.bytes = {}, .file = choice.client_certificate};
-        access.client_key = {.bytes = {}, .file = choice.client_key};
-        access.exec.reset();
+    if (!certificate && choice.token.empty() && choice.username.empty()) {
+        if (!choice.password.empty() && access.username.empty()) {
+            return Error{.code = Errc::invalid, .what = "a password is given, but no user name", .hint = "--username NAME"};
+        }
+        access.password = choice.password.empty() ? access.password : choice.password;
+        return success();
     }
-    if (!choice.token.empty()) {
-        access.token = {.bytes = choice.token, .file = {}};
-        access.exec.reset();
-    }
-    if (!choice.username.empty()) {
-        access.username = choice.username;
-        access.password = choice.password;
-        access.token = {};
-        access.exec.reset();
-    }
+    access.exec.reset();
+    access.token = {.bytes = choice.token, .file = {}};
+    access.username = choice.username;
+    access.password = choice.password;
+    const auto put = [certificate](Material& into, const std::string& file) {
+        if (!certificate || !file.empty()) {
+            into = {.bytes = {}, .file = file};
+        }
+    };
+    put(access.client_certificate, choice.client_certificate);
+    put(access.client_key, choice.client_key);
     return success();
 }
 
@@ -289,16 +298,17 @@ Status put_acting_over(const AccessChoice& choice, Acting& as) {
     as.user = choice.as.empty() ? as.user : choice.as;
     as.uid = choice.as_uid.empty() ? as.uid : choice.as_uid;
     as.groups = choice.as_groups.empty() ? as.groups : choice.as_groups;
-    if (!choice.as_extra.empty()) {
-        as.extra.clear();
-    }
+    std::vector<std::pair<std::string, std::string>> given;
     for (const std::string& text : choice.as_extra) {
         const std::size_t equals = text.find('=');
         if (equals == 0 || equals == std::string::npos) {
             return bad("'" + text + "' to act with is not NAME=VALUE");
         }
-        as.extra.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+        given.emplace_back(text.substr(0, equals), text.substr(equals + 1));
     }
+    // Others of the kubeconfig stay: they may narrow what is allowed.
+    std::erase_if(as.extra, [&](const auto& one) { return std::any_of(given.begin(), given.end(), [&](const auto& other) { return other.first == one.first; }); });
+    as.extra.insert(as.extra.end(), given.begin(), given.end());
     return success();
 }
 
@@ -310,6 +320,7 @@ Status put_over(const AccessChoice& choice, Access& access) {
     }
     if (!choice.certificate_authority.empty()) {
         access.ca = {.bytes = {}, .file = choice.certificate_authority};
+        access.skip_verify = false;  // whoever names it wants it to count
     }
     access.skip_verify |= choice.skip_verify;
     access.tls_server_name = choice.tls_server_name.empty() ? access.tls_server_name : choice.tls_server_name;

@@ -238,6 +238,9 @@ TEST_CASE("find access: what is said on the command line goes before the kubecon
     CHECK(over->skip_verify);
     CHECK(over->as == Acting{.user = "jane", .uid = "", .groups = {"a", "b"}, .extra = {}});
     CHECK(over->tls_server_name == "api.example");
+    folder.write("lax", "current-context: a\ncontexts: [{name: a, context: {cluster: b}}]\nclusters: [{name: b, cluster: {server: https://x, insecure-skip-tls-verify: true}}]");
+    CHECK(find_access({.kubeconfig = folder.text() + "/lax"})->skip_verify);
+    CHECK_FALSE(find_access({.kubeconfig = folder.text() + "/lax", .certificate_authority = "ca"})->skip_verify);
     const auto elsewhere = find_access({.kubeconfig = folder.text() + "/config", .server = "https://x"});
     REQUIRE(elsewhere.ok());
     CHECK(elsewhere->tls_server_name.empty());  // as kubectl does
@@ -258,22 +261,38 @@ TEST_CASE("find access: who is named on the command line is all that is said of 
     CHECK_FALSE(pair->exec.has_value());
     const auto other = with({.context = "away", .client_certificate = "c", .client_key = "k"});
     CHECK(other->client_certificate.bytes.empty());
+    CHECK_FALSE(other->token.given());
+    CHECK(other->username.empty());
+    const auto renewed = with({.context = "away", .client_key = "k"});
+    CHECK(renewed->client_certificate.bytes == "CERT");
+    CHECK(renewed->client_key == Material{.bytes = "", .file = "k"});
+    const auto weak = with({.context = "away", .token = "t"});
+    CHECK_FALSE(weak->client_certificate.given());  // it would count more than the token
+    CHECK(weak->username.empty());
+    CHECK(with({.context = "away", .password = "other"})->password == "other");
     const auto basic = with({.context = "away", .username = "jane", .password = "p:w"});
     REQUIRE(basic.ok());
     CHECK(basic->username == "jane");
     CHECK(basic->password == "p:w");
     CHECK_FALSE(basic->token.given());
-    const auto acting = with({.as = "jane", .as_uid = "7", .as_extra = {"a.example/b=c=d", "e="}});
+    CHECK_FALSE(basic->client_key.given());
+    const auto acting = with({.as = "jane", .as_uid = "7", .as_extra = {"a.example/b=c=d", "e=f"}});
     REQUIRE(acting.ok());
-    CHECK(acting->as == Acting{.user = "jane", .uid = "7", .groups = {}, .extra = {{"a.example/b", "c=d"}, {"e", ""}}});
+    CHECK(acting->as == Acting{.user = "jane", .uid = "7", .groups = {}, .extra = {{"a.example/b", "c=d"}, {"e", "f"}}});
+    const auto narrowed = with({.context = "acting", .as_extra = {"reason=x"}});
+    CHECK(narrowed->as.extra == std::vector<std::pair<std::string, std::string>>{{"x.example/y", "b"}, {"x.example/y", "c"}, {"reason", "x"}});
+    CHECK(with({.context = "acting", .as_extra = {"x.example/y=d"}})->as.extra == std::vector<std::pair<std::string, std::string>>{{"x.example/y", "d"}});
     struct Row {
         AccessChoice choice;
         const char* says;
     };
     const Row wrong[] = {
         {{.token = "secret-t", .username = "jane"}, "a token and a user name are given"},
-        {{.client_certificate = "c"}, "a client certificate or its key, but not both"},
-        {{.client_key = "k"}, "a client certificate or its key, but not both"},
+        {{.context = "plugin", .client_certificate = "c"}, "a client certificate or its key, but not both"},
+        {{.context = "nobody", .client_key = "k"}, "a client certificate or its key, but not both"},
+        {{.password = "secret-t"}, "a password is given, but no user name"},
+        {{.as = "jane", .as_groups = {""}}, "is empty"},
+        {{.as = "jane", .as_extra = {"a="}}, "is empty"},
         {{.as_groups = {"a"}}, "but not as whom"},
         {{.as_uid = "7"}, "but not as whom"},
         {{.as_extra = {"a=b"}}, "but not as whom"},
