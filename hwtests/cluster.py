@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A cluster to try Penstock in: the conformance rig (conformance/README.md), which must have been built, with daemons on its node."""
+import contextlib
 import json
 import os
 import pathlib
@@ -7,6 +8,7 @@ import signal
 import subprocess
 import sys
 
+from edge import UnixConnection
 from lab import LabError, run, wait_for
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -15,6 +17,7 @@ STATE = pathlib.Path(os.environ.get("RIG_STATE", ROOT / "build" / "conformance")
 BIN = pathlib.Path(os.environ.get("PST_BIN", ROOT / "build" / "release" / "bin"))
 SUITES = ROOT / "hwtests" / "conformance" / "suite"
 API, RELAY_PORT, REFUSER_PORT = ("10.249.0.1", 6443), 6444, 6445
+MANIFESTS = (ROOT / "hwtests" / "cluster.yaml").read_text()
 PATIENCE = 60  # seconds, for what should take one
 
 
@@ -151,6 +154,15 @@ class Cluster:
     def addresses(self, gateway):
         return [one["value"] for one in self.get("gateway", gateway).get("status", {}).get("addresses", [])]
 
+    def api(self):
+        """The API without a program for each request."""
+        path = STATE / "api.sock"
+        path.unlink(missing_ok=True)
+        self.children.append(subprocess.Popen(["nsenter", "--net=/run/netns/gwrig-client", str(STATE / "bin" / "kubectl"), "proxy", "--accept-hosts=.*", f"--unix-socket={path}"],
+                                              stdout=subprocess.DEVNULL, env={**os.environ, "KUBECONFIG": str(STATE / "kubeconfig"), "NO_PROXY": "*", "no_proxy": "*"}))
+        eventually(path.exists, "kubectl proxy listens")
+        return Api(str(path))
+
     # ---- what a client sees -----------------------------------------------------------------------------------------
     def ask(self, address, host, port=80, *options):
         """Status code of one request over a new connection; 0: none came."""
@@ -217,3 +229,40 @@ class Steady:
     def stop(self):
         self.process.terminate()
         return self.process.communicate()[0].split()
+
+
+class Api(UnixConnection):
+    """Over the socket of kubectl proxy."""
+    def ask(self, method, path, body=None, content_type="application/json"):
+        """Status code and answer."""
+        self.request(method, path, None if body is None else json.dumps(body), {"Content-Type": content_type})
+        answer = self.getresponse()
+        return answer.status, json.loads(answer.read())
+
+
+@contextlib.contextmanager
+def lab(keys):
+    """The cluster with cluster.yaml in it, served by one daemon. `keys`: a folder for a certificate."""
+    made = Cluster()
+    try:
+        made.daemon("rig", options=["--interface", "data0"])
+        run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=secure.lab.example",
+            "-addext", "subjectAltName=DNS:secure.lab.example", "-keyout", str(keys / "key"), "-out", str(keys / "crt"))
+        made.apply(MANIFESTS)
+        made.secret = made.kubectl("-n", "lab", "create", "secret", "tls", "secure", f"--cert={keys / 'crt'}", f"--key={keys / 'key'}", "--dry-run=client", "-o", "yaml")
+        made.apply(made.secret)
+        made.kubectl("-n", "lab", "rollout", "status", "deployment/echo", "--timeout=60s")
+        pod = made.kubectl("-n", "lab", "get", "pods", "-l", "app=echo", "-o", "jsonpath={.items[0].status.podIP}").split(".")
+        made.apply(f"""
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {{name: echo-six-1, namespace: lab, labels: {{kubernetes.io/service-name: echo-six}}}}
+addressType: IPv6
+ports: [{{name: http, port: 3000, protocol: TCP}}]
+endpoints: [{{addresses: ["fd00:244::{256 * int(pod[2]) + int(pod[3]):x}"], conditions: {{ready: true}}}}]
+""")
+        for gateway in ("six", "both"):
+            eventually(lambda: made.condition("gateway", gateway, "Programmed") == "True", f"Gateway {gateway} is programmed")
+        yield made
+    finally:
+        made.close()

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
+import cluster as clusters  # noqa: E402
 import lab  # noqa: E402
 from edge import Edge, ROOT  # noqa: E402
 
@@ -28,6 +29,14 @@ def edge(request):
         yield made
         if request.session.testsfailed:
             print(made.read("penstock.log")[-20000:])
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    if reason := clusters.missing():
+        pytest.skip(reason)
+    with clusters.lab(tmp_path_factory.mktemp("keys")) as made:
+        yield made
 
 
 @pytest.fixture

@@ -7,43 +7,9 @@ import shutil
 import signal
 import time
 
-import pytest
-
 import cluster as clusters
 from cluster import eventually
 from edge import ROOT
-
-MANIFESTS = (ROOT / "hwtests" / "cluster.yaml").read_text()
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory):
-    if reason := clusters.missing():
-        pytest.skip(reason)
-    made = clusters.Cluster()
-    try:
-        made.daemon("rig", options=["--interface", "data0"])
-        keys = tmp_path_factory.mktemp("keys")
-        clusters.run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=secure.lab.example",
-                     "-addext", "subjectAltName=DNS:secure.lab.example", "-keyout", str(keys / "key"), "-out", str(keys / "crt"))
-        made.apply(MANIFESTS)
-        made.secret = made.kubectl("-n", "lab", "create", "secret", "tls", "secure", f"--cert={keys / 'crt'}", f"--key={keys / 'key'}", "--dry-run=client", "-o", "yaml")
-        made.apply(made.secret)
-        made.kubectl("-n", "lab", "rollout", "status", "deployment/echo", "--timeout=60s")
-        pod = made.kubectl("-n", "lab", "get", "pods", "-l", "app=echo", "-o", "jsonpath={.items[0].status.podIP}").split(".")
-        made.apply(f"""
-apiVersion: discovery.k8s.io/v1
-kind: EndpointSlice
-metadata: {{name: echo-six-1, namespace: lab, labels: {{kubernetes.io/service-name: echo-six}}}}
-addressType: IPv6
-ports: [{{name: http, port: 3000, protocol: TCP}}]
-endpoints: [{{addresses: ["fd00:244::{256 * int(pod[2]) + int(pod[3]):x}"], conditions: {{ready: true}}}}]
-""")
-        for gateway in ("six", "both"):
-            eventually(lambda: made.condition("gateway", gateway, "Programmed") == "True", f"Gateway {gateway} is programmed")
-        yield made
-    finally:
-        made.close()
 
 
 def v4_of(cluster):
@@ -376,27 +342,3 @@ spec:
     assert cluster.ask(v4_of(cluster), "r7.bulk.example") == 404
     assert set(steady.stop()) == {"200"}
     cluster.kubectl("delete", "namespace", "bulk", "--wait=false")
-
-
-def test_objects_with_junk_where_the_api_server_lets_it_pass(cluster):
-    """Each is told in its own status, or ignored; its neighbours go on."""
-    cluster.apply("""
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata:
-  name: junk
-  namespace: lab
-  labels: {penstock.dev/nothing: ""}
-  annotations: {penstock.dev/limits: "{[", penstock.dev/unheard-of: "\\x07 \\U0001F600 \\u2028", "x.example/y": ""}
-spec:
-  parentRefs: [{name: both, sectionName: http}, {name: nowhere}, {group: "", kind: Service, name: echo}]
-  hostnames: [junk.lab.example]
-  rules:
-  - matches: [{path: {type: RegularExpression, value: "/(["}}]
-    backendRefs: [{name: no-such-service, port: 65535, weight: 1000000}, {group: junk.example, kind: Junk, name: x}]
-  - filters: [{type: ExtensionRef, extensionRef: {group: junk.example, kind: Junk, name: x}}]
-""")
-    eventually(lambda: cluster.get("httproute", "junk").get("status", {}).get("parents"), "the route has a status")
-    assert cluster.ask(v4_of(cluster), "one.lab.example") == 200
-    new_route(cluster, "beside-junk")
-    cluster.kubectl("-n", "lab", "delete", "httproute", "junk")
