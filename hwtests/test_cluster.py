@@ -7,6 +7,8 @@ import shutil
 import signal
 import time
 
+import pytest
+
 import cluster as clusters
 from cluster import eventually
 from edge import ROOT
