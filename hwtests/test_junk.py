@@ -10,7 +10,6 @@ import time
 
 import pytest
 
-import cluster as clusters
 from cluster import eventually
 from edge import ROOT
 from junk import STRINGS, Junk, fields, present
@@ -169,8 +168,6 @@ class Maker:
 
 @pytest.fixture(scope="module")
 def collections(cluster):
-    if tuple(int(one) for one in re.findall(r"\d+", clusters.version())[:2]) < (1, 7):
-        pytest.skip("before v1.7 API servers admit session names that are none; an object with one is not read, and told in gwctl status alone")
     api = cluster.api()
     found = []
     for plural in KINDS:

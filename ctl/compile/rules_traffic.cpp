@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "ctl/model/formats.hpp"
 #include "schema/part_name.hpp"
 #include "userspace/base/ascii.hpp"
 
@@ -43,14 +44,36 @@ std::unique_ptr<fb::PersistenceT> persistence_of(const model::SessionPersistence
     return out;
 }
 
-// What would end the attribute, or begin another, is no path. API servers let it pass.
-bool has_path(const model::SessionPersistence& persistence, const std::string& at, std::optional<Condition>& fault) {
-    const std::string path = persistence.cookie.value_or(model::SessionCookie{}).path;
-    const bool good = path.starts_with('/') && std::all_of(path.begin(), path.end(), [](char c) { return c > ' ' && c < 127 && c != ';'; });
-    if (!good) {
-        add_fault(fault, Condition{ConditionReason::RouteAccepted_unsupported_value, at + ".sessionPersistence.cookie.path: \"" + path + "\" is not a path of a cookie"});
+// What API servers let pass: that of v1.6 any name, a header without one, a cookie beside it; all of them any path of a cookie.
+std::string fault_of(const model::SessionPersistence& persistence) {
+    const bool is_header = persistence.type == "Header";
+    if (is_header && persistence.cookie) {
+        return "cookie: must not be set with type Header";
     }
-    return good;
+    const model::SessionCookie cookie = persistence.cookie.value_or(model::SessionCookie{});
+    const std::string& own = is_header ? persistence.header_name : cookie.name;
+    const std::string& name = own.empty() ? persistence.session_name : own;
+    if (is_header && name.empty()) {
+        return "header: must be set with type Header";
+    }
+    if (!name.empty() && !model::is_token(name)) {
+        return "sessionName: \"" + name + "\" is not a name of a cookie or header";
+    }
+    // What would end the attribute, or begin another, is none.
+    const bool is_path = cookie.path.starts_with('/') && std::all_of(cookie.path.begin(), cookie.path.end(), [](char c) { return c > ' ' && c < 127 && c != ';'; });
+    return is_path ? "" : "cookie.path: \"" + cookie.path + "\" is not a path of a cookie";
+}
+
+template <class Rule>
+void set_persistence(fb::RuleT& out, const Rule& rule, const std::string& identity, const std::string& at, std::optional<Condition>& fault) {
+    if (!rule.session_persistence) {
+        return;
+    }
+    if (const std::string what = fault_of(*rule.session_persistence); !what.empty()) {
+        add_fault(fault, Condition{ConditionReason::RouteAccepted_unsupported_value, at + ".sessionPersistence." + what});
+    } else {
+        out.persistence = persistence_of(*rule.session_persistence, identity);
+    }
 }
 
 }  // namespace
@@ -61,15 +84,11 @@ void set_traffic(fb::RuleT& out, const model::HttpRule& rule, const std::string&
     if (rule.retry) {
         out.retry = retry_of(*rule.retry);
     }
-    if (rule.session_persistence && has_path(*rule.session_persistence, at, fault)) {
-        out.persistence = persistence_of(*rule.session_persistence, identity);
-    }
+    set_persistence(out, rule, identity, at, fault);
 }
 
 void set_traffic(fb::RuleT& out, const model::GrpcRule& rule, const std::string& identity, const std::string& at, std::optional<Condition>& fault) {
-    if (rule.session_persistence && has_path(*rule.session_persistence, at, fault)) {
-        out.persistence = persistence_of(*rule.session_persistence, identity);
-    }
+    set_persistence(out, rule, identity, at, fault);
 }
 
 }  // namespace penstock::compile

@@ -64,9 +64,7 @@ TEST_CASE("manifests: faults are told with file, line and path") {
          "ReplacePrefixMatch needs exactly one match"},
         {"apiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\nmetadata: {name: r}\nspec: {rules: [{filters: [{type: URLRewrite, urlRewrite: {hostname: a.b}}]}]}\n",
          "a GRPCRoute has no filter of type URLRewrite"},
-        {kRoute + "  rules: [{sessionPersistence: {type: Header}}]\n", "spec.rules[0].sessionPersistence.header: must be set with type Header"},
         {kRoute + "  rules: [{sessionPersistence: {header: {name: X}}}]\n", "header: must not be set with type Cookie"},
-        {kRoute + "  rules: [{sessionPersistence: {type: Header, header: {name: X}, cookie: {}}}]\n", "cookie: must not be set with type Header"},
         {kRoute + "  rules: [{sessionPersistence: {cookie: {lifetimeType: Permanent}}}]\n", "absoluteTimeout: must be set with a cookie of lifetimeType Permanent"},
         {kRoute + "  rules: [{sessionPersistence: {cookie: {name: \"a b\"}}}]\n", "is not a name of a cookie or header"},
         {kRoute + "  rules: [{retry: {codes: [500, 500]}}]\n", "spec.rules[0].retry.codes[1]: has the same value as codes[0]"},
@@ -201,6 +199,7 @@ TEST_CASE("manifests: what an API server admits is read, whatever compile says o
     const std::vector<std::string> texts = {
         kGateway + "  listeners:\n  - {name: a, port: 80, protocol: HTTP, allowedRoutes: {" + selector + "}}\n  allowedListeners: {" + selector + "}\n",
         kGateway + "  listeners:\n  - {name: a, port: 80, protocol: HTTP}\n  addresses: [{type: Hostname, value: 10.0.0.1}]\n",
+        kRoute + "  rules: [{sessionPersistence: {type: Header}}, {sessionPersistence: {type: Header, sessionName: a, cookieConfig: {}}}, {sessionPersistence: {sessionName: \"([\"}}]\n",
         kRoute + "  rules: [{sessionPersistence: {absoluteTimeout: 1ms36s6h1s, cookie: {path: \" \"}}}]\n",
         kRoute + "  rules: [{filters: [" + auth + ", " + auth + "], backendRefs: [{name: s, port: 80, filters: [" + auth + ", " + auth + "]}]}]\n",
     };

@@ -108,15 +108,8 @@ void check_rule_names(const At& at, const Route& route) {
 std::string session_name(const std::string& name) { return name.empty() || is_token(name) ? "" : quoted(name) + " is not a name of a cookie or header"; }
 
 void check_persistence(const At& at, const SessionPersistence& persistence) {
-    const bool cookie = persistence.type == "Cookie";
-    if (!cookie && persistence.cookie) {
-        at.member("cookie").error("must not be set with type Header");
-    }
-    if (cookie && !persistence.header_name.empty()) {
+    if (persistence.type == "Cookie" && !persistence.header_name.empty()) {
         at.member("header").error("must not be set with type Cookie");
-    }
-    if (!cookie && persistence.header_name.empty() && persistence.session_name.empty()) {
-        at.member("header").error("must be set with type Header");
     }
     if (persistence.cookie && persistence.cookie->lifetime_type == "Permanent" && !persistence.absolute_timeout_ms) {
         at.member("absoluteTimeout").error("must be set with a cookie of lifetimeType Permanent");
@@ -218,7 +211,7 @@ const Table<SessionPersistence>& table_of(const SessionPersistence*) {
     static const Table<SessionPersistence> table = {
         {f.optional("type", &SessionPersistence::type, one_of({"Cookie", "Header"})), f.optional("absoluteTimeout", &SessionPersistence::absolute_timeout_ms),
          f.optional("idleTimeout", &SessionPersistence::idle_timeout_ms), f.optional("cookie", &SessionPersistence::cookie), f.optional("cookieConfig", &SessionPersistence::cookie),
-         f.optional("sessionName", &SessionPersistence::session_name, session_name),
+         f.optional("sessionName", &SessionPersistence::session_name),
          f.custom("header", false, [](const At& at, const Value& value, SessionPersistence& out) {
              const Value* name = value.find("name");
              const At place = at.member("name", value.line());
