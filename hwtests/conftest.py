@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Skips what this machine cannot run, with the reason, and makes the edges that tests share."""
+"""Skips what this machine cannot run, with the reason, and makes the edges that tests share.
+
+A fixture of a test file's own has a name of its own, too: pytest 7 would keep one with parameters for as long as the one of that name here."""
 import os
 import pathlib
 import sys
