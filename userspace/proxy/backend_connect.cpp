@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "userspace/proxy/endpoint_change.hpp"
 #include "userspace/proxy/proxy_protocol.hpp"
 
 namespace penstock::proxy {
@@ -25,18 +26,20 @@ Choice choose_backend(Context& context, const Rule& rule) {
 
 namespace {
 
+bool tells_of_endpoint(int error) { return error != ECANCELED && error != kEndpointLeft; }
+
 Reason fault_of(const Context& context, int error, ring::Time deadline) {
     return error == ETIMEDOUT && context.loop.now() >= deadline ? Reason::backend_timeout : Reason::backend_connect;
 }
 
 // A new connection: `first`, in the clear, then TLS where the set wants it.
-ring::Task<BackendConnection> dial(Context& context, BackendPlace place, SetStats& stats, std::string first, bool http2, ring::Time deadline) {
+ring::Task<BackendConnection> dial_in_scope(Context& context, BackendPlace place, SetStats& stats, std::string first, bool http2, ring::Time deadline) {
     BackendConnection result;
     result.place = place;
     const ring::Time by = std::min(deadline, context.in_ms(context.tables->limits.backend_connect_ms));
     ring::Opened opened = co_await context.loop.connect(place.endpoint, by);
     if (!opened) {
-        count(stats.connect_failures, opened.error != ECANCELED ? 1 : 0);
+        count(stats.connect_failures, tells_of_endpoint(opened.error) ? 1 : 0);
         result.error = opened.error;
         result.fault = fault_of(context, opened.error, deadline);
         co_return result;
@@ -54,7 +57,7 @@ ring::Task<BackendConnection> dial(Context& context, BackendPlace place, SetStat
         result.stream.climb(context.ladder);
         const int shaken = co_await result.stream.connect_tls(place.tls, place.endpoint, by);
         if (shaken != 0 || (http2 && result.stream.tls()->alpn() != "h2")) {
-            count(stats.connect_failures, shaken != ECANCELED ? 1 : 0);
+            count(stats.connect_failures, tells_of_endpoint(shaken) ? 1 : 0);
             result.error = shaken == 0 ? EPROTO : shaken;
             result.fault = shaken == 0 || shaken == EPROTO ? Reason::backend_tls : fault_of(context, shaken, deadline);
             result.stream.close();
@@ -63,7 +66,15 @@ ring::Task<BackendConnection> dial(Context& context, BackendPlace place, SetStat
     co_return result;
 }
 
-ring::Task<BackendConnection> connect_http2(Context& context, BackendPlace place, SetStats& stats, std::string first, bool fresh, ring::Time deadline) {
+// The same for as long as the endpoint is in the set.
+ring::Task<BackendConnection> dial(Context& context, const BackendSet& set, BackendPlace place, std::string first, bool http2, ring::Time deadline) {
+    Dialling dialling(context, set, place.endpoint, co_await ring::this_scope());
+    dialling.tables_changed();  // since it was chosen, perhaps
+    co_return co_await dial_in_scope(context, std::move(place), context.set(set.id), std::move(first), http2, deadline).in(dialling.scope);
+}
+
+ring::Task<BackendConnection> connect_http2(Context& context, const BackendSet& set, BackendPlace place, std::string first, bool fresh, ring::Time deadline) {
+    SetStats& stats = context.set(set.id);
     BackendConnection result;
     result.place = place;
     for (bool waited = false;; waited = true) {
@@ -83,7 +94,7 @@ ring::Task<BackendConnection> connect_http2(Context& context, BackendPlace place
             co_return result;
         }
     }
-    BackendConnection made = co_await dial(context, place, stats, std::move(first), true, deadline);
+    BackendConnection made = co_await dial(context, set, place, std::move(first), true, deadline);
     if (made.open()) {
         made.h2 = context.h2_pool.add(context, place, std::move(made.stream));
     }
@@ -91,16 +102,16 @@ ring::Task<BackendConnection> connect_http2(Context& context, BackendPlace place
     co_return made;
 }
 
-ring::Task<BackendConnection> connect_http1(Context& context, BackendPlace place, SetStats& stats, std::string first, bool fresh, ring::Time deadline) {
+ring::Task<BackendConnection> connect_http1(Context& context, const BackendSet& set, BackendPlace place, std::string first, bool fresh, ring::Time deadline) {
     BackendConnection result;
     result.stream = fresh || place.client ? Stream() : context.pool.take(place);
     if (!result.stream.socket().open()) {
-        co_return co_await dial(context, std::move(place), stats, std::move(first), false, deadline);
+        co_return co_await dial(context, set, std::move(place), std::move(first), false, deadline);
     }
     result.place = std::move(place);
     result.reused = true;
     count(context.stats.backend_reused_total);
-    count(stats.reused);
+    count(context.set(set.id).reused);
     co_return result;
 }
 
@@ -123,7 +134,6 @@ bool is_theirs(int error) {
 ring::Task<BackendConnection> connect_backend(Context& context, std::shared_ptr<const BackendSet> set, Wish& wish, ring::Time deadline) {
     constexpr std::size_t kAttempts = 3;
     BackendConnection result;
-    SetStats& stats = context.set(set->id);
     const auto before = static_cast<std::ptrdiff_t>(wish.failed.size());
     for (std::size_t attempt = 0; attempt < kAttempts; ++attempt) {
         const BackendEndpoint* endpoint = choose_endpoint(context, *set, wish);
@@ -142,13 +152,16 @@ ring::Task<BackendConnection> connect_backend(Context& context, std::shared_ptr<
             place.client = wish.source.value_or(Endpoint());
         }
         if (set->protocol == fb::BackendProtocol::Http2) {
-            result = co_await connect_http2(context, std::move(place), stats, std::move(first), wish.fresh, deadline);
+            result = co_await connect_http2(context, *set, std::move(place), std::move(first), wish.fresh, deadline);
         } else {
-            result = co_await connect_http1(context, std::move(place), stats, std::move(first), wish.fresh, deadline);
+            result = co_await connect_http1(context, *set, std::move(place), std::move(first), wish.fresh, deadline);
         }
         if (result.open()) {
             result.claim = std::move(claim);
             break;
+        }
+        if (result.error == kEndpointLeft) {
+            break;  // the set is an old one
         }
         if (is_theirs(result.error)) {
             claim.failed();

@@ -34,6 +34,15 @@ protected:
     ~Drainable() = default;
 };
 
+// What looks at the tables again each time that they change. Does not join or leave the list meanwhile.
+class TablesWatcher : public ring::ListNode {
+public:
+    virtual void tables_changed() = 0;
+
+protected:
+    ~TablesWatcher() = default;
+};
+
 // How long connections of HTTP/1.x that wait for a request may still get one when the thread drains, if it has so much time. Their protocol has no word for an end
 // but with an answer, so to close one at once loses the request that is on its way.
 inline constexpr std::chrono::milliseconds kDrainWait{2000};
@@ -63,6 +72,7 @@ struct Context {
     const NewestTables* newest = nullptr;  // of all threads; null: take() alone tells
     ring::Broadcast tables_changed;
     ring::Duration change_wait = std::chrono::milliseconds(1000);  // for tables without an endpoint that began to fail (endpoint_change.hpp)
+    ring::List<TablesWatcher> dialling;                            // connections to backends on their way (endpoint_change.hpp)
     std::unordered_map<std::uint32_t, std::uint32_t> busy;         // connections in use, by id of an endpoint whose set limits them
     MirrorLoad mirrors;
     bool draining = false;                 // answers end with Connection: close
@@ -84,6 +94,7 @@ struct Context {
         const auto wanted = [this](const BackendPlace& place) { return tables->counted.has_place(place.endpoint, place.tls.get()); };
         pool.keep_only(wanted);
         h2_pool.keep_only(wanted);
+        dialling.for_each([](TablesWatcher& one) { one.tables_changed(); });
         tables_changed.signal();
     }
     // Of what begins now: the newest there are. What else follows from them waits for take(), as who begins may stand in the middle of anything.

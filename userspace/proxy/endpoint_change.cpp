@@ -31,7 +31,8 @@ std::shared_ptr<const BackendSet> newest(const Context& context, const BackendSe
 }
 
 ring::Task<std::shared_ptr<const BackendSet>> changed_set(Context& context, const BackendSet& set, const Wish& wish, bool gone, ring::Time deadline) {
-    const ring::Time until = std::min(deadline, failing_since(context, set, wish.failed.back()) + context.change_wait);
+    const ring::Time since = wish.failed.empty() ? context.loop.now() : failing_since(context, set, wish.failed.back());
+    const ring::Time until = std::min(deadline, since + context.change_wait);
     for (;;) {
         std::shared_ptr<const BackendSet> now = newest(context, set);
         if (now != nullptr && now.get() != &set && helps(*now, wish, gone)) {
@@ -44,6 +45,21 @@ ring::Task<std::shared_ptr<const BackendSet>> changed_set(Context& context, cons
         if (waited != 0 && waited != ETIMEDOUT) {
             co_return nullptr;
         }
+    }
+}
+
+bool has_left(const Context& context, const BackendSet& set, const Endpoint& address) {
+    const std::shared_ptr<const BackendSet> now = newest(context, set);
+    return now != nullptr && now.get() != &set && std::none_of(now->ready.begin(), now->ready.end(), [&](const BackendEndpoint& one) { return one.address == address; });
+}
+
+Dialling::Dialling(Context& context, const BackendSet& set, const Endpoint& address, ring::Scope& parent) : scope(parent), context_(context), set_(set), address_(address) {
+    context.dialling.push_back(*this);
+}
+
+void Dialling::tables_changed() {
+    if (has_left(context_, set_, address_)) {
+        scope.cancel(kEndpointLeft);
     }
 }
 

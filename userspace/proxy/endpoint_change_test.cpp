@@ -33,6 +33,22 @@ void until_one_waits(Edge& edge) {
     }));
 }
 
+// As long as somebody still connects.
+void until_one_connects(Edge& edge) {
+    CHECK(Edge::eventually([&] { return edge.dials(); }));
+}
+
+// Where connections neither come about nor are refused.
+class Silent {
+public:
+    Silent() : only_(Peer::connect(at())) {}
+    [[nodiscard]] Endpoint at() const { return local_of(listener_.get()); }
+
+private:
+    Fd listener_ = listening(0);
+    Peer only_;  // the kernel's queue is full
+};
+
 }  // namespace
 
 TEST_CASE("endpoint_change: a request that every endpoint refuses goes to the one that comes") {
@@ -118,6 +134,56 @@ TEST_CASE("endpoint_change: a client that leaves while its request waits is let 
         until_one_waits(edge);
     }
     CHECK(Edge::eventually([&] { return edge.stats().connections_open == 0; }));
+}
+
+TEST_CASE("endpoint_change: who still connects to an endpoint that leaves goes to the one that comes") {
+    const Silent old;
+    Backend fresh(always(kNew));
+    RuleSpec retried;
+    retried.rule.retry = std::make_unique<fb::RetryT>();
+    retried.rule.retry->attempts = 5;
+    retried.rule.retry->backoff_ms = 60'000;
+    for (const bool retries : {false, true}) {
+        const auto snapshot = [&](const Endpoint& at) { return retries ? http_snapshot({at}, {retried}) : with(at); };
+        Edge edge(ring_kind(), snapshot(old.at()));
+        wait_for_changes(edge, 60s);
+        Peer client = edge.client();
+        client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello");
+        until_one_connects(edge);
+        edge.serve(http_snapshot({old.at(), fresh.at()}));  // it stays: that may be slow
+        edge.serve(snapshot(fresh.at()));
+        CHECK(client.message().body == "new");
+        CHECK(std::all_of(edge.stats().sets.begin(), edge.stats().sets.end(), [](const SetStats& one) { return one.connect_failures == 0; }));
+    }
+}
+
+TEST_CASE("endpoint_change: an endpoint that leaves and comes back is asked again") {
+    const Silent old;
+    Edge edge(ring_kind(), with(old.at()));
+    wait_for_changes(edge, 60s);
+    Peer client = edge.client();
+    client.send(kGet);
+    until_one_connects(edge);
+    edge.serve(http_snapshot({}));
+    until_one_waits(edge);
+    CHECK(!edge.dials());
+    edge.serve(with(old.at()));
+    until_one_connects(edge);
+}
+
+TEST_CASE("endpoint_change: who connects for a set that is there no more goes on") {
+    const Silent old;
+    RuleSpec elsewhere;
+    elsewhere.backends = {{"other", 1}};
+    Snapshot other = http_snapshot({}, {elsewhere});
+    other.remove(fb::PartKind::Backends, "web");
+    other.backends("other", {nobody()});
+    Edge edge(ring_kind(), with(old.at()));
+    Peer client = edge.client();
+    client.send(kGet);
+    until_one_connects(edge);
+    edge.serve(other);
+    CHECK(edge.dials());
 }
 
 TEST_CASE("endpoint_change: a stream of TCP finds the endpoint that comes") {

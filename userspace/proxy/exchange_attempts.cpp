@@ -133,6 +133,13 @@ ring::Task<Exchange::Attempt> Exchange::attempt(const Outgoing& request) {
     BackendConnection connection = co_await connect_backend(context_, set_, wish_, backend_deadline_);
     claim_ = std::move(connection.claim);
     if (!connection.open()) {
+        if (connection.error == kEndpointLeft) {  // before the rule's retries, which ask the same set
+            const bool another = co_await finds_another(*connection.fault);
+            if (another) {
+                co_return Attempt::elsewhere;
+            }
+            moved_ = true;  // once is enough
+        }
         co_return co_await answer_fault(*connection.fault, false);
     }
     record_.reach(connection.place.endpoint, connection.reused, context_.loop.now());
@@ -187,7 +194,7 @@ ring::Task<Exchange::Attempt> Exchange::attempt(const Outgoing& request) {
 
 // Whether a request that could not be sent, or may be sent twice, has another endpoint to go to now.
 ring::Task<bool> Exchange::finds_another(Reason fault) {
-    const bool unsent = fault == Reason::backend_connect && !wish_.failed.empty();
+    const bool unsent = fault == Reason::backend_connect;
     const bool lost = fault == Reason::backend_closed && idempotent(facts_.method) && record_.endpoint.port != 0;
     if (!(unsent || lost) || moved_ || !body_.can_rewind() || request_fault_ || scope_.cancelled() != 0) {
         co_return false;

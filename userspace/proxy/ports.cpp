@@ -260,7 +260,7 @@ private:
         wish.source = source_;
         wish.destination = destination_;
         BackendConnection connection = co_await connect_backend(context_, set, wish, ring::kNever);
-        if (connection.fault == Reason::backend_connect && !wish.failed.empty()) {
+        if (connection.fault == Reason::backend_connect) {
             auto next = co_await changed_set(context_, *set, wish, false, ring::kNever);
             if (next != nullptr) {
                 wish.move_to(*next);

@@ -77,6 +77,12 @@ public:
         });
         done.get_future().wait();
     }
+    // Whether a connection to a backend is on its way.
+    [[nodiscard]] bool dials() {
+        bool found = false;
+        on_thread([&](Context& context) { found = !context.dialling.empty(); });
+        return found;
+    }
     void serve(const Snapshot& snapshot) {
         auto built = snapshot.build(tables_.get());
         REQUIRE(built.ok());
