@@ -110,7 +110,7 @@ void Edge::look(bool routes) {
     }
     own_addresses_.clear();
     for (const InterfaceAddress& one : interface_addresses_) {
-        if (!one.ours) {
+        if (!one.ours && !one.address.is_link_local_v6()) {  // each pod's interface has one of those; no endpoint does
             own_addresses_.push_back(one.address);
         }
     }

@@ -63,7 +63,7 @@ public:
     // For compile::Options: what the maps hold, and whether there are maps at all (`xdp` = has_datapath()).
     [[nodiscard]] compile::Limits limits() const;
     [[nodiscard]] const std::vector<IpAddress>& node_addresses() const { return node_addresses_; }
-    [[nodiscard]] const std::vector<IpAddress>& own_addresses() const { return own_addresses_; }  // all but those that we put
+    [[nodiscard]] const std::vector<IpAddress>& own_addresses() const { return own_addresses_; }  // all but those that we put, and IPv6's of one link
     [[nodiscard]] const std::vector<AddressState>& addresses() const { return address_states_; }
     // Of the addresses that Gateways have, those that are on interfaces of this node: it answers for them.
     [[nodiscard]] const std::set<IpAddress>& here() const { return here_; }

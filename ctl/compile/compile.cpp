@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 
 #include "ctl/compile/addresses.hpp"
 #include "ctl/compile/backend_tls.hpp"
@@ -158,6 +159,13 @@ void keep_hosts(const Cache& before, Cache& cache) {
 
 }  // namespace
 
+bool Options::judges_like(const Options& other) const {
+    const auto judging = [](const Options& one) {
+        return std::tie(one.controller_name, one.node_addresses, one.usable_addresses, one.xdp, one.limits, one.metrics, one.ticket_keys, one.session_keys);
+    };
+    return judging(*this) == judging(other);
+}
+
 Compiled compile(const model::Store& store, const Options& options, const Compiled* previous, const AddressBook* told, const std::set<IpAddress>& others) {
     static const Cache kNothing;
     const bool first = previous == nullptr || previous->cache == nullptr;
@@ -178,7 +186,7 @@ Compiled compile(const model::Store& store, const Options& options, const Compil
     out.addresses = assign_addresses(front, {options, before.store, told, others}, addresses);
     cache->shape = shape_of(front, policies);
 
-    const bool same_ground = !first && !changes.ground && before.options == options;
+    const bool same_ground = !first && !changes.ground && before.options.judges_like(options);
     const bool same_hosts = same_ground && before.shape == cache->shape;
     if (same_ground) {
         keep_routes(before, *cache);

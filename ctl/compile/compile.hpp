@@ -61,6 +61,9 @@ struct Options {
     std::vector<OwnKey> session_keys;     // of tokens of session persistence: the current one, then those that only open; 32 bytes or more
 
     bool operator==(const Options&) const = default;
+    // Whether routes are judged as with `other`. All but own_addresses is looked at: only steering asks for those, and it is made anew each time,
+    // while with each pod an interface of the node comes or goes, and its addresses.
+    [[nodiscard]] bool judges_like(const Options& other) const;
 };
 
 // An address that some Gateway claims. The first Gateway (oldest, then by name) that has a listener on it is the owner; others may

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ctl/compile/steer.hpp"
 
+#include <functional>
+
 #include "ctl/compile/compile.hpp"
 #include "ctl/model/decode.hpp"
 #include "tools/test/catch.hpp"
@@ -71,6 +73,40 @@ TEST_CASE("steer: a service with an endpoint on this node's own sockets is the w
         REQUIRE(compiled.steering.vips.size() == 1);
         CHECK(compiled.steering.vips[0].target == row.target);
         CHECK(compiled.steering.services.size() == (row.target == Vip::Target::service ? 1 : 0));
+    }
+}
+
+TEST_CASE("steer: addresses of the node that come and go reach steering, and no route is judged again") {
+    Options options;
+    options.node_addresses = {*IpAddress::parse("192.0.2.10")};
+    Options other = options;
+    other.own_addresses = {*IpAddress::parse("10.1.0.1")};
+    CHECK(options.judges_like(other));
+    const auto store = store_with_endpoint("10.1.0.1");
+    const Compiled first = compile(store, options);
+    const Compiled second = compile(store, other, &first);
+    const Compiled third = compile(store, options, &second);
+    CHECK(first.steering.vips.at(0).target == Vip::Target::service);
+    CHECK(second.steering.vips.at(0).target == Vip::Target::ours);
+    CHECK(second.steering.services.empty());
+    CHECK(third.steering.vips.at(0).target == Vip::Target::service);
+    CHECK(third.steering.services.size() == 1);
+
+    const std::vector<std::function<void(Options&)>> judged = {
+        [](Options& one) { one.controller_name = "example.com/other"; },
+        [](Options& one) { one.node_addresses.clear(); },
+        [](Options& one) { one.usable_addresses = one.node_addresses; },
+        [](Options& one) { one.xdp = !one.xdp; },
+        [](Options& one) { one.limits.backends_max += 1; },
+        [](Options& one) { one.metrics = Endpoint{one.node_addresses.at(0), 9090}; },
+        [](Options& one) { one.ticket_keys.emplace_back(); },
+        [](Options& one) { one.session_keys.emplace_back(); },
+    };
+    for (std::size_t i = 0; i < judged.size(); ++i) {
+        INFO(i);
+        Options changed = options;
+        judged[i](changed);
+        CHECK_FALSE(changed.judges_like(options));
     }
 }
 

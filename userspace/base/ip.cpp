@@ -81,6 +81,8 @@ bool IpAddress::is_loopback() const {
     return std::all_of(bytes.begin(), bytes.end() - 1, [](auto byte) { return byte == 0; }) && bytes[15] == 1;
 }
 
+bool IpAddress::is_link_local_v6() const { return family == Family::v6 && bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80; }
+
 std::optional<Endpoint> Endpoint::parse(std::string_view text) {
     const auto colon = text.rfind(':');
     if (colon == std::string_view::npos) {

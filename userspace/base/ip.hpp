@@ -30,6 +30,7 @@ struct IpAddress {
     [[nodiscard]] std::string text() const;  // RFC 5952 for IPv6
     [[nodiscard]] bool is_any() const;
     [[nodiscard]] bool is_loopback() const;
+    [[nodiscard]] bool is_link_local_v6() const;  // fe80::/10 (RFC 4291): means something together with an interface only
 };
 
 struct Endpoint {
