@@ -160,9 +160,6 @@ ring::Task<BackendConnection> connect_backend(Context& context, std::shared_ptr<
             result.claim = std::move(claim);
             break;
         }
-        if (result.error == kEndpointLeft) {
-            break;  // the set is an old one
-        }
         if (is_theirs(result.error)) {
             claim.failed();
         }

@@ -28,8 +28,8 @@ struct BackendConnection {
     [[nodiscard]] bool open() { return h2 != nullptr || stream.socket().open(); }
 };
 
-// Tries at most three endpoints, each once, and adds those that refuse to wish.failed. One that leaves the set meanwhile ends it, with
-// backend_connect: changed_set() has the next. The caller keeps `set` as long as the connection.
+// Tries at most three endpoints, each once, and adds those that refuse to wish.failed. One that leaves the set meanwhile is
+// passed over like that, too; if it was the last, `error` is kEndpointLeft, and changed_set() has the next. The caller keeps `set` as long as the connection.
 ring::Task<BackendConnection> connect_backend(Context& context, std::shared_ptr<const BackendSet> set, Wish& wish, ring::Time deadline);
 
 }  // namespace penstock::proxy

@@ -50,7 +50,8 @@ ring::Task<std::shared_ptr<const BackendSet>> changed_set(Context& context, cons
 
 bool has_left(const Context& context, const BackendSet& set, const Endpoint& address) {
     const std::shared_ptr<const BackendSet> now = newest(context, set);
-    return now != nullptr && now.get() != &set && std::none_of(now->ready.begin(), now->ready.end(), [&](const BackendEndpoint& one) { return one.address == address; });
+    return now != nullptr && now.get() != &set && !now->ready.empty() &&
+           std::none_of(now->ready.begin(), now->ready.end(), [&](const BackendEndpoint& one) { return one.address == address; });
 }
 
 Dialling::Dialling(Context& context, const BackendSet& set, const Endpoint& address, ring::Scope& parent) : scope(parent), context_(context), set_(set), address_(address) {

@@ -24,7 +24,8 @@ ring::Task<std::shared_ptr<const BackendSet>> changed_set(Context& context, cons
 // What a connection to an endpoint ends with that is not in its set any more. No failure of the endpoint's: it was asked too late.
 inline constexpr int kEndpointLeft = ESTALE;
 
-// Whether the set as the tables have it now is without the endpoint. A set that is there no more tells nothing: what began with it may end with it.
+// Whether the set as the tables have it now has others, and not this endpoint. One that is there no more, or is empty, tells nothing: what began
+// may end well.
 bool has_left(const Context& context, const BackendSet& set, const Endpoint& address);
 
 // A connection to an endpoint that is being made, in this scope: it ends with kEndpointLeft when the endpoint leaves the set. The caller keeps

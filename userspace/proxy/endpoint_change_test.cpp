@@ -151,24 +151,29 @@ TEST_CASE("endpoint_change: who still connects to an endpoint that leaves goes t
         client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello");
         until_one_connects(edge);
         edge.serve(http_snapshot({old.at(), fresh.at()}));  // it stays: that may be slow
+        CHECK(edge.dials());
         edge.serve(snapshot(fresh.at()));
         CHECK(client.message().body == "new");
         CHECK(std::all_of(edge.stats().sets.begin(), edge.stats().sets.end(), [](const SetStats& one) { return one.connect_failures == 0; }));
     }
 }
 
-TEST_CASE("endpoint_change: an endpoint that leaves and comes back is asked again") {
+TEST_CASE("endpoint_change: where nobody is left, who connects goes on until another comes, also a second time") {
     const Silent old;
+    const Silent next;
+    Backend fresh(always(kNew));
     Edge edge(ring_kind(), with(old.at()));
     wait_for_changes(edge, 60s);
     Peer client = edge.client();
     client.send(kGet);
     until_one_connects(edge);
     edge.serve(http_snapshot({}));
-    until_one_waits(edge);
-    CHECK(!edge.dials());
-    edge.serve(with(old.at()));
-    until_one_connects(edge);
+    CHECK(edge.dials());
+    edge.serve(with(next.at()));
+    CHECK(edge.dials());
+    edge.serve(http_snapshot({old.at(), next.at()}));
+    edge.serve(with(fresh.at()));
+    CHECK(client.message().body == "new");
 }
 
 TEST_CASE("endpoint_change: who connects for a set that is there no more goes on") {

@@ -61,7 +61,7 @@ private:
     ring::Task<> forward(const http::RequestHead& head);
     ring::Task<Attempt> attempt(const Outgoing& request);
     ring::Task<Attempt> answer_fault(Reason fault, bool may_try_again);
-    ring::Task<bool> finds_another(Reason fault);
+    ring::Task<bool> finds_another(Reason fault, bool left);
     void note_fault(Reason fault) const;
     void note_answer(int status) const;
     [[nodiscard]] bool may_retry(int status);

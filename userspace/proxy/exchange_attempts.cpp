@@ -134,11 +134,10 @@ ring::Task<Exchange::Attempt> Exchange::attempt(const Outgoing& request) {
     claim_ = std::move(connection.claim);
     if (!connection.open()) {
         if (connection.error == kEndpointLeft) {  // before the rule's retries, which ask the same set
-            const bool another = co_await finds_another(*connection.fault);
+            const bool another = co_await finds_another(*connection.fault, true);
             if (another) {
                 co_return Attempt::elsewhere;
             }
-            moved_ = true;  // once is enough
         }
         co_return co_await answer_fault(*connection.fault, false);
     }
@@ -193,10 +192,11 @@ ring::Task<Exchange::Attempt> Exchange::attempt(const Outgoing& request) {
 }
 
 // Whether a request that could not be sent, or may be sent twice, has another endpoint to go to now.
-ring::Task<bool> Exchange::finds_another(Reason fault) {
+// `left`: it ended because newer tables came. That may happen each time that they do.
+ring::Task<bool> Exchange::finds_another(Reason fault, bool left) {
     const bool unsent = fault == Reason::backend_connect;
     const bool lost = fault == Reason::backend_closed && idempotent(facts_.method) && record_.endpoint.port != 0;
-    if (!(unsent || lost) || moved_ || !body_.can_rewind() || request_fault_ || scope_.cancelled() != 0) {
+    if (!(unsent || lost) || (moved_ && !left) || !body_.can_rewind() || request_fault_ || scope_.cancelled() != 0) {
         co_return false;
     }
     if (lost) {
@@ -206,7 +206,7 @@ ring::Task<bool> Exchange::finds_another(Reason fault) {
     if (next == nullptr) {
         co_return false;
     }
-    moved_ = true;
+    moved_ = moved_ || !left;
     claim_ = Claim();
     wish_.move_to(*next);
     set_ = std::move(next);
@@ -222,7 +222,7 @@ ring::Task<Exchange::Attempt> Exchange::answer_fault(Reason fault, bool may_try_
     if (may_retry(unconnected ? 0 : info(fault).status)) {
         co_return Attempt::retry;
     }
-    const bool another = co_await finds_another(fault);
+    const bool another = co_await finds_another(fault, false);
     if (another) {
         co_return Attempt::elsewhere;
     }

@@ -260,13 +260,16 @@ private:
         wish.source = source_;
         wish.destination = destination_;
         BackendConnection connection = co_await connect_backend(context_, set, wish, ring::kNever);
-        if (connection.fault == Reason::backend_connect) {
+        for (bool moved = false; connection.fault == Reason::backend_connect && (!moved || connection.error == kEndpointLeft);) {
             auto next = co_await changed_set(context_, *set, wish, false, ring::kNever);
-            if (next != nullptr) {
-                wish.move_to(*next);
-                set = std::move(next);
-                connection = co_await connect_backend(context_, set, wish, ring::kNever);
+            if (next == nullptr) {
+                break;
             }
+            moved = moved || connection.error != kEndpointLeft;
+            wish.move_to(*next);
+            connection = BackendConnection();  // its claim is on the set that goes
+            set = std::move(next);
+            connection = co_await connect_backend(context_, set, wish, ring::kNever);
         }
         if (!connection.open()) {
             co_return co_await refuse(*connection.fault);
