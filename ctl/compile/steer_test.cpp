@@ -76,7 +76,7 @@ TEST_CASE("steer: a service with an endpoint on this node's own sockets is the w
     }
 }
 
-TEST_CASE("steer: addresses of the node that come and go reach steering, and no route is judged again") {
+TEST_CASE("steer: addresses of the node that come and go reach steering, and routes are not judged by them") {
     Options options;
     options.node_addresses = {*IpAddress::parse("192.0.2.10")};
     Options other = options;

@@ -50,3 +50,14 @@ TEST_CASE("ip: an endpoint survives the way to a sockaddr and back") {
         CHECK_FALSE(Endpoint::parse(text).has_value());
     }
 }
+
+TEST_CASE("ip: addresses of one link are fe80::/10") {
+    for (const char* text : {"fe80::1", "febf:ffff::1"}) {
+        INFO(text);
+        CHECK(IpAddress::parse(text)->is_link_local_v6());
+    }
+    for (const char* text : {"fe7f::1", "fec0::1", "fd00::1", "::1", "254.128.0.1", "169.254.1.1"}) {
+        INFO(text);
+        CHECK_FALSE(IpAddress::parse(text)->is_link_local_v6());
+    }
+}

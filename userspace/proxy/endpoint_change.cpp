@@ -31,8 +31,7 @@ std::shared_ptr<const BackendSet> newest(const Context& context, const BackendSe
 }
 
 ring::Task<std::shared_ptr<const BackendSet>> changed_set(Context& context, const BackendSet& set, const Wish& wish, bool gone, ring::Time deadline) {
-    const ring::Time since = wish.failed.empty() ? context.loop.now() : failing_since(context, set, wish.failed.back());
-    const ring::Time until = std::min(deadline, since + context.change_wait);
+    const ring::Time until = std::min(deadline, failing_since(context, set, wish.failed.back()) + context.change_wait);
     for (;;) {
         std::shared_ptr<const BackendSet> now = newest(context, set);
         if (now != nullptr && now.get() != &set && helps(*now, wish, gone)) {

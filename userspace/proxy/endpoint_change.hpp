@@ -16,7 +16,7 @@ namespace penstock::proxy {
 std::shared_ptr<const BackendSet> newest(const Context& context, const BackendSet& set);
 
 // A later version of the set that has an endpoint which did not fail this request, as those in `wish.failed` did; null if none comes until
-// `deadline`, or until the last that failed (if any did) has done so for context.change_wait, without a success between. With `gone` the last
+// `deadline`, or until the last that failed has done so for context.change_wait, without a success between. With `gone` the last
 // that failed must have left it: one that crashed under a request, but stays, is no reason to ask others.
 // Runs in the caller's scope; the caller keeps `set` and `wish`.
 ring::Task<std::shared_ptr<const BackendSet>> changed_set(Context& context, const BackendSet& set, const Wish& wish, bool gone, ring::Time deadline);

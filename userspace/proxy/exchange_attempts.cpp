@@ -194,7 +194,7 @@ ring::Task<Exchange::Attempt> Exchange::attempt(const Outgoing& request) {
 // Whether a request that could not be sent, or may be sent twice, has another endpoint to go to now.
 // `left`: it ended because newer tables came. That may happen each time that they do.
 ring::Task<bool> Exchange::finds_another(Reason fault, bool left) {
-    const bool unsent = fault == Reason::backend_connect;
+    const bool unsent = fault == Reason::backend_connect && !wish_.failed.empty();
     const bool lost = fault == Reason::backend_closed && idempotent(facts_.method) && record_.endpoint.port != 0;
     if (!(unsent || lost) || (moved_ && !left) || !body_.can_rewind() || request_fault_ || scope_.cancelled() != 0) {
         co_return false;

@@ -260,7 +260,7 @@ private:
         wish.source = source_;
         wish.destination = destination_;
         BackendConnection connection = co_await connect_backend(context_, set, wish, ring::kNever);
-        for (bool moved = false; connection.fault == Reason::backend_connect && (!moved || connection.error == kEndpointLeft);) {
+        for (bool moved = false; connection.fault == Reason::backend_connect && !wish.failed.empty() && (!moved || connection.error == kEndpointLeft);) {
             auto next = co_await changed_set(context_, *set, wish, false, ring::kNever);
             if (next == nullptr) {
                 break;
