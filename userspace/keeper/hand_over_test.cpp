@@ -164,10 +164,28 @@ TEST_CASE("keeper: one whose daemon cannot start ends, and the one before goes o
     }
     Lab after({"--hand-over", before.path});
     after.meet();
-    after.await([](MessageT& m) { return m.body.AsTaken() != nullptr && !m.body.AsTaken()->standby; });
-    CHECK(::kill(worker, 0) == 0);  // its worker serves, and its daemon may still fail
+    const pid_t next = after.await([](MessageT& m) { return m.body.AsTaken() != nullptr; }).body.AsTaken()->pid;
+    for (int i = 0; i < 10; ++i) {
+        CHECK(answer_of(connect_to(before.port)) == worker);  // the other is ready, but its daemon may still fail, and would take connections along
+    }
     after.say(ReadyT{});
+    after.await([&](MessageT& m) { return m.body.AsTaken() != nullptr && m.body.AsTaken()->pid == next && !m.body.AsTaken()->standby; });
     CHECK(ends(worker));
+    CHECK(answer_of(connect_to(before.port)) == next);
+}
+
+TEST_CASE("keeper: one that loses the one before serves, whether its daemon has started or not") {
+    const test::TestFolder folder;
+    Before before(folder);
+    const pid_t first = answer_of(connect_to(before.port));
+    Lab after({"--hand-over", before.path});
+    after.meet();
+    after.await([](MessageT& m) { return m.body.AsTaken() != nullptr; });
+    ::kill(before.lab->keeper, SIGKILL);
+    CHECK(code_of(*before.lab) == -1);
+    ::kill(first, SIGKILL);
+    after.await([](MessageT& m) { return m.body.AsTaken() != nullptr && !m.body.AsTaken()->standby; });
+    CHECK(answer_of(connect_to(before.port)) != first);
 }
 
 TEST_CASE("keeper: one that has taken over and dies is followed by the one before") {

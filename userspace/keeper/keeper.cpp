@@ -256,18 +256,17 @@ void Keeper::keep_workers() {
     if (ends()) {
         return;
     }
-    if (find(WorkerState::Active) == nullptr) {
-        if (Worker* standby = find(WorkerState::Started)) {
-            activate(*standby);
-        }
-    }
+    keep_active();
     if (find(WorkerState::Started) == nullptr && now_ms() >= worker_start_ms_) {
         start_worker();
-        if (find(WorkerState::Active) == nullptr) {
-            if (Worker* fresh = find(WorkerState::Started)) {
-                activate(*fresh);
-            }
-        }
+        keep_active();
+    }
+}
+
+void Keeper::keep_active() {
+    Worker* standby = find(WorkerState::Started);
+    if (standby != nullptr && find(WorkerState::Active) == nullptr && may_serve()) {
+        activate(*standby);
     }
 }
 
@@ -290,6 +289,9 @@ void Keeper::activate(Worker& worker) {
     tell_published(worker);
     worker.peer.send(encode(ActivateT{}));
     set_state(worker, WorkerState::Active, "");
+    if (worker.ready) {
+        tell_taken(worker);  // so far the daemon heard of it as a standby's
+    }
     tell_predecessor();
 }
 
@@ -349,17 +351,24 @@ void Keeper::on_about(Worker& worker, AboutT about) {
 }
 
 void Keeper::on_taken(Worker& worker, TakenT taken) {
-    taken.pid = worker.process.pid;
-    taken.standby = worker.state != WorkerState::Active;
-    worker.ready = taken.refused.empty() && taken.generation == items_.published.generation;
-    if (worker.state == WorkerState::Active && taken.generation == items_.published.generation) {
+    worker.taken = std::move(taken);
+    const TakenT& said = worker.taken;
+    worker.ready = said.refused.empty() && said.generation == items_.published.generation;
+    if (worker.state == WorkerState::Active && said.generation == items_.published.generation) {
         std::for_each(workers_.begin(), workers_.end(), [this](Worker& other) { tell_published(other); });
     }
     tell_predecessor();
-    tell_daemon(encode(std::move(taken)));
+    tell_taken(worker);
     if (replace_when_ready_ && worker.ready && worker.state == WorkerState::Started) {
         replace_worker();
     }
+}
+
+void Keeper::tell_taken(const Worker& worker) {
+    TakenT told = worker.taken;
+    told.pid = worker.process.pid;
+    told.standby = worker.state != WorkerState::Active;
+    tell_daemon(encode(std::move(told)));
 }
 
 void Keeper::worker_ended(WorkerIt worker, const Ended& ended) {

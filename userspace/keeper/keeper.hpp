@@ -44,6 +44,7 @@ private:
         WorkerState state = WorkerState::Started;  // Started: the standby
         std::int64_t kill_at_ms = 0;               // draining: when patience ends
         bool ready = false;                        // it has taken the published root
+        TakenT taken;                              // what it said of it then
         bool told = false;                         // it was sent the Publish of the published root
         std::vector<std::pair<Items::Name, Descriptors>> later;  // what it is given with the next Publish, or before
         std::uint32_t said = 0;                    // messages since the last Publish: what it says is passed on, and must not drown the daemon
@@ -73,6 +74,8 @@ private:
 
     // ---- the keepers before and after (keeper_hand_over.cpp)
     Status take_over();
+    // Not before our daemon's start is over: should it fail, we end, and so would the connections that our worker had taken.
+    [[nodiscard]] bool may_serve() const { return !predecessor_ || told_predecessor_ || daemon_ready_; }
     void watch_predecessor();
     void tell_predecessor();
     void send_predecessor_off();
@@ -88,6 +91,7 @@ private:
 
     // ---- workers
     void keep_workers();
+    void keep_active();
     void start_worker();
     void activate(Worker& worker);
     void drain(Worker& worker);
@@ -95,6 +99,7 @@ private:
     void on_worker_message(Worker& worker);
     void on_about(Worker& worker, AboutT about);
     void on_taken(Worker& worker, TakenT taken);
+    void tell_taken(const Worker& worker);
     void worker_ended(WorkerIt worker, const Ended& ended);
     void set_state(Worker& worker, WorkerState state, const std::string& detail);
     Worker* find(WorkerState state);

@@ -101,11 +101,7 @@ void Keeper::greet_daemon() {
     // Said last, so that the daemon knows what the numbers refer to.
     for (Worker& worker : workers_) {
         if (worker.ready) {
-            TakenT taken;
-            taken.generation = items_.published.generation;
-            taken.pid = worker.process.pid;
-            taken.standby = worker.state != WorkerState::Active;
-            tell_daemon(encode(taken));
+            tell_taken(worker);
         }
     }
 }
