@@ -170,8 +170,9 @@ TEST_CASE("cluster link: a Gateway gets a Service of its addresses, again if som
     linked.server.put(gateway);
     linked.start();
     REQUIRE(linked.until([&] { return linked.link->ready(); }));
-    const auto publish = [&](const std::string& address) {
-        const json status = {{"addresses", json::array({{{"type", "IPAddress"}, {"value", address}}})}};
+    const auto publish = [&](const std::string& address, int attached = 0) {
+        const json status = {{"addresses", json::array({{{"type", "IPAddress"}, {"value", address}}})},
+                             {"listeners", json::array({{{"name", "http"}, {"attachedRoutes", attached}}})}};
         linked.ask([&] {
             status::Book::Published published;
             published.set("Gateway/default/edge", std::make_shared<const std::string>(status.dump()));
@@ -190,6 +191,13 @@ TEST_CASE("cluster link: a Gateway gets a Service of its addresses, again if som
     const json slice = linked.server.get("/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/edge-penstock-ipv4");
     CHECK(slice["endpoints"][0]["addresses"][0] == "192.0.2.1");
     CHECK(slice["metadata"]["labels"]["kubernetes.io/service-name"] == "edge-penstock");
+
+    // Routes come and go: the Service has no part in that.
+    const auto edge_status = [&] { return linked.server.get("/apis/gateway.networking.k8s.io/v1/namespaces/default/gateways/edge")["status"]; };
+    REQUIRE(linked.until([&] { return linked.link->facts()["objects_applied"] == 3; }));
+    publish("192.0.2.1", 7);
+    REQUIRE(linked.until([&] { return edge_status()["listeners"][0]["attachedRoutes"] == 7; }));
+    CHECK(linked.server.requests("fieldManager=penstock") == 3);
 
     linked.server.answer_late("/services/");
     linked.server.remove(service);

@@ -81,10 +81,16 @@ void GeneratedLink::make() {
             again = std::min(again.value_or(gateway.not_before), gateway.not_before);
             continue;
         }
+        json addresses = json::parse(*gateway.status, nullptr, false).value("addresses", json::array());
+        const bool changed = gateway.made != stored->object || gateway.made_addresses != addresses;
         gateway.made = stored->object;
         gateway.made_status = gateway.status;
+        if (!changed) {
+            continue;  // a route came or went
+        }
+        gateway.made_addresses = std::move(addresses);
         gateway.not_made.clear();
-        for (const status::Generated& thing : status::generated_of(*stored->object, json::parse(*gateway.status, nullptr, false).value("addresses", json::array()))) {
+        for (const status::Generated& thing : status::generated_of(*stored->object, gateway.made_addresses)) {
             apply(key, thing);
         }
     }

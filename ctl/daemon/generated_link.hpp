@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -45,6 +46,7 @@ private:
         std::shared_ptr<const std::string> status;                 // as published
         model::ObjectPtr made;                                     // as of which it was applied; null: it is to be
         std::shared_ptr<const std::string> made_status;
+        nlohmann::json made_addresses;                             // all that counts of that status
         std::map<std::string, Error> not_made;                     // by path
         unsigned in_flight = 0;
         unsigned failures = 0;  // rounds that failed, one after the other
