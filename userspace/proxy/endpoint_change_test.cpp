@@ -221,3 +221,26 @@ TEST_CASE("endpoint_change: a retry that the rule allows does not wait") {
     wait_for_changes(edge, 60s);
     CHECK(edge.client().ask(kGet).body == "new");
 }
+
+TEST_CASE("endpoint_change: a retry asks the endpoints that there are when it is made") {
+    std::atomic<int> asked = 0;
+    Backend old([&](Peer& peer) {
+        peer.message();
+        peer.send("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n");
+        ++asked;
+    });
+    Backend fresh(always(kNew));
+    RuleSpec rule;
+    rule.rule.request_ms = 20'000;
+    rule.rule.retry = std::make_unique<fb::RetryT>();
+    rule.rule.retry->codes = {503};
+    rule.rule.retry->attempts = 1;
+    rule.rule.retry->backoff_ms = 2000;
+    Edge edge(ring_kind(), http_snapshot({old.at()}, {rule}));
+    Peer client = edge.client();
+    client.send(kGet);
+    REQUIRE(Edge::eventually([&] { return asked == 1; }));
+    edge.serve(http_snapshot({fresh.at()}, {rule}));
+    CHECK(client.message().body == "new");
+    CHECK(asked == 1);
+}

@@ -62,6 +62,7 @@ private:
     ring::Task<Attempt> attempt(const Outgoing& request);
     ring::Task<Attempt> answer_fault(Reason fault, bool may_try_again);
     ring::Task<bool> finds_another(Reason fault, bool left);
+    void move_to(std::shared_ptr<const BackendSet> next);
     void note_fault(Reason fault) const;
     void note_answer(int status) const;
     [[nodiscard]] bool may_retry(int status);

@@ -82,6 +82,9 @@ ring::Task<> Exchange::forward(const http::RequestHead& head) {
             if (pause.count() > 0) {
                 static_cast<void>(co_await context_.loop.sleep(pause));
             }
+            if (auto now = newest(context_, *set_); now != nullptr && now != set_ && !now->ready.empty()) {
+                move_to(std::move(now));
+            }
         }
     }
 }
@@ -133,7 +136,7 @@ ring::Task<Exchange::Attempt> Exchange::attempt(const Outgoing& request) {
     BackendConnection connection = co_await connect_backend(context_, set_, wish_, backend_deadline_);
     claim_ = std::move(connection.claim);
     if (!connection.open()) {
-        if (connection.error == kEndpointLeft) {  // before the rule's retries, which ask the same set
+        if (connection.error == kEndpointLeft) {  // before the rule's retries, which count
             const bool another = co_await finds_another(*connection.fault, true);
             if (another) {
                 co_return Attempt::elsewhere;
@@ -207,10 +210,14 @@ ring::Task<bool> Exchange::finds_another(Reason fault, bool left) {
         co_return false;
     }
     moved_ = moved_ || !left;
+    move_to(std::move(next));
+    co_return true;
+}
+
+void Exchange::move_to(std::shared_ptr<const BackendSet> next) {
     claim_ = Claim();
     wish_.move_to(*next);
     set_ = std::move(next);
-    co_return true;
 }
 
 // The backend said nothing that the client was told.
