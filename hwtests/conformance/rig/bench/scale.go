@@ -185,9 +185,9 @@ func (b *bench) editOneASecond(ctx context.Context, gatewayWrites, routeWrites *
 		return err
 	}
 	b.groups.report("one edit a second", before, after, elapsed)
-	header("edits", "p50 ms", "p90 ms", "max ms", "not seen in 30 s", "answers until then",
+	header("edits", "p50 ms", "p90 ms", "p99 ms", "max ms", "not seen in 30 s", "answers until then",
 		"Gateway status writes", "HTTPRoute status writes")
-	row(edits, ms(took.quantile(.5)), ms(took.quantile(.9)), ms(took.quantile(1)), lost, wrong,
+	row(edits, ms(took.quantile(.5)), ms(took.quantile(.9)), ms(took.quantile(.99)), ms(took.quantile(1)), lost, wrong,
 		gatewayWrites.statusWrites()-g, routeWrites.statusWrites()-r)
 	for name := range requests {
 		now[name] -= requests[name]
