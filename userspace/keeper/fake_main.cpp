@@ -2,6 +2,7 @@
 // Stands in for daemon and worker in keeper_test. As a daemon (`pst-keeper-fake daemon PATH`) it relays between the keeper and the
 // test's seqpacket socket at PATH, so that the test itself plays the daemon. As a worker it takes every snapshot and, once active,
 // answers each connection with its pid; which items came with a snapshot it tells as parts that failed. Each access log that it is given hears of it.
+// With PST_FAKE_DRAIN_S it lives so long once it drains, as if connections were open, and takes no more.
 // `pst-keeper-fake crash` ends at once.
 #include <poll.h>
 #include <sys/socket.h>
@@ -94,6 +95,10 @@ struct FakeWorker {
             return channel_send(keeper_fd(), encode(taken)).ok();
         } else if (message->body.type == Body::Activate) {
             active = true;
+        }
+        if (const char* lasts = std::getenv("PST_FAKE_DRAIN_S"); lasts != nullptr && message->body.type == Body::Drain) {
+            sockets.clear();
+            ::sleep(static_cast<unsigned>(std::atoi(lasts)));
         }
         return message->body.type != Body::Drain;
     }

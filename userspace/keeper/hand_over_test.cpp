@@ -188,6 +188,21 @@ TEST_CASE("keeper: one that loses the one before serves, whether its daemon has 
     CHECK(answer_of(connect_to(before.port)) != first);
 }
 
+TEST_CASE("keeper: one that is ended while the next waits for its daemon lets it serve, before its own connections have ended") {
+    const test::TestFolder folder;
+    ::setenv("PST_FAKE_DRAIN_S", "60", 1);
+    Before before(folder);
+    ::unsetenv("PST_FAKE_DRAIN_S");
+    const pid_t first = answer_of(connect_to(before.port));
+    Lab after({"--hand-over", before.path});
+    after.meet();
+    const pid_t next = after.await([](MessageT& m) { return m.body.AsTaken() != nullptr; }).body.AsTaken()->pid;
+    ::kill(before.lab->keeper, SIGTERM);
+    after.await([&](MessageT& m) { return m.body.AsTaken() != nullptr && m.body.AsTaken()->pid == next && !m.body.AsTaken()->standby; });
+    CHECK(::kill(first, 0) == 0);  // it drains
+    CHECK(answer_of(connect_to(before.port)) == next);
+}
+
 TEST_CASE("keeper: one that has taken over and dies is followed by the one before") {
     const test::TestFolder folder;
     Before before(folder);

@@ -203,6 +203,10 @@ void Keeper::drain_workers() {
     if (stopping_ && !waits_for_heir()) {
         items_.drop_all(ItemKind::Socket);
     }
+    if (stopping_ && heir_ == Heir::equipped && successor_ && !successor_->waits_to_send()) {
+        hand_over_.reset();
+        successor_.reset();  // it has all that is held, and shall not wait for its daemon to serve: nobody else will
+    }
     for (Worker& worker : workers_) {
         if (worker.state == WorkerState::Active) {
             drain(worker);
@@ -216,7 +220,7 @@ void Keeper::replace_worker() {
     Worker* standby = find(WorkerState::Started);
     Worker* active = find(WorkerState::Active);
     if (standby == nullptr || active == nullptr || ends()) {
-        log::warn("cannot replace the worker now: no standby is ready");
+        log::warn("cannot replace the worker now: {}", active == nullptr ? "none serves yet" : "no standby is ready");
         return;
     }
     if (!standby->ready && items_.published.generation != 0) {
@@ -289,7 +293,7 @@ void Keeper::activate(Worker& worker) {
     tell_published(worker);
     worker.peer.send(encode(ActivateT{}));
     set_state(worker, WorkerState::Active, "");
-    if (worker.ready) {
+    if (has_said(worker)) {
         tell_taken(worker);  // so far the daemon heard of it as a standby's
     }
     tell_predecessor();

@@ -44,7 +44,7 @@ private:
         WorkerState state = WorkerState::Started;  // Started: the standby
         std::int64_t kill_at_ms = 0;               // draining: when patience ends
         bool ready = false;                        // it has taken the published root
-        TakenT taken;                              // what it said of it then
+        TakenT taken;                              // the newest that it said
         bool told = false;                         // it was sent the Publish of the published root
         std::vector<std::pair<Items::Name, Descriptors>> later;  // what it is given with the next Publish, or before
         std::uint32_t said = 0;                    // messages since the last Publish: what it says is passed on, and must not drown the daemon
@@ -100,6 +100,7 @@ private:
     void on_about(Worker& worker, AboutT about);
     void on_taken(Worker& worker, TakenT taken);
     void tell_taken(const Worker& worker);
+    [[nodiscard]] bool has_said(const Worker& worker) const { return items_.published.generation != 0 && worker.taken.generation == items_.published.generation; }
     void worker_ended(WorkerIt worker, const Ended& ended);
     void set_state(Worker& worker, WorkerState state, const std::string& detail);
     Worker* find(WorkerState state);

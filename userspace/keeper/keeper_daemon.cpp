@@ -100,7 +100,7 @@ void Keeper::greet_daemon() {
     tell_daemon(encode(synced));
     // Said last, so that the daemon knows what the numbers refer to.
     for (Worker& worker : workers_) {
-        if (worker.ready) {
+        if (has_said(worker)) {
             tell_taken(worker);
         }
     }
