@@ -20,6 +20,9 @@ constexpr unsigned kTokens = 5;                               // a change that c
 constexpr unsigned kReserve = 2;                              // of them, for what has been quiet: its last word
 constexpr auto kFirstRetry = std::chrono::milliseconds(250);
 constexpr unsigned kRetryShiftMax = 8;                        // a minute
+// A server that refuses some of what it is asked, or is away for a while: each object is tried again so often at least, unless they are many.
+constexpr auto kPassesWithin = std::chrono::milliseconds(8'000);
+constexpr auto kPassesEach = std::chrono::milliseconds(50);   // and they share that
 
 // A Gateway whose routes come by the thousand: the longer it goes on, the less a step of it is worth a write, and a pause.
 struct Pace {
@@ -232,15 +235,18 @@ void Writer::pump_kinds(Kind first, Kind last, std::optional<Time>& again) {
     }
 }
 
-void Writer::hold_back(Entry& entry, std::optional<Milliseconds> retry_after) {
-    const auto pause = kFirstRetry * (1U << std::min(entry.failures, kRetryShiftMax));
+void Writer::hold_back(Entry& entry, std::optional<Milliseconds> retry_after, bool passes) {
+    Milliseconds pause = kFirstRetry * (1U << std::min(entry.failures, kRetryShiftMax));
+    if (passes) {
+        pause = std::min<Milliseconds>(pause, std::max<Milliseconds>(kPassesWithin, kPassesEach * troubles_.size()));
+    }
     entry.failures += 1;
     entry.not_before = now_ + std::max<Milliseconds>(pause, retry_after.value_or(Milliseconds(0)));
 }
 
-void Writer::failed(const model::ObjectKey& key, Entry& entry, Error error, std::optional<Milliseconds> retry_after) {
-    hold_back(entry, retry_after);
+void Writer::failed(const model::ObjectKey& key, Entry& entry, Error error, std::optional<Milliseconds> retry_after, bool passes) {
     troubles_.insert_or_assign(key, std::move(error));
+    hold_back(entry, retry_after, passes);
     dirty_.insert(key);
 }
 
@@ -251,11 +257,11 @@ void Writer::answered(const model::ObjectKey& key, const json& status, const Res
     const bool last_word = std::exchange(entry.sends_once, false);
     holding_ -= std::exchange(entry.holds_gateways, false) ? 1 : 0;
     if (!answer.ok()) {
-        failed(key, entry, answer.error(), {});
+        failed(key, entry, answer.error(), {}, true);
         return;
     }
     if (!answer->good() && answer->status != 404 && answer->status != 409) {
-        failed(key, entry, answer->failure("write the status of " + key.text()), answer->retry_after);
+        failed(key, entry, answer->failure("write the status of " + key.text()), answer->retry_after, answer->status == 429 || answer->status >= 500);
         return;
     }
     troubles_.erase(key);

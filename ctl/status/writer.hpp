@@ -99,8 +99,8 @@ private:
     void pump_kinds(model::Kind first, model::Kind last, std::optional<Time>& again);
     void send_one(const model::ObjectKey& key, Entry& entry);
     void answered(const model::ObjectKey& key, const nlohmann::json& status, const Result<kubeapi::Answer>& answer);
-    void hold_back(Entry& entry, std::optional<Milliseconds> retry_after);
-    void failed(const model::ObjectKey& key, Entry& entry, Error error, std::optional<Milliseconds> retry_after);
+    void hold_back(Entry& entry, std::optional<Milliseconds> retry_after, bool passes = false);
+    void failed(const model::ObjectKey& key, Entry& entry, Error error, std::optional<Milliseconds> retry_after, bool passes);
 
     const std::string controller_;
     Find find_;

@@ -180,6 +180,40 @@ TEST_CASE("writer: what the server refuses is told and tried again, later and la
     CHECK(server.writer.troubles().empty());
 }
 
+TEST_CASE("writer: what may pass is tried again within seconds, unless it is much; what stays is not") {
+    struct Case {
+        long code;
+        int objects;
+        milliseconds most;
+    };
+    for (const Case& one : {Case{429, 1, milliseconds(8'000)}, Case{503, 1, milliseconds(8'000)}, Case{403, 1, milliseconds(64'000)}, Case{429, 200, milliseconds(10'000)}}) {
+        INFO(one.code << " of " << one.objects);
+        Server server;
+        for (int i = 0; i < one.objects; ++i) {
+            const ObjectKey key{Kind::http_route, "default", "r" + std::to_string(i)};
+            server.put(key);
+            server.want(key, "True");
+        }
+        std::optional<Writer::Time> again;
+        for (int round = 0; round < 12; ++round) {
+            again = server.pump();
+            while (!server.pending.empty()) {
+                server.answer(one.code);
+                again = server.pump();
+            }
+            REQUIRE(again.has_value());
+            server.now = std::exchange(again, {}).value() + milliseconds(round < 11 ? 1 : 0);
+        }
+        const Writer::Time before = server.now;
+        again = server.pump();
+        while (!server.pending.empty()) {
+            server.answer(one.code);
+            again = server.pump();
+        }
+        CHECK(again.value() - before == one.most);
+    }
+}
+
 TEST_CASE("writer: many objects go out a few at a time") {
     Server server;
     for (int i = 0; i < 100; ++i) {
