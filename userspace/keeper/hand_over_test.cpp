@@ -35,6 +35,16 @@ int code_of(Lab& lab) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+// The next worker to say that it has taken what is published.
+pid_t builds(Lab& lab) {
+    return lab.await([](MessageT& m) { return m.body.AsTaken() != nullptr; }).body.AsTaken()->pid;
+}
+
+// And that serves it.
+pid_t serves(Lab& lab) {
+    return lab.await([](MessageT& m) { return m.body.AsTaken() != nullptr && !m.body.AsTaken()->standby; }).body.AsTaken()->pid;
+}
+
 Fd seqpacket(const std::string& path, bool listens) {
     Fd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
     sockaddr_un address = {};
@@ -57,7 +67,7 @@ struct Before {
         std::tie(socket, port) = listening();
         lab->put_socket("tcp/one", socket.get());
         lab->publish(7);
-        lab->await([](MessageT& m) { return m.body.AsTaken() != nullptr && !m.body.AsTaken()->standby; });
+        serves(*lab);
         socket.reset();  // the keepers alone hold it now
     }
     std::string path;
@@ -78,7 +88,7 @@ TEST_CASE("keeper: another one takes over what is held, and no connection is los
     after.say(ReadyT{});
     after.await([](MessageT& m) { return m.body.AsItem() != nullptr && m.body.AsItem()->kind == ItemKind::Socket && m.body.AsItem()->name == "tcp/one"; });
     after.await([](MessageT& m) { return m.body.AsSynced() != nullptr && m.body.AsSynced()->generation == 7 && m.body.AsSynced()->root == "root"; });
-    const pid_t second = after.await([](MessageT& m) { return m.body.AsTaken() != nullptr && !m.body.AsTaken()->standby; }).body.AsTaken()->pid;
+    const pid_t second = serves(after);
     CHECK(second != first);
     CHECK(ends(first));  // drained
     for (int i = 0; i < 5; ++i) {
@@ -91,7 +101,7 @@ TEST_CASE("keeper: another one takes over what is held, and no connection is los
     Lab third({"--hand-over", before.path});
     third.meet();
     third.say(ReadyT{});
-    third.await([](MessageT& m) { return m.body.AsTaken() != nullptr && !m.body.AsTaken()->standby; });
+    serves(third);
     ::kill(after.keeper, SIGTERM);
     CHECK(code_of(after) == 0);
     CHECK(answer_of(connect_to(before.port)) > 0);
@@ -146,7 +156,7 @@ TEST_CASE("keeper: one that takes over and dies before it serves leaves everythi
     Lab after({"--hand-over", before.path});
     after.meet();
     after.say(ReadyT{});
-    const pid_t second = after.await([](MessageT& m) { return m.body.AsTaken() != nullptr && !m.body.AsTaken()->standby; }).body.AsTaken()->pid;
+    const pid_t second = serves(after);
     CHECK(second != worker);
 }
 
@@ -164,12 +174,12 @@ TEST_CASE("keeper: one whose daemon cannot start ends, and the one before goes o
     }
     Lab after({"--hand-over", before.path});
     after.meet();
-    const pid_t next = after.await([](MessageT& m) { return m.body.AsTaken() != nullptr; }).body.AsTaken()->pid;
+    const pid_t next = builds(after);
     for (int i = 0; i < 10; ++i) {
         CHECK(answer_of(connect_to(before.port)) == worker);  // the other is ready, but its daemon may still fail, and would take connections along
     }
     after.say(ReadyT{});
-    after.await([&](MessageT& m) { return m.body.AsTaken() != nullptr && m.body.AsTaken()->pid == next && !m.body.AsTaken()->standby; });
+    CHECK(serves(after) == next);
     CHECK(ends(worker));
     CHECK(answer_of(connect_to(before.port)) == next);
 }
@@ -180,11 +190,11 @@ TEST_CASE("keeper: one that loses the one before serves, whether its daemon has 
     const pid_t first = answer_of(connect_to(before.port));
     Lab after({"--hand-over", before.path});
     after.meet();
-    after.await([](MessageT& m) { return m.body.AsTaken() != nullptr; });
+    builds(after);
     ::kill(before.lab->keeper, SIGKILL);
     CHECK(code_of(*before.lab) == -1);
     ::kill(first, SIGKILL);
-    after.await([](MessageT& m) { return m.body.AsTaken() != nullptr && !m.body.AsTaken()->standby; });
+    serves(after);
     CHECK(answer_of(connect_to(before.port)) != first);
 }
 
@@ -196,9 +206,9 @@ TEST_CASE("keeper: one that is ended while the next waits for its daemon lets it
     const pid_t first = answer_of(connect_to(before.port));
     Lab after({"--hand-over", before.path});
     after.meet();
-    const pid_t next = after.await([](MessageT& m) { return m.body.AsTaken() != nullptr; }).body.AsTaken()->pid;
+    const pid_t next = builds(after);
     ::kill(before.lab->keeper, SIGTERM);
-    after.await([&](MessageT& m) { return m.body.AsTaken() != nullptr && m.body.AsTaken()->pid == next && !m.body.AsTaken()->standby; });
+    CHECK(serves(after) == next);
     CHECK(::kill(first, 0) == 0);  // it drains
     CHECK(answer_of(connect_to(before.port)) == next);
 }
@@ -234,16 +244,16 @@ TEST_CASE("keeper: one that is taken over from before its daemon goes on takes t
     Lab last({"--hand-over", before.path});
     last.meet();
     last.say(ReadyT{});
-    const pid_t serves = last.await([](MessageT& m) { return m.body.AsTaken() != nullptr && !m.body.AsTaken()->standby; }).body.AsTaken()->pid;
+    const pid_t newest = serves(last);
     CHECK(ends(first));
     for (int i = 0; i < 10; ++i) {
-        CHECK(answer_of(connect_to(before.port)) == serves);
+        CHECK(answer_of(connect_to(before.port)) == newest);
     }
     // And the next one asks the last, not the first.
     Lab next({"--hand-over", before.path});
     next.meet();
     next.say(ReadyT{});
-    CHECK(ends(serves));
+    CHECK(ends(newest));
 }
 
 TEST_CASE("keeper: who connects to take over and says nothing does not keep others from it") {
@@ -255,7 +265,7 @@ TEST_CASE("keeper: who connects to take over and says nothing does not keep othe
     Lab after({"--hand-over", before.path});
     after.meet();
     after.say(ReadyT{});
-    after.await([](MessageT& m) { return m.body.AsTaken() != nullptr && !m.body.AsTaken()->standby; });
+    serves(after);
 }
 
 TEST_CASE("keeper: what cannot be taken over ends the start, and the one before goes on") {

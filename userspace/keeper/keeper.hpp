@@ -74,7 +74,7 @@ private:
 
     // ---- the keepers before and after (keeper_hand_over.cpp)
     Status take_over();
-    // Not before our daemon's start is over: should it fail, we end, and so would the connections that our worker had taken.
+    // While another serves, not before our daemon's start is over: should it fail, we end, and so would the connections that our worker had taken.
     [[nodiscard]] bool may_serve() const { return !predecessor_ || told_predecessor_ || daemon_ready_; }
     void watch_predecessor();
     void tell_predecessor();
