@@ -64,7 +64,10 @@ Result<Mapping> Mapping::of_sealed(int fd, std::size_t limit) {
     if (size == 0) {
         return mapping;
     }
-    void* data = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd, 0);
+    // MAP_PRIVATE: of a file sealed against writing, Linux before 6.7 refuses every shared
+    // mapping, even a read-only one (memfd_create(2), F_SEAL_WRITE). Nothing is written, so the
+    // pages are the file's own and shared all the same.
+    void* data = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (data == MAP_FAILED) {
         return sys_error("map memory file");
     }
