@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <numeric>
 
 #include "tools/test/catch.hpp"
 #include "userspace/base/channel.hpp"
@@ -36,18 +38,25 @@ TEST_CASE("result: an error carries context, cause and hint to the operator") {
 }
 
 TEST_CASE("memfd: sealed bytes are read back, unsealed ones are refused") {
-    const std::uint8_t bytes[] = {1, 2, 3};
+    const std::size_t size = GENERATE(0U, 1U, 3U, 16U * 1024, 16U * 1024 + 1, 300'000U);  // read or mapped
+    CAPTURE(size);
+    std::vector<std::uint8_t> bytes(size);
+    std::iota(bytes.begin(), bytes.end(), std::uint8_t{1});
     auto fd = sealed_memfd("test", bytes);
     REQUIRE(fd.ok());
-    auto mapping = Mapping::of_sealed(fd->get(), 1024);
-    REQUIRE(mapping.ok());
-    CHECK(mapping->bytes().size() == 3);
-    CHECK(mapping->bytes()[2] == 3);
-    CHECK(::write(fd->get(), bytes, 1) < 0);
-    CHECK_FALSE(Mapping::of_sealed(fd->get(), 2).ok());
+    CHECK(::write(fd->get(), "x", 1) < 0);
+    for (int again = 0; again < 2; ++again) {
+        auto content = SealedBytes::of(fd->get(), size);
+        REQUIRE(content.ok());
+        const SealedBytes moved = std::move(content).value();
+        CHECK(std::equal(moved.bytes().begin(), moved.bytes().end(), bytes.begin(), bytes.end()));
+    }
+    if (size != 0) {
+        CHECK_FALSE(SealedBytes::of(fd->get(), size - 1).ok());
+    }
 
     const Fd open_file(::memfd_create("open", MFD_ALLOW_SEALING));
-    CHECK_FALSE(Mapping::of_sealed(open_file.get(), 1024).ok());
+    CHECK_FALSE(SealedBytes::of(open_file.get(), 1024).ok());
 }
 
 TEST_CASE("channel: a message arrives whole with its descriptors, and a closed peer is told apart") {
@@ -61,7 +70,7 @@ TEST_CASE("channel: a message arrives whole with its descriptors, and a closed p
     REQUIRE(message.ok());
     CHECK(message->bytes == std::vector<std::uint8_t>{7, 8});
     REQUIRE(message->fds.size() == 1);
-    CHECK(Mapping::of_sealed(message->fds[0].get(), 10)->bytes()[1] == 8);
+    CHECK(SealedBytes::of(message->fds[0].get(), 10)->bytes()[1] == 8);
     pair->first.reset();
     auto gone = channel_receive(pair->second.get());
     REQUIRE_FALSE(gone.ok());

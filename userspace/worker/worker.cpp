@@ -86,6 +86,11 @@ void Worker::take(keeper::MessageT& message, std::vector<Fd> fds) {
             put(*published->brings[i], std::move(one));
         }
         publish(*published);
+        // What the tables hold is copied out of the memory files, and their bytes, keys above all, need not stay. Not before that is
+        // handed over: clients wait for it.
+        for (Memory* memory : std::exchange(in_use_, {})) {
+            memory->content.reset();
+        }
     } else if (message.body.type == keeper::Body::Activate) {
         active_ = true;
         if (tables_ != nullptr) {
@@ -126,7 +131,7 @@ void Worker::put(const keeper::PutT& given, std::vector<Fd> fds) {
         }
         return;
     }
-    memory_[{given.kind, given.name}] = Memory{std::move(fds[0]), nullptr};
+    memory_[{given.kind, given.name}] = Memory{std::move(fds[0]), std::nullopt};
 }
 
 Status Worker::map_stats(const Fd& fd) {
@@ -181,12 +186,11 @@ Result<std::span<const std::uint8_t>> Worker::bytes_of(keeper::ItemKind kind, co
         return Error{.code = Errc::not_found, .what = std::string(EnumNameItemKind(kind)) + " " + name + " was not sent"};
     }
     Memory& memory = found->second;
-    if (memory.mapping == nullptr) {
-        PST_TRY_ASSIGN(auto mapping, Mapping::of_sealed(memory.fd.get(), kItemBytesMax));
-        memory.mapping = std::make_unique<Mapping>(std::move(mapping));
-        mapped_.push_back(&memory);
+    if (!memory.content) {
+        PST_TRY_ASSIGN(memory.content, SealedBytes::of(memory.fd.get(), kItemBytesMax));
+        in_use_.push_back(&memory);
     }
-    return memory.mapping->bytes();
+    return memory.content->bytes();
 }
 
 void Worker::publish(const keeper::PublishT& published) {
@@ -209,10 +213,6 @@ void Worker::publish(const keeper::PublishT& published) {
     const proxy::Storage storage = {.list = [this](const std::string& name) { return bytes_of(keeper::ItemKind::Parts, name); },
                                     .key = [this](const std::string& name) { return bytes_of(keeper::ItemKind::Key, name); }};
     auto built = proxy::build_tables(*root, storage, tables_.get());
-    // What the tables hold is copied out of the memory files: their mappings, and keys above all, need not stay mapped.
-    for (Memory* memory : std::exchange(mapped_, {})) {
-        memory->mapping.reset();
-    }
     if (!built.ok()) {
         return refuse(built.error());
     }

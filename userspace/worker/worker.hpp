@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,7 +37,7 @@ public:
 private:
     struct Memory {
         Fd fd;
-        std::unique_ptr<Mapping> mapping;  // made at first use
+        std::optional<SealedBytes> content;  // while tables are built of it
     };
 
     Status start_threads();
@@ -62,7 +63,7 @@ private:
     std::vector<std::unique_ptr<Thread>> threads_;
 
     std::map<std::pair<keeper::ItemKind, std::string>, Memory> memory_;
-    std::vector<Memory*> mapped_;
+    std::vector<Memory*> in_use_;  // whose content is here
     std::map<std::string, std::vector<Fd>> sockets_;
     std::map<std::string, bool> handed_;  // sockets that the threads have
     std::shared_ptr<const proxy::Tables> tables_;
