@@ -18,6 +18,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr const char* kFileName = "penstock-item";
+constexpr std::size_t kFilesAhead = 4;  // most changes bring two or three items
+
 bool readable(int fd, int ms) {
     pollfd polled = {fd, POLLIN, 0};
     return ::poll(&polled, 1, ms) > 0;
@@ -179,11 +182,26 @@ Status KeeperLink::put(keeper::ItemKind kind, const std::string& name, const std
 }
 
 Status KeeperLink::put_bytes(keeper::ItemKind kind, const std::string& name, std::string_view bytes) {
-    // The name is for /proc alone, and is cut at 249 bytes by the kernel's rule.
-    PST_TRY_ASSIGN(Fd file, sealed_memfd(std::string("penstock-") + keeper::EnumNameItemKind(kind), {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}));
+    if (files_.empty()) {
+        PST_TRY_ASSIGN(Fd made, empty_memfd(kFileName));
+        files_.push_back(std::move(made));
+    }
+    Fd file = std::move(files_.back());
+    files_.pop_back();
+    PST_TRY(fill_and_seal(file, {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}));
     waiting_.push_back({.kind = kind, .name = name, .file = std::move(file)});
     held_.emplace(kind, name);
     return fit_one_publish() ? success() : send_waiting();
+}
+
+void KeeperLink::make_files() {
+    while (files_.size() < kFilesAhead) {
+        auto made = empty_memfd(kFileName);
+        if (!made.ok()) {
+            return;  // put_bytes() will say it
+        }
+        files_.push_back(std::move(made).value());
+    }
 }
 
 Status KeeperLink::drop(keeper::ItemKind kind, const std::string& name) {

@@ -55,6 +55,8 @@ public:
     Status put(keeper::ItemKind kind, const std::string& name, const std::vector<int>& fds);
     // As a sealed memory file. It may go out with what is said next: at the latest with publish().
     Status put_bytes(keeper::ItemKind kind, const std::string& name, std::string_view bytes);
+    // Makes some of the next memory files ahead: making one takes as long as filling it. For when nobody waits.
+    void make_files();
     Status drop(keeper::ItemKind kind, const std::string& name);
     // `drain_ms`: how long connections of a worker that ends may go on; 0: the keeper's own default.
     Status publish(std::uint64_t generation, const std::string& root, std::uint32_t drain_ms = 0);
@@ -78,6 +80,7 @@ private:
     [[nodiscard]] bool fit_one_publish() const;
 
     Fd channel_;
+    std::vector<Fd> files_;         // made ahead, and empty
     std::vector<Brought> waiting_;  // put, and not sent: what could not be sent stays
     bool synced_ = false;
     std::string refused_;

@@ -36,6 +36,12 @@ public:
         if (fds != nullptr) {
             *fds = received->fds.size();
         }
+        contents.clear();
+        for (const Fd& fd : received->fds) {
+            const auto content = SealedBytes::of(fd.get(), 1024);
+            const auto bytes = content.ok() ? content->bytes() : std::span<const std::uint8_t>();
+            contents.emplace_back(bytes.begin(), bytes.end());
+        }
         return keeper::decode(received->bytes);
     }
     void greet() {
@@ -60,6 +66,7 @@ public:
         say(synced);
     }
     Fd ours, theirs;
+    std::vector<std::string> contents;  // of the memory files heard last
 };
 
 }  // namespace
@@ -107,6 +114,7 @@ TEST_CASE("keeper link: what is held, who serves what, and what goes out") {
     CHECK(fds == 1);
     CHECK(fake.hear()->body.AsDrop()->name == "host/a/1");
     REQUIRE((*link)->put_bytes(ItemKind::Parts, "host/b/2", "b").ok());
+    (*link)->make_files();
     REQUIRE((*link)->put_bytes(ItemKind::Root, "r12", "root").ok());
     REQUIRE((*link)->publish(12, "r12").ok());
     const auto published = fake.hear(&fds);
@@ -115,15 +123,18 @@ TEST_CASE("keeper link: what is held, who serves what, and what goes out") {
     CHECK(published->body.AsPublish()->brings[0]->name == "host/b/2");
     CHECK(published->body.AsPublish()->brings[1]->kind == ItemKind::Root);
     CHECK(fds == 2);
+    CHECK(fake.contents == std::vector<std::string>{"b", "root"});
     CHECK((*link)->held() == plan::Items{{ItemKind::Root, "r12"}, {ItemKind::Parts, "host/b/2"}, {ItemKind::Key, "k"}});
     // More than a message may have goes before.
+    (*link)->make_files();
     for (std::size_t i = 0; i < keeper::kBroughtMax + 3; ++i) {
-        REQUIRE((*link)->put_bytes(ItemKind::Parts, "p" + std::to_string(i), "x").ok());
+        REQUIRE((*link)->put_bytes(ItemKind::Parts, "p" + std::to_string(i), "x" + std::to_string(i)).ok());
     }
     REQUIRE((*link)->put_bytes(ItemKind::Parts, std::string(keeper::kBroughtNamesMax, 'n'), "x").ok());
     REQUIRE((*link)->publish(13, "r12").ok());
     for (std::size_t i = 0; i < keeper::kBroughtMax + 3; ++i) {
         CHECK(fake.hear()->body.AsPut()->name == "p" + std::to_string(i));
+        CHECK(fake.contents == std::vector{"x" + std::to_string(i)});
     }
     CHECK(fake.hear()->body.AsPut()->name.size() == keeper::kBroughtNamesMax);
     CHECK(fake.hear(&fds)->body.AsPublish()->brings.empty());

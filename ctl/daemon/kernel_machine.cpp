@@ -190,6 +190,7 @@ void KernelMachine::on_taken(const keeper::TakenT& taken) {
         told.failed.emplace_back(part->part, part->reason);
     }
     events_.taken(told);
+    keeper_->make_files();
 }
 
 HeldRoot KernelMachine::held() const {
