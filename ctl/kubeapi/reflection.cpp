@@ -27,8 +27,9 @@ constexpr auto kHeld = milliseconds(30'000);   // one that lasted so long: waits
 constexpr unsigned kPageTries = 3;             // then from the first page on: the token may be what the server cannot bear
 constexpr unsigned kInVainMax = 5;             // then a list: the version may be
 constexpr auto kAskedMost = std::int64_t{600};  // seconds
-constexpr model::TextLimits kListLimits = {.bytes_max = 512UL << 20, .nodes_max = 50'000'000};
-constexpr model::TextLimits kLineLimits = {.bytes_max = 16UL << 20};
+constexpr std::string_view kOfNoUse = "managedFields";  // often half of an object
+constexpr model::TextLimits kListLimits = {.bytes_max = 512UL << 20, .nodes_max = 50'000'000, .leave_out = kOfNoUse};
+constexpr model::TextLimits kLineLimits = {.bytes_max = 16UL << 20, .leave_out = kOfNoUse};
 
 // It may well be able to, later.
 bool is_busy(std::int64_t status) { return status == 429 || status == 503; }

@@ -2,6 +2,7 @@
 // Reading JSON by nlohmann's events. They carry no position, so the text is handed out by an iterator that counts lines.
 #include <iterator>
 #include <limits>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -49,7 +50,7 @@ private:
 
 class JsonBuilder : public nlohmann::json_sax<nlohmann::json> {
 public:
-    JsonBuilder(const TextLimits& limits, const Position& position) : tree(limits), position_(&position) {}
+    JsonBuilder(const TextLimits& limits, const Position& position) : tree(limits), position_(&position), leave_out_(limits.leave_out) {}
 
     bool null() override { return put(Value::null(line())); }
     bool boolean(bool value) override { return put(Value::boolean(value, line())); }
@@ -67,7 +68,12 @@ public:
     bool end_object() override { return end(); }
     bool end_array() override { return end(); }
     bool key(string_t& name) override {
-        tree.name(name, line());
+        if (skipped_ == 0) {
+            held_ = !leave_out_.empty() && name == leave_out_;
+            if (!held_) {
+                tree.name(name, line());
+            }
+        }
         return !tree.failed();
     }
     bool parse_error(std::size_t /*at*/, const std::string& /*token*/, const nlohmann::detail::exception& /*fault*/) override {
@@ -80,19 +86,41 @@ public:
 private:
     [[nodiscard]] int line() const { return position_->line; }
     bool put(Value value) {
-        tree.put(std::move(value));
+        if (skipped_ == 0) {
+            give_name();
+            tree.put(std::move(value));
+        }
         return !tree.failed();
     }
     bool begin(bool object) {
+        if (skipped_ != 0 || (held_ && !object)) {
+            held_ = false;
+            skipped_ += 1;
+            return true;
+        }
+        give_name();
         tree.begin(object, line());
         return !tree.failed();
     }
     bool end() {
+        if (skipped_ != 0) {
+            skipped_ -= 1;
+            return true;
+        }
         tree.end();
         return !tree.failed();
     }
+    // The name was one to leave out, and no array follows.
+    void give_name() {
+        if (std::exchange(held_, false)) {
+            tree.name(std::string(leave_out_), line());
+        }
+    }
 
     const Position* position_;
+    std::string_view leave_out_;
+    bool held_ = false;         // the name that was read is the one to leave out, and the tree does not know of it yet
+    std::size_t skipped_ = 0;   // arrays and objects that are open, from the one left out inwards
 };
 
 }  // namespace

@@ -87,10 +87,14 @@ void TreeBuilder::put_at(Value value, std::size_t nodes, int line) {
 }
 
 void TreeBuilder::check_names(const Frame& frame) {
+    constexpr std::size_t kFew = 12;  // then a set costs more than to compare each with each
+    const auto& members = frame.members;
     std::unordered_set<std::string_view> seen;
-    for (const Value::Member& member : frame.members) {
-        if (!seen.insert(member.name).second) {
-            fail(member.value.line(), "a member of this name is there already");
+    for (auto member = members.begin(); member != members.end(); ++member) {
+        const bool twice = members.size() <= kFew ? std::any_of(members.begin(), member, [&](const Value::Member& one) { return one.name == member->name; })
+                                                  : !seen.insert(member->name).second;
+        if (twice) {
+            fail(member->value.line(), "a member of this name is there already");
             return;
         }
     }

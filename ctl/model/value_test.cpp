@@ -128,6 +128,30 @@ TEST_CASE("value: YAML that is not UTF-8 is refused, in its document alone") {
     CHECK(read("a: 1\nb: \"\x1b\"\n") == "2: not YAML: a control character");
 }
 
+TEST_CASE("value: arrays of one name are left out of JSON where that is wished") {
+    const TextLimits limits{.nodes_max = 20, .leave_out = "f"};
+    auto kept = [&](std::string_view text) {
+        const auto value = parse_json(text, limits);
+        return value.ok() ? to_json_text(*value, -1) : value.error().message();
+    };
+    CHECK(kept(R"({"a":1,"f":[{"f":[1]},"x",[]],"b":{"f":[],"c":[2]}})") == R"({"a":1,"b":{"c":[2]}})");
+    CHECK(kept(R"({"f":"x","g":{"f":{"f":[1],"h":2}}})") == R"({"f":"x","g":{"f":{"h":2}}})");
+    CHECK(kept(R"([{"f":[1]},["f"]])") == R"([{},["f"]])");
+    CHECK(kept(R"({"f":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21]})") == "{}");
+    CHECK(kept(R"({"f":[1)").find("not JSON") != std::string::npos);
+    CHECK(kept(R"({"f":[)" + std::string(100'000, '[')).find("not JSON") != std::string::npos);
+    CHECK(to_json_text(parse_json(R"({"f":[1]})").value(), -1) == R"({"f":[1]})");
+}
+
+TEST_CASE("value: text on one line is the library's own, whatever is in it") {
+    const Value value = Value::object({{"plain", Value::string("a b")},
+                                       {"q\"\\", Value::string("\"\\/\n\t\x01\x7f")},
+                                       {"\xC3\xA4", Value::string("\xE2\x82\xAC \xFF")},
+                                       {"numbers", Value::array({Value::integer(-7), Value::number(0.1), Value::number(1e300), Value::boolean(false), Value()})},
+                                       {"empty", Value::array({Value::array({}), Value::object({}), Value::string("")})}});
+    CHECK(to_json_text(value, -1) == to_json(value).dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+}
+
 TEST_CASE("value: with and without make a new object") {
     const Value value = Value::object({{"a", Value::integer(1)}, {"b", Value::string("x")}});
     CHECK(to_json_text(value.with("a", Value::integer(2)).with("c", Value()), -1) == R"({"a":2,"b":"x","c":null})");

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -54,6 +55,41 @@ void read_chunk(const Chunk& chunk, const TextLimits& limits, std::vector<Docume
     }
     auto read = read_yaml(chunk.text, chunk.first_line, limits);
     std::move(read.begin(), read.end(), std::back_inserter(documents));
+}
+
+std::string dump(const nlohmann::ordered_json& json, int indent) { return json.dump(indent, ' ', false, nlohmann::ordered_json::error_handler_t::replace); }
+
+void append_string(const std::string& text, std::string& out) {
+    const bool plain = std::all_of(text.begin(), text.end(), [](unsigned char c) { return c >= ' ' && c < 0x7f && c != '"' && c != '\\'; });
+    if (plain) {
+        out.append(1, '"').append(text).append(1, '"');
+    } else {
+        out += dump(text, -1);
+    }
+}
+
+// Each object of a cluster is written so when it comes: without a second tree.
+void append_compact(const Value& value, std::string& out) {
+    const char* separator = "";
+    switch (value.type()) {
+        case Value::Type::string: append_string(*value.as_string(), out); return;
+        case Value::Type::array:
+            out += '[';
+            for (const Value& item : value.items()) {
+                append_compact(item, out.append(std::exchange(separator, ",")));
+            }
+            out += ']';
+            return;
+        case Value::Type::object:
+            out += '{';
+            for (const Value::Member& member : value.members()) {
+                append_string(member.name, out.append(std::exchange(separator, ",")));
+                append_compact(member.value, out.append(1, ':'));
+            }
+            out += '}';
+            return;
+        default: out += dump(to_json(value), -1);
+    }
 }
 
 }  // namespace
@@ -138,7 +174,12 @@ Value from_json(const nlohmann::ordered_json& json) {
 }
 
 std::string to_json_text(const Value& value, int indent) {
-    return to_json(value).dump(indent, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+    if (indent < 0) {
+        std::string out;
+        append_compact(value, out);
+        return out;
+    }
+    return dump(to_json(value), indent);
 }
 
 }  // namespace penstock::model

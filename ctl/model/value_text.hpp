@@ -21,6 +21,8 @@ struct TextLimits {
     std::size_t documents_max = 100'000;   // the rest of a text with more is not read
     std::size_t nodes_max = 4'000'000;     // of one document, aliases expanded
     int depth_max = 64;
+    // Arrays that are members of this name are read past and not kept; JSON only.
+    std::string_view leave_out = {};
 };
 
 struct TextFault {
