@@ -63,6 +63,12 @@ func (b *bench) change(ctx context.Context) error {
 	if _, err := b.awaitRight(ctx, versionOf(0), time.Now(), tally{}); err != nil {
 		return err
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	seen, err := b.arrivals(ctx)
+	if err != nil {
+		return err
+	}
 	time.Sleep(time.Second)
 	v := &versions{first: map[string]time.Time{}, last: make([]string, b.load.connections+1)}
 	wrongService := 0
@@ -99,14 +105,17 @@ func (b *bench) change(ctx context.Context) error {
 		}
 		all = append(all, time.Since(since))
 		v.mu.Lock()
-		first = append(first, max(0, v.first[r.version].Sub(since)))
+		took := max(0, v.first[r.version].Sub(since))
 		v.mu.Unlock()
+		first = append(first, took)
+		seen.took(r.name, int64(n)+1, since, took) // created with the first
 		time.Sleep(500 * time.Millisecond)
 	}
 	finish()
 	header(strconv.Itoa(b.n)+" edits", "p50 ms", "p90 ms", "max ms")
 	row("first answer by the new version", ms(first.quantile(.5)), ms(first.quantile(.9)), ms(first.quantile(1)))
 	row("new version on every connection", ms(all.quantile(.5)), ms(all.quantile(.9)), ms(all.quantile(1)))
+	seen.report()
 	report(load, probe)
 	fmt.Printf("\n%d of the right answers had one version's header and another's backend.\n", wrongService)
 	return b.noRoutes(ctx)

@@ -68,7 +68,7 @@ func main() {
 	flags.IntVar(&b.load.rate, "rate", 400, "requests a second of the load")
 	flags.DurationVar(&b.grace, "grace", 0, "endpoints: how long a pod still serves after its deletion (preStop sleep)")
 	flags.DurationVar(&b.watched, "time", time.Minute, "scale: how long to edit one route a second")
-	flags.BoolVar(&b.compare, "watch", false, "propagation: also how much of it passed before a watch of ours had the route, which is the API server's part")
+	flags.BoolVar(&b.compare, "watch", false, "propagation, change: also how much of it passed before a watch of ours had the route, which is the API server's part")
 	flags.Var(&b.groups, "pids", "NAME=PID[,PID...]: account these processes and their children as NAME; repeatable")
 	flags.Usage = func() { fmt.Fprintln(os.Stderr, usage); flags.PrintDefaults() }
 	if len(os.Args) < 2 || measures[os.Args[1]].run == nil {

@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"sync"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -17,48 +16,17 @@ const (
 	patienceOfStatus = 5 * time.Minute
 )
 
-// arrivals notes when our own watch had each route: an implementation can't
-// have it before.
-type arrivals struct {
-	mu    sync.Mutex
-	first map[string]time.Time
-}
-
-func (a *arrivals) note(o *object) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if _, seen := a.first[o.GetName()]; !seen {
-		a.first[o.GetName()] = time.Now()
-	}
-}
-
-// between gives how long after it was made our watch had each route, and how
-// long after that came its first right answer.
-func (a *arrivals) between(made, right map[string]time.Time) (watch, answer durations) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for name, at := range made {
-		if first, seen := a.first[name]; seen {
-			watch = append(watch, max(0, first.Sub(at)))
-			answer = append(answer, max(0, right[name].Sub(first)))
-		}
-	}
-	return watch, answer
-}
-
 // propagation adds one route after the other. Every answer before the first
 // right one counts by kind, and so does a wrong one shortly after it.
 func (b *bench) propagation(ctx context.Context) error {
 	if err := b.noRoutes(ctx); err != nil {
 		return err
 	}
-	seen, made, right := arrivals{first: map[string]time.Time{}}, map[string]time.Time{}, map[string]time.Time{}
-	if b.compare {
-		ctx, cancel := context.WithCancel(ctx)
-		defer cancel()
-		if _, err := b.watch(ctx, routes, namespace, seen.note); err != nil {
-			return err
-		}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	seen, err := b.arrivals(ctx)
+	if err != nil {
+		return err
 	}
 	header("routes", "p50 ms", "p90 ms", "p99 ms", "max ms", "wrong before", "wrong after")
 	var all, hundred durations
@@ -74,7 +42,7 @@ func (b *bench) propagation(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		made[r.name], right[r.name] = since, since.Add(took)
+		seen.took(r.name, 1, since, took)
 		for range 5 {
 			if a := b.ask(r); !r.right(a) {
 				after[a.kind()]++
@@ -89,16 +57,7 @@ func (b *bench) propagation(ctx context.Context) error {
 		}
 	}
 	b.quantiles("all", all, allBefore, allAfter)
-	if b.compare {
-		watch, answer := seen.between(made, right)
-		header("of that", "p50 ms", "p90 ms", "p99 ms", "max ms")
-		for _, part := range []struct {
-			what string
-			took durations
-		}{{"until a watch of ours had the route", watch}, {"from then on", answer}} {
-			row(part.what, ms(part.took.quantile(.5)), ms(part.took.quantile(.9)), ms(part.took.quantile(.99)), ms(part.took.quantile(1)))
-		}
-	}
+	seen.report()
 	return b.noRoutes(ctx)
 }
 

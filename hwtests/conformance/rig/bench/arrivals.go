@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// arrivals notes when a watch of our own had each route: an implementation
+// can't have it before. Nil: nobody asked for it (-watch).
+type arrivals struct {
+	mu     sync.Mutex
+	first  map[version]time.Time
+	served []served
+}
+
+// A version of a route, by its generation.
+type version struct {
+	name       string
+	generation int64
+}
+
+type served struct {
+	version
+	made, right time.Time
+}
+
+// arrivals watches until ctx ends.
+func (b *bench) arrivals(ctx context.Context) (*arrivals, error) {
+	if !b.compare {
+		return nil, nil
+	}
+	a := &arrivals{first: map[version]time.Time{}}
+	_, err := b.watch(ctx, routes, namespace, a.note)
+	return a, err
+}
+
+func (a *arrivals) note(o *object) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	v := version{o.GetName(), o.GetGeneration()}
+	if _, seen := a.first[v]; !seen {
+		a.first[v] = time.Now()
+	}
+}
+
+// took says how long after the API server's answer the first right answer came.
+func (a *arrivals) took(name string, generation int64, made time.Time, took time.Duration) {
+	if a != nil {
+		a.served = append(a.served, served{version{name, generation}, made, made.Add(took)})
+	}
+}
+
+// report says how long after the API server's answer the watch had each, and
+// how long after that came the first right answer.
+func (a *arrivals) report() {
+	if a == nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var watch, answer durations
+	for _, s := range a.served {
+		if first, seen := a.first[s.version]; seen {
+			watch = append(watch, max(0, first.Sub(s.made)))
+			answer = append(answer, max(0, s.right.Sub(first)))
+		}
+	}
+	header("of that", "p50 ms", "p90 ms", "p99 ms", "max ms")
+	for _, part := range []struct {
+		what string
+		took durations
+	}{{"until a watch of ours had the route", watch}, {"from then on", answer}} {
+		row(part.what, ms(part.took.quantile(.5)), ms(part.took.quantile(.9)), ms(part.took.quantile(.99)), ms(part.took.quantile(1)))
+	}
+}
