@@ -3,7 +3,7 @@
 // waits in an accept queue is served and every counter goes on. Messages are those of keeper.fbs:
 //     successor: Hello("successor")                      predecessor, once its daemon has ended: Hello, Welcome, Put*, Publish?, Synced
 //     successor, once its worker serves and its daemon has started: Taken      predecessor: its workers drain, and it waits to be ended
-//     successor, when it has a successor itself: Synced                        predecessor: will not be asked again
+//     successor, once it serves and has given all to one of its own: Synced    predecessor: will not be asked again
 // Should the channel close without a Synced, the predecessor goes on; while its workers drain, with all that it held.
 #pragma once
 

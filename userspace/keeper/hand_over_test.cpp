@@ -234,6 +234,28 @@ TEST_CASE("keeper: one that has taken over and dies is followed by the one befor
     CHECK(answer_of(connect_to(before.port)) > 0);
 }
 
+TEST_CASE("keeper: one that dies while the next waits for its daemon is followed by that one alone") {
+    const test::TestFolder folder;
+    Before before(folder);
+    const pid_t first = answer_of(connect_to(before.port));
+    Lab between({"--hand-over", before.path});
+    between.meet();
+    between.say(ReadyT{});
+    const pid_t second = serves(between);
+    REQUIRE(ends(first));
+    Lab last({"--hand-over", before.path});
+    last.meet();
+    const pid_t newest = builds(last);
+    ::kill(between.keeper, SIGKILL);
+    CHECK(code_of(between) == -1);
+    ::kill(second, SIGKILL);
+    CHECK(serves(last) == newest);
+    CHECK_FALSE(before.lab->starts_daemon(1'000));
+    for (int i = 0; i < 20; ++i) {
+        CHECK(answer_of(connect_to(before.port)) == newest);
+    }
+}
+
 TEST_CASE("keeper: one that is taken over from before its daemon goes on takes the one before it along") {
     const test::TestFolder folder;
     Before before(folder);

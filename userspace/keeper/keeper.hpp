@@ -79,6 +79,7 @@ private:
     void watch_predecessor();
     void tell_predecessor();
     void send_predecessor_off();
+    void let_predecessor_go();
     void watch_successor();
     void equip_successor();
     void on_successor_message();

@@ -101,6 +101,14 @@ void Keeper::equip_successor() {
     synced.root = items_.published.root;
     successor_->send(encode(synced));
     heir_ = Heir::equipped;
+    if (predecessor_ && told_predecessor_) {
+        let_predecessor_go();  // should we die now, the successor serves, and nobody beside it
+    }
+}
+
+void Keeper::let_predecessor_go() {
+    predecessor_->send(encode(SyncedT{}));
+    predecessor_.reset();
 }
 
 void Keeper::on_successor_message() {
@@ -170,8 +178,7 @@ void Keeper::retire() {
         if (!told_predecessor_) {
             send_predecessor_off();  // or it would go on beside the one that serves
         }
-        predecessor_->send(encode(SyncedT{}));
-        predecessor_.reset();
+        let_predecessor_go();
     }
     drain_workers();
 }

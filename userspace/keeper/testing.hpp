@@ -122,6 +122,7 @@ public:
         hello.role = "daemon";
         say(hello);
     }
+    [[nodiscard]] bool starts_daemon(int within_ms) const { return readable(listener_.get(), within_ms); }
     template <class Table>
     void say(Table table, std::vector<int> sent = {}) {
         REQUIRE(channel_send(daemon_.get(), encode(std::move(table)), sent).ok());
