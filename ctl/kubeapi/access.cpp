@@ -329,6 +329,14 @@ Status put_over(const AccessChoice& choice, Access& access) {
     return check_identity(access);
 }
 
+// Over plain HTTP all on the way could read and use them; kubectl withholds them, too.
+void withhold_credentials(Access& access) {
+    access.client_certificate = access.client_key = access.token = {};
+    access.username.clear();
+    access.password.clear();
+    access.exec.reset();
+}
+
 }  // namespace
 
 std::vector<std::string> kubeconfigs_of_environment() {
@@ -363,6 +371,9 @@ Result<Access> find_access(const AccessChoice& choice) {
     }
     if (access.ok()) {
         PST_TRY(put_over(choice, *access));
+        if (access->server.starts_with("http://")) {
+            withhold_credentials(*access);
+        }
     }
     return access;
 }

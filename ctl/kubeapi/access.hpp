@@ -44,7 +44,7 @@ struct Acting {
 };
 
 struct Access {
-    std::string server;           // "https://10.0.0.1:6443", without a slash at the end; http is taken, too
+    std::string server;           // "https://10.0.0.1:6443", without a slash at the end; http is taken, too, and gets no credentials
     Material ca;                  // none: the system's
     bool skip_verify = false;     // insecure-skip-tls-verify
     std::string tls_server_name;  // "": the server's own
@@ -96,7 +96,7 @@ std::optional<std::string> kubeconfig_of_home();
 
 // As kubectl looks for it: the kubeconfig of the choice, else $KUBECONFIG (all of its files that are there, as if they were one: what the
 // first of them says counts), else what a pod has, else ~/.kube/config. With a server no kubeconfig is needed, nor a current context in
-// one.
+// one. One of plain HTTP gets no credentials.
 Result<Access> find_access(const AccessChoice& choice);
 
 }  // namespace penstock::kubeapi

@@ -223,9 +223,9 @@ TEST_CASE("find access: what is said on the command line goes before the kubecon
     const Environment environment("", folder.text());
     CHECK(find_access({}).error().message().find("there is no kubeconfig") == 0);
     CHECK_FALSE(find_access({.context = "home", .server = "https://x"}).ok());
-    const auto bare = find_access({.server = "http://127.0.0.1:8080/", .token = "t"});
+    const auto bare = find_access({.server = "https://127.0.0.1:8443/", .token = "t"});
     REQUIRE(bare.ok());
-    CHECK(bare->server == "http://127.0.0.1:8080");
+    CHECK(bare->server == "https://127.0.0.1:8443");
     CHECK(bare->token.bytes == "t");
     CHECK(find_access({.server = "127.0.0.1"}).error().message() == "the server '127.0.0.1' is no http or https address");
     const auto over = find_access({.kubeconfig = folder.text() + "/config", .context = "plugin", .token = "mine", .certificate_authority = "ca", .skip_verify = true, .as = "jane",
@@ -245,6 +245,27 @@ TEST_CASE("find access: what is said on the command line goes before the kubecon
     REQUIRE(elsewhere.ok());
     CHECK(elsewhere->tls_server_name.empty());  // as kubectl does
     CHECK(find_access({.kubeconfig = folder.text() + "/config", .tls_server_name = "b"})->tls_server_name == "b");
+}
+
+TEST_CASE("find access: a server of plain HTTP gets no credentials") {
+    const test::TestFolder folder;
+    folder.write("config", kConfig);
+    const Environment environment("", folder.text());
+    const AccessChoice choices[] = {{.context = "home"}, {.context = "plugin"}, {.token = "t"}, {.username = "u", .password = "p"}, {.client_certificate = "c", .client_key = "k"}};
+    for (AccessChoice choice : choices) {
+        choice.kubeconfig = folder.text() + "/config";
+        for (const char* server : {"http://127.0.0.1:1", "https://127.0.0.1:1"}) {
+            choice.server = server;
+            choice.as = "jane";
+            const auto access = find_access(choice);
+            INFO(server << " " << choice.context << choice.token << choice.username << choice.client_certificate);
+            REQUIRE(access.ok());
+            const bool given = access->token.given() || access->client_certificate.given() || access->client_key.given() || access->exec || !access->username.empty() ||
+                               !access->password.empty();
+            CHECK(given == std::string_view(server).starts_with("https"));
+            CHECK(access->as.user == "jane");
+        }
+    }
 }
 
 TEST_CASE("find access: who is named on the command line is all that is said of who asks") {
