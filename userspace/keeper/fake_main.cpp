@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Stands in for daemon and worker in keeper_test. As a daemon (`pst-keeper-fake daemon PATH`) it relays between the keeper and the
-// test's seqpacket socket at PATH, so that the test itself plays the daemon. As a worker it takes every snapshot and, once active,
-// answers each connection with its pid; which items came with a snapshot it tells as parts that failed. Each access log that it is given hears of it.
-// With PST_FAKE_DRAIN_S it lives so long once it drains, as if connections were open, and takes no more.
-// `pst-keeper-fake crash` ends at once.
+// test's seqpacket socket at PATH, so that the test itself plays the daemon. As a worker it takes every snapshot but that of the root
+// "junk" and, once active, answers each connection with its pid; which items came with a snapshot it tells as parts that failed. Each
+// access log that it is given hears of it. With PST_FAKE_DRAIN_S it lives so long once it drains, as if connections were open, and
+// takes no more. `pst-keeper-fake crash` ends at once.
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -86,6 +86,7 @@ struct FakeWorker {
         } else if (const PublishT* publish = message->body.AsPublish()) {
             TakenT taken;
             taken.generation = publish->generation;
+            taken.refused = publish->root == "junk" ? "it is junk" : "";
             for (std::size_t i = 0; i < publish->brings.size(); ++i) {
                 auto brought = std::make_unique<FailedPartT>();
                 brought->part = publish->brings[i]->name;

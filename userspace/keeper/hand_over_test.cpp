@@ -184,6 +184,22 @@ TEST_CASE("keeper: one whose daemon cannot start ends, and the one before goes o
     CHECK(answer_of(connect_to(before.port)) == next);
 }
 
+TEST_CASE("keeper: what a worker refused before it was to serve is said again when it is") {
+    const test::TestFolder folder;
+    Before before(folder);
+    before.lab->publish(8, "junk");
+    Lab after({"--hand-over", before.path});
+    after.meet();
+    for (const bool standby : {true, false}) {
+        if (!standby) {
+            after.say(ReadyT{});
+        }
+        const MessageT said = after.await([&](MessageT& m) { return m.body.AsTaken() != nullptr && m.body.AsTaken()->standby == standby; });
+        CHECK(said.body.AsTaken()->generation == 8);
+        CHECK(said.body.AsTaken()->refused == "it is junk");
+    }
+}
+
 TEST_CASE("keeper: one that loses the one before serves, whether its daemon has started or not") {
     const test::TestFolder folder;
     Before before(folder);

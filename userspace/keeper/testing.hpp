@@ -133,10 +133,10 @@ public:
         put.name = name;
         say(put, {fd});
     }
-    void publish(std::uint64_t generation) {
+    void publish(std::uint64_t generation, const char* root = "root") {
         PublishT message;
         message.generation = generation;
-        message.root = "root";
+        message.root = root;
         say(message);
     }
     // Reads messages until `wanted` says yes; the message it said it of.
