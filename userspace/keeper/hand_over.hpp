@@ -3,7 +3,8 @@
 // waits in an accept queue is served and every counter goes on. Messages are those of keeper.fbs:
 //     successor: Hello("successor")                      predecessor, once its daemon has ended: Hello, Welcome, Put*, Publish?, Synced
 //     successor, once its worker serves and its daemon has started: Taken      predecessor: its workers drain, and it waits to be ended
-//     successor, once it serves and has given all to one of its own: Synced    predecessor: will not be asked again
+//     successor, once one of its own holds everything: Synced                  predecessor: should the channel close, that one serves, and we do not
+//     successor, when it has lost that one: Hello                              predecessor: should the channel close, we serve
 // Should the channel close without a Synced, the predecessor goes on; while its workers drain, with all that it held.
 #pragma once
 

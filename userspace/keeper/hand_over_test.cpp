@@ -256,9 +256,12 @@ TEST_CASE("keeper: one that dies while the next waits for its daemon is followed
     const pid_t first = answer_of(connect_to(before.port));
     Lab between({"--hand-over", before.path});
     between.meet();
-    between.say(ReadyT{});
-    const pid_t second = serves(between);
-    REQUIRE(ends(first));
+    const bool served = GENERATE(true, false);
+    const pid_t second = builds(between);
+    if (served) {
+        between.say(ReadyT{});
+        REQUIRE(ends(first));
+    }
     Lab last({"--hand-over", before.path});
     last.meet();
     const pid_t newest = builds(last);
@@ -267,9 +270,31 @@ TEST_CASE("keeper: one that dies while the next waits for its daemon is followed
     ::kill(second, SIGKILL);
     CHECK(serves(last) == newest);
     CHECK_FALSE(before.lab->starts_daemon(1'000));
+    CHECK(ends(first));
     for (int i = 0; i < 20; ++i) {
         CHECK(answer_of(connect_to(before.port)) == newest);
     }
+}
+
+TEST_CASE("keeper: one that has lost the next and then dies is followed by the one before") {
+    const test::TestFolder folder;
+    Before before(folder);
+    const pid_t first = answer_of(connect_to(before.port));
+    Lab between({"--hand-over", before.path});
+    between.meet();
+    between.say(ReadyT{});
+    const pid_t second = serves(between);
+    REQUIRE(ends(first));
+    {
+        Lab last({"--hand-over", before.path});
+        last.meet();
+        builds(last);
+    }
+    between.meet();  // its daemon, started again
+    ::kill(between.keeper, SIGKILL);
+    CHECK(code_of(between) == -1);
+    ::kill(second, SIGKILL);
+    before.lab->meet();
 }
 
 TEST_CASE("keeper: one that is taken over from before its daemon goes on takes the one before it along") {

@@ -195,7 +195,9 @@ void Keeper::stop() {
     if (daemon_ && !is_succeeded()) {
         ::kill(daemon_->pid, predecessor_ ? SIGTERM : SIGINT);  // SIGINT: not for a successor, its addresses go to other nodes
     }
-    predecessor_.reset();  // it goes on
+    if (!waits_for_heir()) {
+        predecessor_.reset();  // it goes on
+    }
 }
 
 // Workers take connections until the daemon has handed this node's addresses over. Then nobody shall wait in a queue that nobody serves.

@@ -79,7 +79,7 @@ private:
     void watch_predecessor();
     void tell_predecessor();
     void send_predecessor_off();
-    void let_predecessor_go();
+    void pass_on();
     void watch_successor();
     void equip_successor();
     void on_successor_message();
@@ -137,9 +137,11 @@ private:
     std::optional<HandOverSocket> hand_over_;
     std::optional<Peer> predecessor_;  // while it lives
     bool told_predecessor_ = false;    // that we serve
+    bool passed_on_ = false;           // and that our successor holds everything
     std::optional<Peer> successor_;    // while it lives
     std::int64_t hello_by_ms_ = 0;     // it has said none
     enum class Heir { none, waits, equipped, serves } heir_ = Heir::none;  // waits: for our daemon's end
+    bool heir_passed_on_ = false;      // it has said that of its own
     std::int64_t heir_at_ms_ = 0;      // it waits: when our daemon's time is over; it serves: when what is held is let go
 
     bool stopping_ = false;

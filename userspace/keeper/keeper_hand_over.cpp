@@ -81,6 +81,7 @@ void Keeper::watch_successor() {
     } else if (heir_ == Heir::serves && now_ms() >= heir_at_ms_) {
         items_ = Items();  // a socket that the successor drops must not go on to take connections here
     }
+    pass_on();
 }
 
 void Keeper::equip_successor() {
@@ -101,14 +102,15 @@ void Keeper::equip_successor() {
     synced.root = items_.published.root;
     successor_->send(encode(synced));
     heir_ = Heir::equipped;
-    if (predecessor_ && told_predecessor_) {
-        let_predecessor_go();  // should we die now, the successor serves, and nobody beside it
-    }
 }
 
-void Keeper::let_predecessor_go() {
-    predecessor_->send(encode(SyncedT{}));
-    predecessor_.reset();
+// From then on it serves should we die, and nobody beside it.
+void Keeper::pass_on() {
+    const bool whole = heir_ == Heir::equipped && successor_ && !successor_->waits_to_send() && successor_->fault().empty();
+    if (whole && predecessor_ && !passed_on_) {
+        predecessor_->send(encode(SyncedT{}));
+        passed_on_ = true;
+    }
 }
 
 void Keeper::on_successor_message() {
@@ -136,14 +138,21 @@ void Keeper::on_successor_message() {
             }
         } else if (received.message->body.type == Body::Taken && heir_ == Heir::equipped) {
             retire();
-        } else if (received.message->body.type == Body::Synced && heir_ == Heir::serves) {
-            successor_.reset();  // it has a successor itself: we are not the next in turn any more
-            return;
+        } else if (heir_ == Heir::equipped || heir_ == Heir::serves) {
+            heir_passed_on_ = said == nullptr && (heir_passed_on_ || received.message->body.type == Body::Synced);
         }
     }
-    if (!successor_->fault().empty()) {
-        go_on();
+    if (successor_->fault().empty()) {
+        return;
     }
+    if (!std::exchange(heir_passed_on_, false)) {
+        go_on();
+        return;
+    }
+    if (heir_ == Heir::equipped) {
+        retire();
+    }
+    successor_.reset();
 }
 
 // Without the one that was to take over, or had.
@@ -152,6 +161,12 @@ void Keeper::go_on() {
     const std::string why = successor_->fault();
     successor_.reset();
     heir_ = Heir::none;
+    if (predecessor_ && stopping_) {
+        predecessor_.reset();  // it goes on
+    } else if (predecessor_ && passed_on_) {
+        predecessor_->send(encode(hello(kHandOverVersion)));
+    }
+    passed_on_ = false;
     if (!succeeded || stopping_) {
         return;
     }
@@ -171,15 +186,16 @@ void Keeper::go_on() {
 // Connections have their time to end; should the successor die, this one serves again, with what is still held of it.
 void Keeper::retire() {
     log::info("another keeper serves: this one's connections end within {} ms, then it waits for its end", drain_ms());
-    heir_ = Heir::serves;
-    heir_at_ms_ = now_ms() + drain_ms();
     hand_over_.reset();
     if (predecessor_) {
         if (!told_predecessor_) {
             send_predecessor_off();  // or it would go on beside the one that serves
         }
-        let_predecessor_go();
+        pass_on();
+        predecessor_.reset();
     }
+    heir_ = Heir::serves;
+    heir_at_ms_ = now_ms() + drain_ms();
     drain_workers();
 }
 
