@@ -12,6 +12,7 @@
 #include "ctl/model/value_text.hpp"
 #include "userspace/base/base64.hpp"
 #include "userspace/base/files.hpp"
+#include "userspace/base/log.hpp"
 
 namespace penstock::kubeapi {
 
@@ -329,8 +330,14 @@ Status put_over(const AccessChoice& choice, Access& access) {
     return check_identity(access);
 }
 
-// Over plain HTTP all on the way could read and use them; kubectl withholds them, too.
-void withhold_credentials(Access& access) {
+// Over plain HTTP all on the way could read and use them; kubectl withholds them, too. Whoever asks `kubectl proxy` with his usual
+// kubeconfig wants no more.
+void withhold_credentials(const AccessChoice& choice, Access& access) {
+    const bool has = access.client_certificate.given() || access.token.given() || !access.username.empty() || access.exec;
+    const bool wished = choice.server.empty() || !choice.token.empty() || !choice.username.empty() || !choice.client_certificate.empty();
+    if (has && wished) {
+        log::warn("{} is plain HTTP: it gets no credentials", access.server);
+    }
     access.client_certificate = access.client_key = access.token = {};
     access.username.clear();
     access.password.clear();
@@ -372,7 +379,7 @@ Result<Access> find_access(const AccessChoice& choice) {
     if (access.ok()) {
         PST_TRY(put_over(choice, *access));
         if (access->server.starts_with("http://")) {
-            withhold_credentials(*access);
+            withhold_credentials(choice, *access);
         }
     }
     return access;

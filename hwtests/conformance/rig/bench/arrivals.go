@@ -53,8 +53,8 @@ func (a *arrivals) took(name string, generation int64, made time.Time, took time
 	}
 }
 
-// report says how long after the API server's answer the watch had each, and
-// how long after that came the first right answer.
+// report says how long after the API server's answer the watch had each (none,
+// if before), and how long after the watch came the first right answer.
 func (a *arrivals) report() {
 	if a == nil {
 		return

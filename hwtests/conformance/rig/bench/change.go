@@ -105,9 +105,9 @@ func (b *bench) change(ctx context.Context) error {
 		}
 		all = append(all, time.Since(since))
 		v.mu.Lock()
-		took := max(0, v.first[r.version].Sub(since))
+		took := v.first[r.version].Sub(since)
 		v.mu.Unlock()
-		first = append(first, took)
+		first = append(first, max(0, took))
 		seen.took(r.name, int64(n)+1, since, took) // created with the first
 		time.Sleep(500 * time.Millisecond)
 	}
