@@ -2,7 +2,7 @@
 // Endpoints that die before the tables say so, through real sockets on both rings.
 #include "userspace/proxy/endpoint_change.hpp"
 
-#include "userspace/proxy/testing.hpp"
+#include "userspace/proxy/test_http2.hpp"
 
 using namespace penstock;
 using namespace penstock::proxy;
@@ -243,4 +243,44 @@ TEST_CASE("endpoint_change: a retry asks the endpoints that there are when it is
     edge.serve(http_snapshot({fresh.at()}, {rule}));
     CHECK(client.message().body == "new");
     CHECK(asked == 1);
+}
+
+TEST_CASE("endpoint_change: streams of one connection of HTTP/2 find the endpoint that comes, each for itself") {
+    Backend fresh(always(kNew));
+    Edge edge(ring_kind(), with(nobody()));
+    wait_for_changes(edge, 60s);
+    Http2Peer client(edge.client());
+    h2::Listener& one = client.get("/1");
+    h2::Listener& two = client.get("/2");
+    h2::Listener& left = client.get("/3");
+    h2::Listener& posted = client.open({"POST", "http", "shop.example", "/4"}, {}, false);
+    client.flush();
+    until_one_waits(edge);
+    left.stream->reset(http::H2Code::cancel);
+    client.flush();
+    edge.serve(with(fresh.at()));
+    for (const h2::Listener* stream : {&one, &two}) {
+        REQUIRE(client.done(*stream));
+        CHECK(status_of(*stream) == 200);
+        CHECK(stream->body == "new");
+    }
+    posted.stream->end();
+    REQUIRE(client.done(posted));
+    CHECK(status_of(posted) == 200);
+    CHECK(edge.reasons(Reason::backend_connect) == 0);
+}
+
+TEST_CASE("endpoint_change: a mirror whose endpoints are dead holds nobody up, and waits for none") {
+    Backend backend(always(kNew));
+    RuleSpec rule;
+    rule.rule.filters = std::make_unique<fb::FiltersT>();
+    rule.rule.filters->mirrors.push_back(std::make_unique<fb::MirrorT>());
+    rule.rule.filters->mirrors[0]->backends = "mirror";
+    rule.rule.filters->mirrors[0]->numerator = rule.rule.filters->mirrors[0]->denominator = 1;
+    Snapshot snapshot = http_snapshot({backend.at()}, {rule});
+    snapshot.backends("mirror", {nobody()});
+    Edge edge(ring_kind(), std::move(snapshot));
+    wait_for_changes(edge, 60s);
+    CHECK(edge.client().ask(kGet).body == "new");
+    CHECK(Edge::eventually([&] { return edge.reasons(Reason::mirror_failed) == 1; }));
 }
