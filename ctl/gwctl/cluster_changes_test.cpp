@@ -18,7 +18,7 @@ struct Cluster {
     Folder folder;
 
     Ran run(std::vector<std::string> words, const std::string& input = "") const {
-        words.insert(words.end(), {"--server", server.url(), "--token", "t"});
+        words.insert(words.end(), {"--server", server.url()});
         return gwctl(std::move(words), input);
     }
     [[nodiscard]] std::string in() const { return "in the API server at " + server.url() + "\n"; }
@@ -37,7 +37,7 @@ TEST_CASE("gwctl apply on a cluster: server-side, of any kind, and what came of 
     CHECK(first.err == cluster.in());
     CHECK(first.code == 0);
     CHECK(first.out == "Service default/web created\nDeployment shop/web created\n");
-    CHECK(cluster.server.requests("PATCH " + std::string(kServicePath) + "?fieldManager=gwctl&fieldValidation=Strict Bearer t") == 1);
+    CHECK(cluster.server.requests("PATCH " + std::string(kServicePath) + "?fieldManager=gwctl&fieldValidation=Strict ") == 1);
     CHECK_FALSE(cluster.server.get("/apis/apps/v1/namespaces/shop/deployments/web")["metadata"].contains("managedFields"));
     cluster.folder.write("b.yaml", "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {ports: [{port: 81}]}\n");
     const Ran dry = cluster.run({"apply", "-f", cluster.folder.file("b.yaml"), "--dry-run"});
@@ -50,6 +50,15 @@ TEST_CASE("gwctl apply on a cluster: server-side, of any kind, and what came of 
     CHECK(cluster.run({"apply", "-f", "-", "-n", "other"}, R"({"apiVersion": "v1", "kind": "List", "items": [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}}]})").out ==
           "ConfigMap other/a created\n");
     CHECK(json::parse(cluster.run({"apply", "-f", file, "-o", "json"}).out)["changed"][1]["name"] == "web");
+}
+
+TEST_CASE("gwctl apply on a cluster: a token does not go over plain HTTP, and that is said") {
+    Cluster cluster;
+    const Ran ran = cluster.run({"apply", "-f", cluster.folder.write("a.yaml", kService), "--token", "secret"});
+    CHECK(ran.code == 0);
+    CHECK(has(ran.err, cluster.server.url() + " is plain HTTP: it gets no credentials\n"));
+    CHECK_FALSE(has(ran.err, "secret"));
+    CHECK(cluster.server.requests("PATCH " + std::string(kServicePath) + "?fieldManager=gwctl&fieldValidation=Strict ") == 1);
 }
 
 TEST_CASE("gwctl apply on a cluster: another manager's fields are told plainly, and taken over only by force") {

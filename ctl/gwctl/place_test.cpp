@@ -31,7 +31,7 @@ struct Cluster {
     ApiServer server;
     Folder folder;
     std::string config = folder.write("config", "current-context: home\nclusters: [{name: c, cluster: {server: " + server.url() +
-                                                    "}}]\nusers: [{name: u, user: {token: abc}}]\n"
+                                                    "}}]\nusers: [{name: u, user: {}}]\n"
                                                     "contexts: [{name: home, context: {cluster: c, user: u, namespace: shop}}, {name: away, context: {cluster: c}}]\n");
 
     Ran run(std::vector<std::string> words) const {

@@ -121,7 +121,7 @@ TEST_CASE("gwctl get -w on a cluster: every change as the server tells it, throu
     server.put(gateway("edge", "a"));
     const Folder folder;
     const std::string config = folder.write("config", "current-context: x\nclusters: [{name: c, cluster: {server: " + server.url() +
-                                                          "}}]\nusers: [{name: u, user: {token: abc}}]\ncontexts: [{name: x, context: {cluster: c, user: u, namespace: default}}]\n");
+                                                          "}}]\nusers: [{name: u, user: {}}]\ncontexts: [{name: x, context: {cluster: c, user: u, namespace: default}}]\n");
     Running get({"get", "gtw", "-w", "-o", "name", "--kubeconfig", config});
     REQUIRE(get.lines(1).size() == 1);
     server.put(gateway("inner", "a"));
