@@ -56,7 +56,7 @@ TEST_CASE("gwctl apply on a cluster: a token does not go over plain HTTP, and th
     Cluster cluster;
     const Ran ran = cluster.run({"apply", "-f", cluster.folder.write("a.yaml", kService), "--token", "secret"});
     CHECK(ran.code == 0);
-    CHECK(has(ran.err, cluster.server.url() + " is plain HTTP: it gets no credentials\n"));
+    CHECK(has(ran.err, "warn gwctl: " + cluster.server.url() + " is plain HTTP: it gets no credentials\n"));
     CHECK_FALSE(has(ran.err, "secret"));
     CHECK(cluster.server.requests("PATCH " + std::string(kServicePath) + "?fieldManager=gwctl&fieldValidation=Strict ") == 1);
 }

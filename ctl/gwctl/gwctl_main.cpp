@@ -3,6 +3,7 @@
 #include <exception>
 
 #include "ctl/gwctl/command_line.hpp"
+#include "userspace/base/log.hpp"
 
 namespace {
 
@@ -21,6 +22,7 @@ int run(const Invocation& invocation) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    penstock::log::set_program("gwctl");
     try {
         const auto parsed = parse_command_line(argc, argv);
         if (const auto* leave = std::get_if<Leave>(&parsed)) {
