@@ -198,6 +198,7 @@ void Keeper::stop() {
     if (!waits_for_heir()) {
         predecessor_.reset();  // it goes on
     }
+    heir_at_ms_ = std::min(heir_at_ms_, drain_at_ms_);
 }
 
 // Workers take connections until the daemon has handed this node's addresses over. Then nobody shall wait in a queue that nobody serves.
@@ -208,6 +209,9 @@ void Keeper::drain_workers() {
     if (stopping_ && heir_ == Heir::equipped && successor_ && !successor_->waits_to_send()) {
         hand_over_.reset();
         successor_.reset();  // it has all that is held, and shall not wait for its daemon to serve: nobody else will
+        if (predecessor_ && !told_predecessor_) {
+            send_predecessor_off();
+        }
     }
     for (Worker& worker : workers_) {
         if (worker.state == WorkerState::Active) {

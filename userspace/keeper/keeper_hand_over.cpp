@@ -161,12 +161,12 @@ void Keeper::go_on() {
     const std::string why = successor_->fault();
     successor_.reset();
     heir_ = Heir::none;
-    if (predecessor_ && stopping_) {
-        predecessor_.reset();  // it goes on
-    } else if (predecessor_ && passed_on_) {
+    if (predecessor_ && std::exchange(passed_on_, false)) {
         predecessor_->send(encode(hello(kHandOverVersion)));
     }
-    passed_on_ = false;
+    if (stopping_) {
+        predecessor_.reset();  // it goes on
+    }
     if (!succeeded || stopping_) {
         return;
     }
@@ -191,7 +191,7 @@ void Keeper::retire() {
         if (!told_predecessor_) {
             send_predecessor_off();  // or it would go on beside the one that serves
         }
-        pass_on();
+        predecessor_->send(encode(SyncedT{}));
         predecessor_.reset();
     }
     heir_ = Heir::serves;
