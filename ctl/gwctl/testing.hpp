@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <httplib.h>
+#include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -54,29 +55,48 @@ struct Ran {
     std::string err;
 };
 
-// The gwctl that lies beside the test program, with `input` as its standard input, and an environment that leads to no cluster.
-inline Ran gwctl(std::vector<std::string> arguments, const std::string& input = "", std::map<std::string, std::string> environment = {}) {
-    const Folder folder;
+// Starts the gwctl that lies beside the test program, in an environment that leads to no cluster; it reads `folder`'s in, if that is
+// there, and writes its out and err. Not by fork(): in a program of many threads its child may wait for a lock of theirs for ever.
+inline pid_t start_gwctl(std::vector<std::string> arguments, const Folder& folder, std::map<std::string, std::string> environment = {}) {
     const std::string program = std::filesystem::read_symlink("/proc/self/exe").replace_filename("gwctl").string();
     arguments.insert(arguments.begin(), program);
-    folder.write("in", input);
-    const pid_t child = ::fork();
-    if (child == 0) {
-        std::vector<char*> argv;
-        for (std::string& argument : arguments) {
-            argv.push_back(argument.data());
+    environment.insert({{"KUBECONFIG", ""}, {"HOME", "/nowhere"}});
+    std::vector<std::string> variables;
+    for (char** one = environ; *one != nullptr; ++one) {
+        if (const std::string text = *one; !environment.contains(text.substr(0, text.find('=')))) {
+            variables.push_back(text);
         }
-        argv.push_back(nullptr);
-        environment.insert({{"KUBECONFIG", ""}, {"HOME", "/nowhere"}});
-        for (const auto& [name, value] : environment) {
-            ::setenv(name.c_str(), value.c_str(), 1);
-        }
-        ::dup2(::open(folder.file("in").c_str(), O_RDONLY), STDIN_FILENO);
-        ::dup2(::open(folder.file("out").c_str(), O_WRONLY | O_CREAT, 0600), STDOUT_FILENO);
-        ::dup2(::open(folder.file("err").c_str(), O_WRONLY | O_CREAT, 0600), STDERR_FILENO);
-        ::execv(program.c_str(), argv.data());
-        ::_exit(127);
     }
+    for (const auto& [name, value] : environment) {
+        variables.push_back(name + "=" + value);
+    }
+    const auto pointers = [](std::vector<std::string>& texts) {
+        std::vector<char*> all;
+        for (std::string& text : texts) {
+            all.push_back(text.data());
+        }
+        all.push_back(nullptr);
+        return all;
+    };
+    posix_spawn_file_actions_t files;
+    ::posix_spawn_file_actions_init(&files);
+    if (std::filesystem::exists(folder.file("in"))) {
+        ::posix_spawn_file_actions_addopen(&files, STDIN_FILENO, folder.file("in").c_str(), O_RDONLY, 0);
+    }
+    ::posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, folder.file("out").c_str(), O_WRONLY | O_CREAT, 0600);
+    ::posix_spawn_file_actions_addopen(&files, STDERR_FILENO, folder.file("err").c_str(), O_WRONLY | O_CREAT, 0600);
+    pid_t child = -1;
+    const int failed = ::posix_spawn(&child, program.c_str(), &files, nullptr, pointers(arguments).data(), pointers(variables).data());
+    ::posix_spawn_file_actions_destroy(&files);
+    REQUIRE(failed == 0);
+    return child;
+}
+
+// As a user runs it, with `input` as its standard input.
+inline Ran gwctl(std::vector<std::string> arguments, const std::string& input = "", std::map<std::string, std::string> environment = {}) {
+    const Folder folder;
+    folder.write("in", input);
+    const pid_t child = start_gwctl(std::move(arguments), folder, std::move(environment));
     int status = 0;
     REQUIRE(::waitpid(child, &status, 0) == child);
     return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, folder.read("out"), folder.read("err")};

@@ -34,24 +34,7 @@ Place::Seen seen(bool all, const std::vector<std::pair<json, bool>>& objects) { 
 // gwctl as a user runs it, until he interrupts it.
 class Running {
 public:
-    Running(std::vector<std::string> arguments) {
-        const std::string program = std::filesystem::read_symlink("/proc/self/exe").replace_filename("gwctl").string();
-        arguments.insert(arguments.begin(), program);
-        child_ = ::fork();
-        if (child_ == 0) {
-            std::vector<char*> argv;
-            for (std::string& argument : arguments) {
-                argv.push_back(argument.data());
-            }
-            argv.push_back(nullptr);
-            ::setenv("KUBECONFIG", "", 1);
-            ::setenv("HOME", "/nowhere", 1);
-            ::dup2(::open(folder_.file("out").c_str(), O_WRONLY | O_CREAT, 0600), STDOUT_FILENO);
-            ::dup2(::open(folder_.file("err").c_str(), O_WRONLY | O_CREAT, 0600), STDERR_FILENO);
-            ::execv(program.c_str(), argv.data());
-            ::_exit(127);
-        }
-    }
+    explicit Running(std::vector<std::string> arguments) : child_(start_gwctl(std::move(arguments), folder_)) {}
     ~Running() {
         ::kill(child_, SIGINT);
         (void)wait();
