@@ -198,7 +198,7 @@ void Keeper::stop() {
     if (!waits_for_heir()) {
         predecessor_.reset();  // it goes on
     }
-    heir_at_ms_ = std::min(heir_at_ms_, drain_at_ms_);
+    heir_at_ms_ = std::min(heir_at_ms_, drain_at_ms_);  // an heir that waits has everything before our workers drain
 }
 
 // Workers take connections until the daemon has handed this node's addresses over. Then nobody shall wait in a queue that nobody serves.
