@@ -61,7 +61,8 @@ struct ClientCounts {
 class Client {
 public:
     using Done = std::function<void(Result<Answer>)>;
-    using OnLine = std::function<void(std::string_view)>;
+    // `last`: of the whole lines that have come so far.
+    using OnLine = std::function<void(std::string_view line, bool last)>;
     using Task = std::function<void()>;
 
     static Result<std::unique_ptr<Client>> start(Access access, ClientLimits limits = {});

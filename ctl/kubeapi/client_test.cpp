@@ -125,18 +125,20 @@ TEST_CASE("pace: a bucket gives its burst at once, then its rate; a back-off dou
 TEST_CASE("client: a stream gives whole lines, and the end says how it was") {
     test::ApiServer server;
     const auto client = client_of(access_to(server.url()));
-    std::promise<std::string> line;
+    std::promise<std::string> names;
     std::promise<Result<Answer>> end;
+    for (const char* name : {"a", "b", "c"}) {
+        server.put(service(name));
+    }
     client->stream({.path = "/api/v1/services?watch=1&resourceVersion=100", .patience = milliseconds(60'000)},
-                   [&, told = false](std::string_view text) mutable {
-                       if (!told) {
-                           told = true;
-                           line.set_value(std::string(text));
+                   [&, told = std::string()](std::string_view text, bool last) mutable {
+                       told += nlohmann::json::parse(text)["object"]["metadata"]["name"];
+                       if (last && told.size() >= 3) {  // they may come apart
+                           names.set_value(std::exchange(told, {}));
                        }
                    },
                    [&](Result<Answer> answer) { end.set_value(std::move(answer)); });
-    server.put(service("a"));
-    CHECK(nlohmann::json::parse(line.get_future().get())["object"]["metadata"]["name"] == "a");
+    CHECK(names.get_future().get() == "abc");
     server.cut_watches(true);
     const auto ended = end.get_future().get();
     REQUIRE(ended.ok());
@@ -149,7 +151,7 @@ TEST_CASE("client: a stream that is ended gives nothing more and keeps nothing")
     std::promise<void> line;
     auto kept = std::make_shared<int>(0);
     const std::uint64_t number = client->stream({.path = "/api/v1/services?watch=1&resourceVersion=100"},
-                                                [&line, kept](std::string_view) {
+                                                [&line, kept](std::string_view, bool) {
                                                     if (++*kept == 1) {
                                                         line.set_value();
                                                     }
@@ -177,7 +179,7 @@ TEST_CASE("client: a connection of HTTP/2 that falls silent is given up with all
     std::promise<void> line;
     std::promise<Result<Answer>> end;
     server.go_on(true);
-    client->stream({.path = "/watch", .patience = milliseconds(600'000)}, [&](std::string_view) { line.set_value(); }, [&](Result<Answer> answer) { end.set_value(std::move(answer)); });
+    client->stream({.path = "/watch", .patience = milliseconds(600'000)}, [&](std::string_view, bool) { line.set_value(); }, [&](Result<Answer> answer) { end.set_value(std::move(answer)); });
     line.get_future().get();
     server.go_on(false);
     REQUIRE(client->call({.path = "/lease"}).ok());
@@ -234,7 +236,7 @@ TEST_CASE("client: it ends with requests on their way") {
     auto client = client_of(access_to(server.url()));
     std::atomic<bool> over{false};
     for (int i = 0; i < 10; ++i) {
-        client->stream({.path = "/api/v1/services?watch=1&resourceVersion=100"}, [](std::string_view) {}, [&](const Result<Answer>&) { CHECK_FALSE(over); });
+        client->stream({.path = "/api/v1/services?watch=1&resourceVersion=100"}, [](std::string_view, bool) {}, [&](const Result<Answer>&) { CHECK_FALSE(over); });
     }
     client->after(milliseconds(60'000), [&] { over = true; });
     client.reset();

@@ -63,9 +63,9 @@ void CollectionWatch::watch(const Reflection::Next& next) {
     Request request{.path = collection_ + "?" + next.query, .patience = next.patience};
     began_ = Clock::now();
     const std::uint64_t turn = ++turn_;
-    auto line = [self = shared_from_this(), turn](std::string_view text) {
+    auto line = [self = shared_from_this(), turn](std::string_view text, bool last) {
         if (!self->ended_ && turn == self->turn_) {
-            self->took(text);
+            self->took(text, last);
         }
     };
     stream_ = client_.stream(std::move(request), std::move(line), [self = shared_from_this(), turn](const Result<Answer>& answer) {
@@ -76,15 +76,15 @@ void CollectionWatch::watch(const Reflection::Next& next) {
     });
 }
 
-void CollectionWatch::took(std::string_view line) {
+// Handed on once for all lines that came together, and before libcurl looks after its other transfers.
+void CollectionWatch::took(std::string_view line, bool last) {
     if (!reflection_.line(line, batch_)) {
         let_go();
         watch_ended(Answer{.status = 200, .body = {}, .retry_after = {}});
         return;
     }
-    if (!handing_on_) {
-        handing_on_ = true;  // once for all lines that came together
-        client_.after(milliseconds(0), [self = shared_from_this()] { self->hand_on(); });
+    if (last) {
+        hand_on();
     }
 }
 
@@ -122,7 +122,6 @@ void CollectionWatch::end() {
 }
 
 void CollectionWatch::hand_on() {
-    handing_on_ = false;
     if (!ended_) {
         tell_(std::exchange(batch_, {}), reflection_);
     }

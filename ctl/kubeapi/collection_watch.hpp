@@ -35,7 +35,7 @@ private:
     void go_after(milliseconds delay);
     void list(const Reflection::Next& next);
     void watch(const Reflection::Next& next);
-    void took(std::string_view line);
+    void took(std::string_view line, bool last);
     void watch_ended(const Result<Answer>& answer);
     void let_go();
     void hand_on();
@@ -52,7 +52,6 @@ private:
     Time began_{};               // it
     bool waiting_ = false;
     bool ended_ = false;
-    bool handing_on_ = false;
 };
 
 }  // namespace penstock::kubeapi

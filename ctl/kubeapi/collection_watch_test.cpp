@@ -41,9 +41,9 @@ struct FakeClient final : Client {
         const Done done = asked.back().done;
         done(std::move(with));
     }
-    void line(const std::string& text) {
+    void line(const std::string& text, bool last = true) {
         const OnLine line = asked.back().line;
-        line(text);
+        line(text, last);
     }
     void pass() {
         const Task task = waits.back().task;
@@ -122,12 +122,32 @@ TEST_CASE("collection watch: a watch that talks nonsense is let go, what it said
     client.line("junk");
     CHECK(told == 1);
     CHECK(client.ended == std::vector<std::uint64_t>{2});
-    first.line(kAdded);  // on its way meanwhile
+    first.line(kAdded, true);  // on its way meanwhile
     first.done(answer(500));
     CHECK(told == 1);
     client.pass();
     REQUIRE(client.asked.size() == 3);
     CHECK(client.asked.back().request.path.find("limit=500") != std::string::npos);
+}
+
+TEST_CASE("collection watch: lines that come together are told as one batch, at once") {
+    FakeClient client;
+    std::vector<std::size_t> told;
+    const auto watch = watch_over(client, [&](const Batch& batch, const Reflection&) { told.push_back(batch.changes.size()); });
+    client.answer(list_at("7"));
+    told.clear();
+    const std::size_t waits = client.waits.size();
+    client.line(kAdded, false);
+    client.line(kAdded, false);
+    CHECK(told.empty());
+    client.line(kAdded);
+    CHECK(told == std::vector<std::size_t>{3});
+    client.line(kAdded);
+    CHECK(told == std::vector<std::size_t>{3, 1});
+    client.line(kAdded, false);
+    watch->restart();  // what was not yet told is not lost
+    CHECK(told == std::vector<std::size_t>{3, 1, 1});
+    CHECK(client.waits.size() == waits);
 }
 
 TEST_CASE("collection watch: one that is begun anew lists, whatever it was doing") {

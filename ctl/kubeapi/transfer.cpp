@@ -181,9 +181,11 @@ std::size_t Transfer::take(std::string_view piece) {
 
 bool Transfer::give_lines() {
     std::size_t from = 0;
-    for (std::size_t end = body_.find('\n', from); end != std::string::npos; end = body_.find('\n', from)) {
-        order_.line(std::string_view(body_).substr(from, end - from));
+    for (std::size_t end = body_.find('\n'); end != std::string::npos;) {
+        const std::size_t next = body_.find('\n', end + 1);
+        order_.line(std::string_view(body_).substr(from, end - from), next == std::string::npos);
         from = end + 1;
+        end = next;
     }
     body_.erase(0, from);
     if (body_.size() > limits_.line_max) {
