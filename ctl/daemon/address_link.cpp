@@ -30,7 +30,7 @@ constexpr auto kWatchAgainMax = milliseconds(1'000);
 
 constexpr kubeapi::LeaseTerms kAddressTerms{.duration = Holdings::kStale, .patience = milliseconds(2'000)};
 constexpr kubeapi::Election::Terms kNodeTerms{
-    .duration = Holdings::kStale, .renew_deadline = Holdings::kStale, .pause = Holdings::kRenew, .again = milliseconds(100), .patience = milliseconds(700)};
+    .duration = Holdings::kStale, .renew_deadline = Holdings::kStale, .pause = Holdings::kRenew, .again = milliseconds(100), .again_max = Holdings::kRenew, .patience = milliseconds(700)};
 // Few requests, and a server that is gone must be noticed before the others think that we are.
 constexpr kubeapi::ClientLimits kLimits{.per_second = 200, .burst = 400, .connect = milliseconds(1'000), .silence = milliseconds(3'000)};
 
@@ -270,7 +270,8 @@ void AddressLink::wrote(const LeaseWrite& write, const Result<kubeapi::Answer>& 
         const std::string what = "write the Lease of " + write.address.text();
         write_troubles_.insert_or_assign(write.address, answer.ok() ? answer->failure(what) : Error(answer.error()).in(what));
     }
-    holdings_.wrote(write.address, accepted, now);
+    const auto asked = answer.ok() ? answer->retry_after.value_or(milliseconds(0)) : milliseconds(0);
+    holdings_.wrote(write.address, accepted, now, asked);
     decide();
     if (had_trouble || write_troubles_.contains(write.address)) {
         events_.trouble();

@@ -23,7 +23,7 @@ namespace {
 
 constexpr auto kLookAgainMax = milliseconds(5'000);  // for a CRD that is missing
 constexpr auto kFirstRetry = milliseconds(500);
-constexpr unsigned kRetryShiftMax = 6;  // half a minute
+constexpr auto kRetryMax = milliseconds(30'000);
 constexpr auto kOwnerAgain = milliseconds(1'000);  // the first time, for a Node that is not there
 constexpr unsigned kOwnerShiftMax = 6;             // a minute
 constexpr std::size_t kShownMax = 50;   // objects that nodes do not agree on
@@ -43,7 +43,8 @@ json as_json(const model::Value* value) { return value != nullptr ? json(model::
 
 }  // namespace
 
-NodeLink::NodeLink(Loop& loop, std::string node, Events events) : loop_(loop), node_(std::move(node)), events_(std::move(events)), agreement_(node_) {}
+NodeLink::NodeLink(Loop& loop, std::string node, Events events)
+    : loop_(loop), node_(std::move(node)), events_(std::move(events)), agreement_(node_), again_(kFirstRetry, kRetryMax, std::random_device()()) {}
 
 void NodeLink::start(kubeapi::Client& client) {
     client_ = &client;
@@ -75,7 +76,7 @@ NodeLink::News NodeLink::read(const kubeapi::Batch& batch, const kubeapi::Reflec
 
 void NodeLink::on_news(const News& news) {
     if (watch_trouble_ && !news.trouble) {  // the server is back: a write that waits need not wait on
-        failures_ = 0;
+        again_.succeeded();
         not_before_ = asked_until_;
     }
     missing_ = news.missing;
@@ -200,9 +201,8 @@ bool NodeLink::settled() const {
 }
 
 void NodeLink::push_later(milliseconds asked) {
-    failures_ += 1;
     asked_until_ = Loop::Clock::now() + asked;
-    not_before_ = Loop::Clock::now() + std::max(asked, kFirstRetry * (1U << std::min(failures_ - 1, kRetryShiftMax)));
+    not_before_ = Loop::Clock::now() + std::max(asked, again_.next());
 }
 
 // Without the right to see the Node the object stays when the node goes: nobody waits for it then.
@@ -249,7 +249,7 @@ void NodeLink::wrote(const json& status, const std::string& owner, const Result<
     const std::string version = whole.ok() ? text_at(*whole, {"metadata", "resourceVersion"}) : "";
     if (!version.empty()) {
         written_ += 1;
-        failures_ = 0;
+        again_.succeeded();
         write_trouble_.reset();
         settled_ = status;
         settled_owner_ = owner;

@@ -15,6 +15,7 @@
 #include "ctl/daemon/loop.hpp"
 #include "ctl/kubeapi/client.hpp"
 #include "ctl/kubeapi/collection_watch.hpp"
+#include "ctl/kubeapi/pace.hpp"
 #include "ctl/status/agreement.hpp"
 
 namespace penstock::daemon {
@@ -109,7 +110,7 @@ private:
     bool asking_ = false;
     Loop::Time not_before_{};
     Loop::Time asked_until_{};  // by the server
-    unsigned failures_ = 0;
+    kubeapi::Backoff again_;
     std::uint64_t written_ = 0;
     kubeapi::Client* client_ = nullptr;
 };

@@ -65,6 +65,44 @@ TEST_CASE("credentials: a token file that was rotated is read again, at once aft
     CHECK((*credentials.get())->authorization == "Bearer three");
 }
 
+TEST_CASE("credentials: a client certificate, its key and the authorities that were rotated are read again, and as a whole") {
+    const test::TestFolder folder;
+    std::int64_t now = 1000;
+    Access access;
+    access.client_certificate.file = folder.text() + "/tls.crt";
+    access.client_key.file = folder.text() + "/tls.key";
+    access.ca.file = folder.text() + "/ca.crt";
+    const auto rotate = [&](const std::string& to) {
+        folder.write("tls.crt", "certificate " + to);
+        folder.write("tls.key", "key " + to);
+        folder.write("ca.crt", "authorities " + to);
+    };
+    rotate("one");
+    Credentials credentials(access, [&] { return now; });
+    const auto has = [&] {
+        const auto identity = credentials.get();
+        REQUIRE(identity.ok());
+        return (*identity)->client_certificate + ", " + (*identity)->client_key + ", " + (*identity)->ca;
+    };
+    CHECK(has() == "certificate one, key one, authorities one");
+    rotate("two");
+    now += 59;
+    CHECK(has() == "certificate one, key one, authorities one");
+    now += 1;
+    CHECK(has() == "certificate two, key two, authorities two");
+    rotate("three");
+    now += 1;
+    credentials.no_tls();  // the server does not take the old one any more
+    CHECK(has() == "certificate three, key three, authorities three");
+    folder.write("tls.crt", "certificate four");
+    folder.remove("tls.key");  // between the two writes of who rotates
+    now += 60;
+    CHECK(has() == "certificate three, key three, authorities three");
+    rotate("four");
+    now += 1;
+    CHECK(has() == "certificate four, key four, authorities four");
+}
+
 TEST_CASE("credentials: a file that was never there is an error, and a password is basic") {
     Access access;
     access.token.file = "/nowhere/token";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ctl/kubeapi/election.hpp"
 
+#include <functional>
 #include <utility>
 
 #include "ctl/model/value_text.hpp"
@@ -14,7 +15,7 @@ constexpr std::size_t kBootIdMax = 64;
 
 }  // namespace
 
-Election::Election(std::string ns, std::string name, std::string identity, Terms terms) : ns_(std::move(ns)), identity_(std::move(identity)), terms_(terms) {
+Election::Election(std::string ns, std::string name, std::string identity, Terms terms) : ns_(std::move(ns)), identity_(std::move(identity)), terms_(terms), again_(terms.again, terms.again_max, std::hash<std::string>()(identity_)) {
     lease_.name = std::move(name);
 }
 
@@ -56,7 +57,7 @@ void Election::answered(const Result<Answer>& answer, Time now) {
     trouble_.reset();
     if (!answer.ok()) {
         trouble_ = answer.error();
-        pause_ = terms_.again;
+        pause_ = again_.next();
         return;
     }
     if (asked == Step::look && answer->status == 404) {
@@ -66,7 +67,7 @@ void Election::answered(const Result<Answer>& answer, Time now) {
         return;
     }
     if (!answer->good()) {
-        pause_ = std::max(terms_.again, answer->retry_after.value_or(milliseconds(0)));
+        pause_ = std::max(again_.next(), answer->retry_after.value_or(milliseconds(0)));
         if (answer->status != 409) {  // somebody was faster: look
             trouble_ = answer->failure("hold the Lease " + ns_ + "/" + lease_.name);
         }
@@ -74,12 +75,14 @@ void Election::answered(const Result<Answer>& answer, Time now) {
     }
     seen(*answer, now);
     if (asked != Step::look) {
+        again_.succeeded();
         renewed_ = lease_.holder == identity_ ? std::optional(sent_) : std::nullopt;
         step_ = renewed_ ? Step::take : Step::look;
         return;
     }
     const bool free = lease_.holder.empty() || lease_.holder == identity_ || now - *changed_ > terms_.duration;
     if (!free) {
+        again_.succeeded();
         renewed_.reset();
         return;
     }

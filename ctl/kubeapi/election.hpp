@@ -26,7 +26,8 @@ public:
         milliseconds duration = kDuration;
         milliseconds renew_deadline = kRenewDeadline;
         milliseconds pause = kPause;
-        milliseconds again = kPause;        // after a failure
+        milliseconds again = kPause;        // after a failure at most; doubles with each,
+        milliseconds again_max = kPause;    // up to this
         milliseconds patience{5'000};       // for an answer
     };
 
@@ -68,6 +69,7 @@ private:
     Time sent_{};                     // what is asked
     std::optional<Time> renewed_;     // by us: when we asked for it, however late we heard that we may
     std::optional<Error> trouble_;
+    Backoff again_;
 };
 
 // The identity of this machine's daemon, one after the other: "node-a_1b4e28ba-...". Two machines that were given one name are two, and so is

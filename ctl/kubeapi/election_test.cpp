@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ctl/kubeapi/election.hpp"
 
+#include <algorithm>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <numeric>
+#include <vector>
 
 #include "tools/test/catch.hpp"
 
@@ -80,6 +83,39 @@ TEST_CASE("election: there is never more than one leader, and soon one when the 
     CHECK(a.election.leads(now));
     CHECK(without <= 2 * 90);  // 100 ms each: twice from the old one's deadline to the new one's first write
     CHECK(server.lease["spec"]["leaseTransitions"] == 3);
+}
+
+TEST_CASE("election: waits grow while nothing is of use, up to their bound, and begin anew after a success") {
+    constexpr Election::Terms kTerms{.pause = milliseconds(1'000), .again = milliseconds(100), .again_max = milliseconds(1'000)};
+    const auto pauses_of = [&](Election& election, const Result<Answer>& answer, int times) {
+        std::vector<milliseconds> pauses;
+        for (int i = 0; i < times; ++i) {
+            (void)election.next(Time{}, 0);
+            election.answered(answer, Time{});
+            pauses.push_back(election.pause());
+        }
+        return pauses;
+    };
+    for (const Result<Answer>& bad : {Result<Answer>(Error{.code = Errc::timeout, .what = "away"}), Result<Answer>(Answer{.status = 500}), Result<Answer>(Answer{.status = 403})}) {
+        Election election("edge", "penstock-node-a", "a", kTerms);
+        const auto pauses = pauses_of(election, bad, 12);
+        CHECK(pauses.front() <= milliseconds(100));
+        CHECK(std::accumulate(pauses.begin(), pauses.end(), milliseconds(0)) >= milliseconds(4'000));  // not twelve times in a second
+        CHECK(*std::max_element(pauses.begin(), pauses.end()) <= milliseconds(1'000));
+        LeaseServer server;
+        for (int i = 0; i < 3; ++i) {
+            election.answered(server.ask(election.next(Time{}, 0)), Time{});
+        }
+        REQUIRE(election.leads(Time{}));
+        CHECK(pauses_of(election, bad, 1).front() <= milliseconds(100));
+    }
+    // One may look, and not write: a look is no success.
+    Election election("edge", "penstock-node-a", "a", kTerms);
+    milliseconds pauses(0);
+    for (int i = 0; i < 12; ++i) {
+        pauses += pauses_of(election, Answer{.status = 404}, 1).front() + pauses_of(election, Answer{.status = 403}, 1).front();
+    }
+    CHECK(pauses >= milliseconds(4'000));
 }
 
 TEST_CASE("election: a leader that steps down is followed at the next look") {

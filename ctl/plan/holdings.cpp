@@ -52,10 +52,10 @@ void Holdings::saw_node(const std::string& name, NodeSeen seen, Time now) {
     nodes_.insert_or_assign(name, Node{.seen = std::move(seen), .changed = now, .since = since});
 }
 
-void Holdings::wrote(const IpAddress& address, bool accepted, Time now) {
+void Holdings::wrote(const IpAddress& address, bool accepted, Time now, milliseconds asked) {
     writing_.erase(address);
     if (!accepted) {
-        write_again_[address] = now + kWriteAgain;
+        write_again_[address] = now + std::max(kWriteAgain, asked);
         refused_.erase(address);  // a hand-over may have failed: the machine tells again
     }
 }

@@ -84,7 +84,8 @@ public:
     void saw_lease(const IpAddress& address, AddressLease lease) { leases_[address] = std::move(lease); }
     void lost_lease(const IpAddress& address) { leases_.erase(address); }
     // The write for `address` that decide() gave was answered. What it made of the Lease is told by saw_lease() or lost_lease().
-    void wrote(const IpAddress& address, bool accepted, Time now);
+    // `asked`: to wait before another one, by the server.
+    void wrote(const IpAddress& address, bool accepted, Time now, milliseconds asked = milliseconds(0));
 
     // ---- what this node knows
     void want(std::set<IpAddress> addresses) { wanted_ = std::move(addresses); }  // those that Gateways have; not called yet: not known

@@ -2,9 +2,11 @@
 #include "ctl/source/cluster.hpp"
 
 #include <algorithm>
+#include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "ctl/compile/annotations.hpp"
 #include "ctl/kubeapi/version.hpp"
 #include "ctl/model/text_at.hpp"
 #include "ctl/source/same_content.hpp"
@@ -16,19 +18,54 @@ namespace {
 using model::Value;
 using nlohmann::json;
 
+Value without_all(Value value, std::initializer_list<std::string_view> names) {
+    for (const std::string_view name : names) {
+        value = value.find(name) != nullptr ? value.without(name) : value;
+    }
+    return value;
+}
+
+bool is_core(model::Kind kind) { return model::info(kind).group.empty() || kind == model::Kind::endpoint_slice; }
+
+// Others write theirs into core objects all the time: leader elections, autoscalers, times of changes.
+Value bare_annotations(model::Kind kind, const Value& annotations) {
+    if (!is_core(kind)) {
+        return annotations.without("kubectl.kubernetes.io/last-applied-configuration");
+    }
+    Value ours = annotations;
+    for (const auto& [name, value] : annotations.members()) {
+        ours = name.starts_with(compile::kAnnotationPrefix) ? ours : ours.without(name);
+    }
+    return ours;
+}
+
+Value bare_endpoints(const Value& endpoints) {
+    std::vector<Value> out;
+    for (const Value& endpoint : endpoints.items()) {
+        out.push_back(without_all(endpoint, {"hints", "hostname", "deprecatedTopology"}));
+    }
+    return Value::array(std::move(out));
+}
+
 // Without what changes though nothing that we read does.
-Value bare(const Value& whole) {
-    Value out = whole.without("status");
-    const Value* metadata = out.find("metadata");
-    if (metadata == nullptr) {
-        return out;
+Value bare(model::Kind kind, const Value& whole) {
+    Value out = without_all(whole, {"status"});
+    if (const Value* metadata = out.find("metadata")) {
+        Value meta = is_core(kind) ? without_all(*metadata, {"managedFields", "resourceVersion", "generation"}) : without_all(*metadata, {"managedFields", "resourceVersion"});
+        if (const Value* annotations = meta.find("annotations")) {
+            const Value left = bare_annotations(kind, *annotations);
+            meta = left.members().empty() ? meta.without("annotations") : meta.with("annotations", left);
+        }
+        out = out.with("metadata", meta);
     }
-    Value meta = metadata->without("managedFields").without("resourceVersion");
-    if (const Value* annotations = meta.find("annotations")) {
-        meta = meta.with("annotations", annotations->without("kubectl.kubernetes.io/last-applied-configuration")
-                                            .without("endpoints.kubernetes.io/last-change-trigger-time"));
+    if (const Value* spec = kind == model::Kind::service ? out.find("spec") : nullptr) {
+        out = out.with("spec", without_all(*spec, {"selector", "sessionAffinity", "sessionAffinityConfig", "healthCheckNodePort", "loadBalancerIP", "loadBalancerSourceRanges",
+                                                   "externalTrafficPolicy", "internalTrafficPolicy", "publishNotReadyAddresses", "trafficDistribution"}));
     }
-    return out.with("metadata", meta);
+    if (const Value* endpoints = kind == model::Kind::endpoint_slice ? out.find("endpoints") : nullptr) {
+        out = out.with("endpoints", bare_endpoints(*endpoints));
+    }
+    return out;
 }
 
 model::ObjectKey key_of(model::Kind kind, const Value& whole) {
@@ -40,7 +77,7 @@ ClusterItem read_item(model::Kind kind, const Value& whole) {
     if (const Value* status = whole.find("status")) {
         item.status = model::to_json_text(*status, -1);
     }
-    item.object = model::decode_object(bare(whole), item.key.text(), item.diagnostics);
+    item.object = model::decode_object(bare(kind, whole), item.key.text(), item.diagnostics);
     // An API server keeps newer fields than we know; only what makes an object useless to us is worth a word there.
     std::erase_if(item.diagnostics, [](const auto& diagnostic) { return diagnostic.severity != model::Severity::error; });
     return item;
@@ -116,7 +153,8 @@ void Cluster::put(ClusterItem item, bool listed, Changed& changed) {
     if (!listed && kubeapi::older_version(item.version, stored.version)) {
         return;  // the answer to a write of ours was faster; that version comes, too
     }
-    if (stored.version != item.version) {
+    const bool other_version = stored.version != item.version;
+    if (other_version) {
         changed.statuses.push_back(item.key);
     }
     stored.version = std::move(item.version);
@@ -131,8 +169,8 @@ void Cluster::put(ClusterItem item, bool listed, Changed& changed) {
         diagnostics_[item.key] = std::move(item.diagnostics);
     }
     if (item.object == nullptr) {
-        mattered_ += 1;
-        changed.content = true;  // to be told
+        mattered_ += other_version ? 1 : 0;
+        changed.content = changed.content || other_version;  // to be told
         return;
     }
     if (stored.object == nullptr || !same_content(*stored.object, *item.object)) {

@@ -52,6 +52,7 @@ public:
     void wrote(const model::ObjectKey& key, std::string version, std::string status);
 
     // Every kind was listed, or its CRD is missing: what is here is what there is.
+    [[nodiscard]] const std::set<model::Kind>& synced() const { return synced_; }
     [[nodiscard]] bool ready() const { return synced_.size() == model::kKinds; }
     [[nodiscard]] Given given() const;
     // What Gateways have by their statuses: the writer's word, which every node follows.
