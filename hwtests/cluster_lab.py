@@ -47,7 +47,10 @@ def route(name, parent):
             "spec": {"parentRefs": [{"name": parent}], "rules": [{"filters": [redirect]}]}}
 
 
-CLASS = {"apiVersion": GROUP, "kind": "GatewayClass", "metadata": {"name": "penstock"}, "spec": {"controllerName": CONTROLLER}}
+POOL = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "pool", "namespace": "penstock"},
+        "data": {"addresses": "10.91.0.100-10.91.0.199, fd91::100-fd91::199"}}
+CLASS = {"apiVersion": GROUP, "kind": "GatewayClass", "metadata": {"name": "penstock"},
+         "spec": {"controllerName": CONTROLLER, "parametersRef": {"group": "", "kind": "ConfigMap", "name": "pool", "namespace": "penstock"}}}
 
 
 class ClusterLab(lab.Lab):
@@ -64,7 +67,7 @@ class ClusterLab(lab.Lab):
             self.kubeconfig = self.write("kubeconfig", KUBECONFIG % self.api)
             self.server = self.start("switch", str(TESTS / "pst-fake-api"), *self.api, log="api.log")
             lab.wait_for("the API server", lambda: "ready" in self.read("api.log"))
-            self.apply(CLASS)
+            self.apply(POOL, CLASS)
             for node in self.nodes:
                 self.start_node(node)
         except BaseException:
@@ -122,7 +125,7 @@ class ClusterLab(lab.Lab):
             group = one["apiVersion"]
             plural = {"GatewayClass": "gatewayclasses"}.get(one["kind"], one["kind"].lower() + "s")
             namespace = one["metadata"].get("namespace")
-            path = f"/apis/{group}/" + (f"namespaces/{namespace}/" if namespace else "") + f"{plural}/{one['metadata']['name']}"
+            path = ("/apis/" if "/" in group else "/api/") + f"{group}/" + (f"namespaces/{namespace}/" if namespace else "") + f"{plural}/{one['metadata']['name']}"
             self.ask_api("PATCH", path, one)
 
     def ask_api(self, method, path, body=None):

@@ -44,7 +44,7 @@ inline constexpr std::size_t kMetricsRowsMax = 1000;
     X(spans_lost, "penstock_spans_lost_total", counter, "", "Spans that were dropped: the collector was away or refused them")                  \
     X(packets, "penstock_packets_total", counter, "verdict,class", "Packets that the packet core saw, by what became of them")                  \
     X(reconciles, "penstock_reconciles_total", counter, "cause", "Reconciliations by the daemon: for an event, or a resync that none asked for") \
-    X(resync_repairs, "penstock_resync_repairs_total", counter, "", "Resyncs that found what events had not brought about")                     \
+    X(resync_repairs, "penstock_resync_repairs_total", counter, "", "What resyncs found that events had not brought about")                     \
     X(not_good, "penstock_conditions_not_good", gauge, "", "Conditions of objects that are not good")                                           \
     X(errors, "penstock_errors", gauge, "", "Errors of the daemon that are not solved")                                                         \
     X(addresses_held, "penstock_addresses_held", gauge, "", "Addresses that this node has, of those that nodes share out")                      \

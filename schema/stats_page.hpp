@@ -125,7 +125,7 @@ struct alignas(64) DaemonStats {
     Counter not_good;                                 // conditions
     Counter errors;                                   // not solved
     Counter reconciles_event, reconciles_resync;      // by what asked for them
-    Counter resync_repairs;                           // of the latter: found something to do
+    Counter resync_repairs;                           // what the latter found to do
     Counter addresses_held;                           // of those that nodes share out
     Counter address_takeovers;
     Counter addresses_yielded;

@@ -18,12 +18,16 @@ bool is_unicast(const IpAddress& ip) {
     return !ip.is_any() && !multicast;
 }
 
-bool is_usable(const IpAddress& ip, const GatewayFront& gateway, const Options& options) {
+bool is_usable(const IpAddress& ip, const GatewayFront& gateway, const AddressContext& context) {
     if (gateway.pool != nullptr) {
         return is_unicast(ip) && gateway.pool->contains(ip);
     }
-    const auto listed = [&](const std::vector<IpAddress>& list) { return std::find(list.begin(), list.end(), ip) != list.end(); };
-    return is_unicast(ip) && (options.usable_addresses.empty() || listed(options.usable_addresses) || listed(options.node_addresses));
+    const auto& own = context.options.node_addresses;
+    return is_unicast(ip) && (!context.options.names_only_own || std::find(own.begin(), own.end(), ip) != own.end() || context.others.contains(ip));
+}
+
+std::string why_not_usable(const GatewayFront& gateway) {
+    return gateway.pool != nullptr ? "is not in the pool of its GatewayClass" : "is no node's own, and its GatewayClass has no pool";
 }
 
 bool has(const GatewayFront& gateway, const IpAddress& ip) {
@@ -62,7 +66,7 @@ struct Asking {
     }
 };
 
-void read_wanted(Asking& asking, const model::GatewayAddress& wanted, const Options& options) {
+void read_wanted(Asking& asking, const model::GatewayAddress& wanted, const AddressContext& context) {
     GatewayFront& gateway = asking.gateway;
     if (wanted.type != kIpType) {
         gateway.refused = gateway.refused ? gateway.refused
@@ -75,24 +79,24 @@ void read_wanted(Asking& asking, const model::GatewayAddress& wanted, const Opti
         return;
     }
     const auto ip = IpAddress::parse(wanted.value);
-    if (!ip || (asking.fault.empty() && !is_usable(*ip, gateway, options))) {
+    if (!ip || (asking.fault.empty() && !is_usable(*ip, gateway, context))) {
         unprogram(gateway, ConditionReason::GatewayProgrammed_address_not_usable,
-                  "address " + wanted.value + (ip ? " is not one that this edge may use" : " is not an IP address"));
+                  "address " + wanted.value + " " + (!ip ? "is not an IP address" : is_unicast(*ip) ? why_not_usable(gateway) : "is no address of one machine"));
         return;
     }
     asking.named.push_back(*ip);
 }
 
-Asking read_asking(GatewayFront& gateway, std::string fault, const Options& options) {
+Asking read_asking(GatewayFront& gateway, std::string fault, const AddressContext& context) {
     const auto& wanted = gateway.object.spec->addresses;
     Asking asking{.gateway = gateway, .fault = std::move(fault), .named = {}, .any = wanted.empty()};
     for (const auto& address : wanted) {
-        read_wanted(asking, address, options);
+        read_wanted(asking, address, context);
     }
     return asking;
 }
 
-// Who gets which address. What a pool gave stays; what is named, by the oldest Gateway first, goes before what is given out anew.
+// Who gets which address. What a Gateway has of a pool stays; what is named, by the oldest Gateway first, goes before what is given out anew.
 // No two Gateways have an address unless both are without a pool: they would need to agree on ports. While a Gateway is refused nobody else gets what it has, and
 // while a pool cannot be read its Gateways go on with what they have.
 class Chooser {
@@ -103,7 +107,7 @@ public:
             own_.insert(context.options.metrics->address);
         }
         for (GatewayFront& gateway : front.gateways) {
-            Asking asking = read_asking(gateway, class_fault(front, gateway), context.options);
+            Asking asking = read_asking(gateway, class_fault(front, gateway), context);
             if (!asking.fault.empty() || (gateway.refused && gateway.pool != nullptr)) {
                 troubled_.push_back(std::move(asking));
             } else if (!gateway.refused) {
@@ -169,14 +173,8 @@ private:
         return before != nullptr && model::body_of<model::Gateway>(*before)->gateway_class_name != gateway.object.spec->gateway_class_name;
     }
 
-    // Of what was given one of each family. What it names it claims, if it can; it cannot claim what looks like the node's own, as its address
-    // does once it is put on an interface of an old kernel.
-    bool may_keep(const Asking& one, const IpAddress& ip) const {
-        if (one.gateway.refused) {
-            return true;
-        }
-        return one.names(ip) ? !one.fault.empty() || own_.contains(ip) : one.any && !one.was_given(ip.family);
-    }
+    // What it names, and of what was given one of each family.
+    static bool may_keep(const Asking& one, const IpAddress& ip) { return one.gateway.refused || one.names(ip) || (one.any && !one.was_given(ip.family)); }
 
     // Such Gateways share addresses, but not with those that a pool gave.
     void serve_without_pool(Asking& one) {

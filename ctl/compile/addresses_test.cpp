@@ -182,7 +182,7 @@ TEST_CASE("addresses: what a Gateway has and then names stays its own, and of wh
         {"10.0.0.1-10.0.0.3", {"a 10.0.0.2 10.0.0.1 10.0.0.3"}, {"a"}, "a=10.0.0.2, "},
         {"10.0.0.1-10.0.0.2,2001:db8::1-2001:db8::2", {"a 10.0.0.1 10.0.0.2 2001:db8::2 2001:db8::1"}, {"a"}, "a=10.0.0.1,2001:db8::2, "},
         {"10.0.0.1-10.0.0.2", {"a 10.0.0.1", "b 10.0.0.2"}, {"a 10.0.0.2", "b 10.0.0.1"}, "a=10.0.0.2, b=10.0.0.1, "},
-        {"10.0.0.1-10.0.0.2", {"a 10.0.0.2", "b 10.0.0.1"}, {"a 10.0.0.1", "b 10.0.0.1"}, "a=10.0.0.1, b=AddressNotUsable "},
+        {"10.0.0.1-10.0.0.2", {"a 10.0.0.2", "b 10.0.0.1"}, {"a 10.0.0.1", "b 10.0.0.1"}, "a=AddressNotUsable b=10.0.0.1, "},
     };
     for (const Row& row : rows) {
         const Compiled first = compile::compile(store_of(row.pool, row.before), {});
@@ -277,7 +277,9 @@ TEST_CASE("addresses: no address has two Gateways unless both are without a pool
         {"10.0.0.1", {"10.0.0.1"}, {}, {"a 10.0.0.1"}, "a=AddressNotUsable "},
         {"10.0.0.8-10.0.0.9", {}, {}, {"a", "b"}, "a=10.0.0.8, b=AddressNotAssigned "},  // the metrics have 10.0.0.9
         {"10.0.0.9", {}, {}, {"a 10.0.0.9"}, "a=AddressNotUsable "},
-        // What a pool gave stays, also where an interface has it meanwhile.
+        // What a Gateway has of a pool stays, also where an interface has it meanwhile.
+        {"10.0.0.1", {}, {"a 10.0.0.1"}, {"a 10.0.0.1", "b@none:81 10.0.0.1"}, "a=10.0.0.1, b=AddressNotUsable "},
+        {"10.0.0.1-10.0.0.2", {}, {"b 10.0.0.1"}, {"a 10.0.0.1", "b 10.0.0.1"}, "a=AddressNotUsable b=10.0.0.1, "},
         {"10.0.0.1", {}, {"a"}, {"a", "b@none:81 10.0.0.1"}, "a=10.0.0.1, b=AddressNotUsable "},
         {"10.0.0.1", {"10.0.0.1", "192.0.2.1"}, {"a"}, {"a", "b@none:81"}, "a=10.0.0.1, b=192.0.2.1, "},
         {"10.0.0.1", {"10.0.0.1", "192.0.2.1"}, {"a 10.0.0.1"}, {"a 10.0.0.1", "b@none:81"}, "a=10.0.0.1, b=192.0.2.1, "},
@@ -359,6 +361,13 @@ TEST_CASE("addresses: without a pool a Gateway has those of the other nodes, too
             CHECK((!others.contains(claim.address) || row.gateways[0].find(claim.address.text()) != std::string::npos));
         }
     }
+    // Where they may name only what is a node's own, whichever node's. Of a pool they may.
+    Options strict;
+    strict.names_only_own = true;
+    strict.node_addresses = {ip("192.0.2.1")};
+    const std::vector<std::string> named = {"a@none 192.0.2.1", "b@none:81 192.0.2.2", "c@none:82 192.0.2.7", "d@none:83 127.0.0.1", "e 10.0.0.1", "f@none:84 192.0.2.7 192.0.2.1"};
+    const Compiled judged = compile::compile(store_of("10.0.0.1", named), strict, nullptr, nullptr, {ip("192.0.2.2")});
+    CHECK(who(judged) == "a=192.0.2.1, b=192.0.2.2, c=AddressNotUsable d=AddressNotUsable e=10.0.0.1, f=192.0.2.1,AddressNotUsable ");
     // There is no room for more than sixteen.
     std::set<IpAddress> many;
     for (int i = 1; i <= 40; ++i) {

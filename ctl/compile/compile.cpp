@@ -161,7 +161,7 @@ void keep_hosts(const Cache& before, Cache& cache) {
 
 bool Options::judges_like(const Options& other) const {
     const auto judging = [](const Options& one) {
-        return std::tie(one.controller_name, one.node_addresses, one.usable_addresses, one.xdp, one.limits, one.metrics, one.ticket_keys, one.session_keys);
+        return std::tie(one.controller_name, one.node_addresses, one.names_only_own, one.xdp, one.limits, one.metrics, one.ticket_keys, one.session_keys);
     };
     return judging(*this) == judging(other);
 }

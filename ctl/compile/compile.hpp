@@ -48,8 +48,9 @@ struct Options {
     std::string controller_name = kControllerName;
     // What a Gateway without spec.addresses listens on: all of them.
     std::vector<IpAddress> node_addresses;
-    // Addresses that a Gateway may ask for in spec.addresses. Empty: any unicast address.
-    std::vector<IpAddress> usable_addresses;
+    // Whether a Gateway without a pool may name only addresses of nodes in spec.addresses, and not any unicast address: where who makes Gateways
+    // is not who owns the link.
+    bool names_only_own = false;
     // All addresses of this node. Packets to its own sockets are not the packet core's to send: a service with such an endpoint, or one on
     // loopback, is served by the worker.
     std::vector<IpAddress> own_addresses;

@@ -95,7 +95,7 @@ TEST_CASE("steer: addresses of the node that come and go reach steering, and rou
     const std::vector<std::function<void(Options&)>> judged = {
         [](Options& one) { one.controller_name = "example.com/other"; },
         [](Options& one) { one.node_addresses.clear(); },
-        [](Options& one) { one.usable_addresses = one.node_addresses; },
+        [](Options& one) { one.names_only_own = true; },
         [](Options& one) { one.xdp = !one.xdp; },
         [](Options& one) { one.limits.backends_max += 1; },
         [](Options& one) { one.metrics = Endpoint{one.node_addresses.at(0), 9090}; },

@@ -101,6 +101,8 @@ void ClusterLink::elected(const Result<kubeapi::Answer>& answer) {
 
 // ---- what comes -------------------------------------------------------------------------------------------------------
 void ClusterLink::on_news(source::ClusterNews news) {
+    const model::Kind kind = news.kind;
+    const bool looked = news.all && looking_again_.erase(kind) != 0;
     const source::Cluster::Changed changed = cluster_.apply(std::move(news));
     std::set<model::ObjectKey> seen(changed.gone.begin(), changed.gone.end());  // one that came and went at once is among both
     for (const model::ObjectKey& key : changed.statuses) {
@@ -113,6 +115,9 @@ void ClusterLink::on_news(source::ClusterNews news) {
     });
     if (changed.content) {
         events_.content();
+        if (looked) {
+            events_.missed(kind);
+        }
     }
     tell_troubles();
     if (ready() && !changed.statuses.empty()) {
@@ -182,6 +187,7 @@ void ClusterLink::say_again(const status::Agreement::Objects& objects) {
 
 void ClusterLink::look_again() {
     generated_.forget_made();
+    looking_again_ = cluster_.synced();
     follower_->relist();
     writer_.look_again();
     pump();

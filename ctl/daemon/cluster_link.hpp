@@ -7,6 +7,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,7 @@ public:
     struct Events {
         std::function<void()> content;  // given() or ready() is another one
         std::function<void()> trouble;  // troubles() may be others
+        std::function<void(model::Kind)> missed = [](model::Kind) {};  // a list that look_again() asked for brought what no event had
         std::function<void()> own = [] {};  // nodes().agreement().own_of_others() is another
     };
     // Begins to talk at once; an API server that is away is trouble, not an error. `loop` outlives it, and its events are on the loop's thread.
@@ -80,6 +82,7 @@ private:
     status::Writer writer_;
     kubeapi::Election election_;
     bool led_ = false;
+    std::set<model::Kind> looking_again_;  // their lists have not come yet
     bool swept_ = false;  // of leftovers, since it leads
     std::optional<Loop::Clock::time_point> away_since_;  // the Lease's server does not answer
     GeneratedLink generated_;

@@ -118,13 +118,20 @@ const compile::AddressBook* Daemon::told_addresses() const {
 
 std::set<IpAddress> Daemon::addresses_of_others() const { return cluster_ ? cluster_->nodes().agreement().own_of_others() : std::set<IpAddress>(); }
 
+// In a cluster those who make Gateways may not be who owns the link.
+compile::Options Daemon::options_now() const {
+    compile::Options options = machine_.compile_options();
+    options.names_only_own = options_.kubernetes;
+    return options;
+}
+
 void Daemon::compile_now() {
     loop_.cancel("compile");
     if (cluster_ && !cluster_->ready()) {
         return;  // half a cluster is a wrong one: what ran before goes on
     }
     ++reconciles_.events;
-    compile_options_ = machine_.compile_options();
+    compile_options_ = options_now();
     auto next = std::make_shared<compile::Compiled>(compile::compile(merged_.store, compile_options_, compiled_.get(), told_addresses(), addresses_of_others()));
     const bool changed = differs(*next);
     adopt(std::move(next), changed);
@@ -193,7 +200,7 @@ bool Daemon::resync() {
     take_sources();
     machine_.look_again();
     ++reconciles_.resyncs;
-    compile_options_ = machine_.compile_options();
+    compile_options_ = options_now();
     compile::Compiled numbers;
     numbers.ids = compiled_->ids;
     numbers.pairs = compiled_->pairs;
@@ -212,11 +219,17 @@ bool Daemon::resync() {
     }
     repaired = repaired || machine_.steps() != steps;
     reconciles_.repairs += repaired ? 1 : 0;
-    repaired ? log::warn("resync: repaired what events had not brought about") : log::info("resync: nothing to repair");
+    repaired ? log::warn("resync: repaired what events had not brought about") : log::info("resync: nothing to repair{}", cluster_ ? ", as far as events told" : "");
     if (cluster_) {
-        cluster_->look_again();
+        cluster_->look_again();  // what its lists bring is a repair, too
     }
     return true;
+}
+
+// A change in the very moment of the list counts, too.
+void Daemon::missed(model::Kind kind) {
+    ++reconciles_.repairs;
+    log::warn("resync: a list of {} brought what no event had", model::kind_name(kind));
 }
 
 void Daemon::want_statuses(const compile::Statuses& before) {

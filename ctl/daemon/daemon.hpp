@@ -80,6 +80,7 @@ private:
     void trim_later();
 
     // ---- the cycle
+    [[nodiscard]] compile::Options options_now() const;
     Status open_cluster();
     void folder_event();
     void look_again_later();
@@ -89,6 +90,7 @@ private:
     source::Merged merge(source::Merger& merger, const std::vector<source::Given>& given) const;
     void add_diagnostics();
     void compile_now();
+    void missed(model::Kind kind);
     [[nodiscard]] const compile::AddressBook* told_addresses() const;
     [[nodiscard]] std::set<IpAddress> addresses_of_others() const;
     void adopt(std::shared_ptr<const compile::Compiled> next, bool changed);

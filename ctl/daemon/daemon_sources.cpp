@@ -33,6 +33,7 @@ Status Daemon::open_cluster() {
     log::info("following {}", access.server);
     ClusterLink::Events events{.content = [this] { loop_.at("cluster", Loop::Clock::now(), [this] { sources_changed(); }); },
                                .trouble = [this] { tell(); },
+                               .missed = [this](model::Kind kind) { missed(kind); },
                                .own = [this] { loop_.at("compile", Loop::Clock::now(), [this] { compile_now(); }); }};
     const bool shares = shares_addresses(options_);
     AddressLink::Events of_nodes{.share = [this](const AddressShare& share) {

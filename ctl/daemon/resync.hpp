@@ -13,7 +13,7 @@ namespace penstock::daemon {
 struct Reconciles {
     std::uint64_t events = 0;   // because something changed, or was heard to
     std::uint64_t resyncs = 0;  // because it was time
-    std::uint64_t repairs = 0;  // of these: found something that events had not brought about, in tables or in the kernel
+    std::uint64_t repairs = 0;  // what these found that events had not brought about: in tables, in the kernel, or in a new list of a kind
 };
 
 class Resync {

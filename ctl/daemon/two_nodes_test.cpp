@@ -41,7 +41,7 @@ bool soon(const std::function<bool()>& what) {
 // A daemon of one node.
 class Node {
 public:
-    Node(test::ApiServer& server, const std::string& name, const std::function<void(FakeMachine&)>& prepare = [](FakeMachine&) {}) : loop_(std::move(Loop::open()).value()), machine(*loop_) {
+    Node(test::ApiServer& server, const std::string& name, const std::function<void(FakeMachine&)>& prepare = [](FakeMachine&) {}, std::chrono::milliseconds resync = {}) : loop_(std::move(Loop::open()).value()), machine(*loop_) {
         folder_.write("kubeconfig", R"({"apiVersion": "v1", "kind": "Config", "current-context": "x", "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x", "namespace": "penstock"}}],
             "clusters": [{"name": "x", "cluster": {"server": ")" + server.url() + R"("}}], "users": [{"name": "x", "user": {}}]})");
         state_.emplace(std::move(StateDir::open(folder_.text())).value());
@@ -49,6 +49,7 @@ public:
         options.kubernetes = true;
         options.kubeconfig = (folder_.path() / "kubeconfig").string();
         options.node = name;
+        options.resync_interval = resync;
         options.metrics = Endpoint::parse("127.0.0.1:9650");
         prepare(machine);
         daemon_.emplace(*loop_, machine, *state_, options, [] { return 1'700'000'000; });
@@ -63,6 +64,11 @@ public:
         auto now = daemon_->status();
         REQUIRE(now.ok());
         return now.value()["cluster"];
+    }
+    int count(const char* reconciles) {
+        auto now = daemon_->status();
+        REQUIRE(now.ok());
+        return now.value()["reconciles"][reconciles].get<int>();
     }
     bool writes() { return cluster()["is_writer"] == true; }
     bool knows(std::size_t nodes) { return cluster()["nodes"]["nodes"].size() == nodes; }
@@ -292,6 +298,38 @@ TEST_CASE("two nodes: a Gateway without a pool has the addresses of all nodes th
         CHECK(soon([&] { return programmed(server).starts_with("True"); }));
     }
     CHECK(soon([&] { return told() == "192.0.2.2 "; }));
+}
+
+TEST_CASE("two nodes: a Gateway without a pool may name no address but a node's own") {
+    test::ApiServer server;
+    server.put(gateway_class());
+    json named = gateway(80);
+    named["spec"]["addresses"] = json::array({{{"type", "IPAddress"}, {"value", "192.0.2.77"}}});
+    server.put(named);
+    Node a(server, "node-a", [](FakeMachine& machine) { machine.node_addresses = {*IpAddress::parse("192.0.2.2")}; });
+    CHECK(says(server, "False AddressNotUsable of 1: address 192.0.2.77 is no node's own, and its GatewayClass has no pool"));
+    named["spec"]["addresses"][0]["value"] = "192.0.2.2";
+    server.put(named);
+    CHECK(says(server, "True Programmed of 2"));
+}
+
+TEST_CASE("two nodes: what no event told is found by a resync, and counted") {
+    test::ApiServer server;
+    server.put(gateway_class());
+    server.put(gateway(80));
+    Node a(server, "node-a", [](FakeMachine& machine) { machine.node_addresses = {*IpAddress::parse("192.0.2.2")}; }, std::chrono::milliseconds(50));
+    REQUIRE(says(server, "True Programmed of 1"));
+    const auto resyncs = [&](int more) {
+        const int now = a.count("resyncs");
+        return soon([&] { return a.count("resyncs") >= now + more; });
+    };
+    REQUIRE(resyncs(10));  // what is made for the Gateway has come back
+    const int repairs = a.count("repairs");
+    REQUIRE(resyncs(5));
+    CHECK(a.count("repairs") == repairs);
+    server.put_untold(gateway(8080));
+    CHECK(says(server, "True Programmed of 2"));
+    CHECK(soon([&] { return a.count("repairs") > repairs; }));
 }
 
 TEST_CASE("two nodes: without the CRD each speaks for itself, and it is found when it comes") {

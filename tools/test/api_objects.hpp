@@ -77,6 +77,12 @@ public:
         }
     }
 
+    // Like store(), but no watch hears of it.
+    void store_untold(nlohmann::json object) {
+        store(std::move(object));
+        events_.pop_back();
+    }
+
     // Of a new one version, uid, time and generation are given, of a known one these go on as in an API server; a status stays if none is given.
     void store(nlohmann::json object) {
         const std::string path = path_of(object);

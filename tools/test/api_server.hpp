@@ -64,6 +64,11 @@ public:
         objects_.store(std::move(object));
         changed_.notify_all();
     }
+    // Lists have it, and no watch tells it.
+    void put_untold(nlohmann::json object) {
+        const std::lock_guard lock(mutex_);
+        objects_.store_untold(std::move(object));
+    }
     void remove(const std::string& path) {
         const std::lock_guard lock(mutex_);
         objects_.drop(path);

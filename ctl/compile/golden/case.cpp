@@ -51,11 +51,15 @@ Status set_option(Options& options, const std::string& word) {
         options.xdp = value != "off";
         return success();
     }
+    if (key == "named") {
+        options.names_only_own = value == "own";
+        return success();
+    }
     if (key == "metrics") {
         options.metrics = Endpoint::parse(value);
         return options.metrics ? success() : Error{.code = Errc::invalid, .what = value + " is no address with a port"};
     }
-    for (auto [name, list] : {std::pair("nodes", &options.node_addresses), {"usable", &options.usable_addresses}, {"own", &options.own_addresses}}) {
+    for (auto [name, list] : {std::pair("nodes", &options.node_addresses), {"own", &options.own_addresses}}) {
         if (key == name) {
             PST_TRY_ASSIGN(*list, addresses_of(value));
             return success();
