@@ -379,6 +379,9 @@ std::vector<ClaimedAddress> assign_addresses(Front& front, const AddressContext&
             place(front, i, front.listeners[at], claims);
         }
         for (const IpAddress& ip : gateway.addresses) {
+            if (gateway.pool == nullptr && context.others.contains(ip) && !own.contains(ip)) {
+                continue;  // that node has it, and nobody else is to
+            }
             claimed.try_emplace(ip, ClaimedAddress{ip, !own.contains(ip), gateway.object.object->key});
         }
     }

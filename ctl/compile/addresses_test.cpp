@@ -368,6 +368,10 @@ TEST_CASE("addresses: without a pool a Gateway has those of the other nodes, too
     const std::vector<std::string> named = {"a@none 192.0.2.1", "b@none:81 192.0.2.2", "c@none:82 192.0.2.7", "d@none:83 127.0.0.1", "e 10.0.0.1", "f@none:84 192.0.2.7 192.0.2.1"};
     const Compiled judged = compile::compile(store_of("10.0.0.1", named), strict, nullptr, nullptr, {ip("192.0.2.2")});
     CHECK(who(judged) == "a=192.0.2.1, b=192.0.2.2, c=AddressNotUsable d=AddressNotUsable e=10.0.0.1, f=192.0.2.1,AddressNotUsable ");
+    for (const compile::ClaimedAddress& claim : judged.addresses) {  // nobody puts what is another node's own
+        CHECK(claim.address != ip("192.0.2.2"));
+    }
+    CHECK(who(compile::compile(store_of("10.0.0.1", {"a@none 192.0.2.2 any"}), strict, nullptr, nullptr, {ip("192.0.2.2")})) == "a=192.0.2.2,192.0.2.1, ");
     // There is no room for more than sixteen.
     std::set<IpAddress> many;
     for (int i = 1; i <= 40; ++i) {

@@ -21,6 +21,7 @@ namespace {
 // The Lease is asked for every few seconds, collections every half minute when the server is away for long.
 constexpr auto kLongAway = std::chrono::seconds(10);
 constexpr auto kReleasePatience = std::chrono::milliseconds(1000);
+constexpr auto kLooks = std::chrono::seconds(5);  // after that a list tells of too long a time
 constexpr const char* kLease = "penstock-status";
 
 }  // namespace
@@ -102,7 +103,11 @@ void ClusterLink::elected(const Result<kubeapi::Answer>& answer) {
 // ---- what comes -------------------------------------------------------------------------------------------------------
 void ClusterLink::on_news(source::ClusterNews news) {
     const model::Kind kind = news.kind;
-    const bool looked = news.all && looking_again_.erase(kind) != 0;
+    bool looked = false;
+    if (const auto since = looking_again_.find(kind); news.all && since != looking_again_.end()) {
+        looked = Loop::Clock::now() - since->second < kLooks;
+        looking_again_.erase(since);
+    }
     const source::Cluster::Changed changed = cluster_.apply(std::move(news));
     std::set<model::ObjectKey> seen(changed.gone.begin(), changed.gone.end());  // one that came and went at once is among both
     for (const model::ObjectKey& key : changed.statuses) {
@@ -115,7 +120,7 @@ void ClusterLink::on_news(source::ClusterNews news) {
     });
     if (changed.content) {
         events_.content();
-        if (looked) {
+        if (changed.missed || (looked && changed.vanished)) {
             events_.missed(kind);
         }
     }
@@ -187,7 +192,9 @@ void ClusterLink::say_again(const status::Agreement::Objects& objects) {
 
 void ClusterLink::look_again() {
     generated_.forget_made();
-    looking_again_ = cluster_.synced();
+    for (const model::Kind kind : cluster_.synced()) {
+        looking_again_[kind] = Loop::Clock::now();
+    }
     follower_->relist();
     writer_.look_again();
     pump();

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -29,7 +30,7 @@ public:
     struct Events {
         std::function<void()> content;  // given() or ready() is another one
         std::function<void()> trouble;  // troubles() may be others
-        std::function<void(model::Kind)> missed = [](model::Kind) {};  // a list that look_again() asked for brought what no event had
+        std::function<void(model::Kind)> missed = [](model::Kind) {};  // a list brought what an event should have
         std::function<void()> own = [] {};  // nodes().agreement().own_of_others() is another
     };
     // Begins to talk at once; an API server that is away is trouble, not an error. `loop` outlives it, and its events are on the loop's thread.
@@ -82,7 +83,7 @@ private:
     status::Writer writer_;
     kubeapi::Election election_;
     bool led_ = false;
-    std::set<model::Kind> looking_again_;  // their lists have not come yet
+    std::map<model::Kind, Loop::Time> looking_again_;  // since when; their lists have not come yet
     bool swept_ = false;  // of leftovers, since it leads
     std::optional<Loop::Clock::time_point> away_since_;  // the Lease's server does not answer
     GeneratedLink generated_;

@@ -226,10 +226,9 @@ bool Daemon::resync() {
     return true;
 }
 
-// A change in the very moment of the list counts, too.
 void Daemon::missed(model::Kind kind) {
     ++reconciles_.repairs;
-    log::warn("resync: a list of {} brought what no event had", model::kind_name(kind));
+    log::warn("a list of {} brought what no event had", model::kind_name(kind));
 }
 
 void Daemon::want_statuses(const compile::Statuses& before) {

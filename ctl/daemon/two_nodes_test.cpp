@@ -317,19 +317,26 @@ TEST_CASE("two nodes: what no event told is found by a resync, and counted") {
     test::ApiServer server;
     server.put(gateway_class());
     server.put(gateway(80));
-    Node a(server, "node-a", [](FakeMachine& machine) { machine.node_addresses = {*IpAddress::parse("192.0.2.2")}; }, std::chrono::milliseconds(50));
+    Node a(server, "node-a", [](FakeMachine& machine) { machine.node_addresses = {*IpAddress::parse("192.0.2.2")}; }, std::chrono::milliseconds(500));
     REQUIRE(says(server, "True Programmed of 1"));
     const auto resyncs = [&](int more) {
         const int now = a.count("resyncs");
         return soon([&] { return a.count("resyncs") >= now + more; });
     };
-    REQUIRE(resyncs(10));  // what is made for the Gateway has come back
+    REQUIRE(resyncs(3));  // what is made for the Gateway has come back
     const int repairs = a.count("repairs");
-    REQUIRE(resyncs(5));
+    REQUIRE(resyncs(3));
     CHECK(a.count("repairs") == repairs);
-    server.put_untold(gateway(8080));
-    CHECK(says(server, "True Programmed of 2"));
-    CHECK(soon([&] { return a.count("repairs") > repairs; }));
+    json other = gateway(80);
+    other["metadata"]["name"] = "other";
+    other["spec"]["gatewayClassName"] = "of-somebody";
+    // A list may come between the second object and the watch that would tell it: that is no repair, so more than one try may be needed.
+    int port = 8080;
+    for (int tries = 0; tries < 20 && a.count("repairs") == repairs; ++tries) {
+        server.put_untold(gateway(++port), other);
+        CHECK(says(server, "True Programmed of " + std::to_string(tries + 2)));
+    }
+    CHECK(a.count("repairs") > repairs);
 }
 
 TEST_CASE("two nodes: without the CRD each speaks for itself, and it is found when it comes") {

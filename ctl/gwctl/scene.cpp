@@ -65,14 +65,29 @@ bool hangs_on_unseen(const Scene& scene, const model::Object& object) {
 }
 
 // Those that a daemon would give. Of what hangs on things unseen nothing is known.
-void compute_statuses(Scene& scene, const compile::Options& options) {
+void compute_statuses(Scene& scene, const compile::Options& options, const compile::AddressBook& told) {
     scene.statuses.clear();
-    const compile::Compiled compiled = compile::compile(scene.store, options);
+    const compile::Compiled compiled = compile::compile(scene.store, options, nullptr, &told);
     for (const auto& [key, status] : compiled.statuses) {
         if (const auto object = scene.store.get(key); object == nullptr || !hangs_on_unseen(scene, *object)) {
             scene.statuses[key] = compile::to_json(*status, options.controller_name);
         }
     }
+}
+
+// What Gateways have by their statuses.
+compile::AddressBook addresses_told(const Scene& scene) {
+    compile::AddressBook told;
+    for (const auto& [key, status] : scene.statuses) {
+        const json list = key.kind == model::Kind::gateway && status.is_object() ? status.value("addresses", json::array()) : json::array();
+        for (const json& one : list) {
+            const json value = one.is_object() ? one.value("value", json()) : json();
+            if (const auto ip = value.is_string() ? IpAddress::parse(value.get_ref<const std::string&>()) : std::nullopt) {
+                told["Gateway/" + key.ns + "/" + key.name].push_back(*ip);
+            }
+        }
+    }
+    return told;
 }
 
 // What the files would be compiled with, and an address if the node's is not said.
@@ -116,7 +131,7 @@ Result<Scene> scene_of_place(Place& place, std::int64_t now_s) {
 
 Scene scene_of_files(const Offline& files, std::int64_t now_s) {
     Scene scene{.store = files.store, .whole = false, .watched = false, .now_s = now_s};
-    compute_statuses(scene, options_of(files));
+    compute_statuses(scene, options_of(files), {});
     return scene;
 }
 
@@ -142,8 +157,9 @@ Planned with_files(Scene base, const Offline& files, const std::string& ns) {
         planned.after.store.put(std::move(copy));
     }
     const compile::Options options = options_of(files);
-    compute_statuses(planned.before, options);
-    compute_statuses(planned.after, options);
+    const compile::AddressBook told = addresses_told(planned.before);
+    compute_statuses(planned.before, options, told);
+    compute_statuses(planned.after, options, told);
     return planned;
 }
 

@@ -51,13 +51,18 @@ void Election::seen(const Answer& answer, Time now) {
     lease_ = std::move(lease);
 }
 
+// While the Lease that we hold is good in others' eyes there is a reason to hurry.
+milliseconds Election::again(Time now) {
+    return renewed_ && now - *renewed_ < terms_.duration ? terms_.again : again_.next();
+}
+
 void Election::answered(const Result<Answer>& answer, Time now) {
     const Step asked = std::exchange(step_, Step::look);
     pause_ = terms_.pause;
     trouble_.reset();
     if (!answer.ok()) {
         trouble_ = answer.error();
-        pause_ = again_.next();
+        pause_ = again(now);
         return;
     }
     if (asked == Step::look && answer->status == 404) {
@@ -67,7 +72,7 @@ void Election::answered(const Result<Answer>& answer, Time now) {
         return;
     }
     if (!answer->good()) {
-        pause_ = std::max(again_.next(), answer->retry_after.value_or(milliseconds(0)));
+        pause_ = std::max(again(now), answer->retry_after.value_or(milliseconds(0)));
         if (answer->status != 409) {  // somebody was faster: look
             trouble_ = answer->failure("hold the Lease " + ns_ + "/" + lease_.name);
         }

@@ -26,8 +26,8 @@ public:
         milliseconds duration = kDuration;
         milliseconds renew_deadline = kRenewDeadline;
         milliseconds pause = kPause;
-        milliseconds again = kPause;        // after a failure at most; doubles with each,
-        milliseconds again_max = kPause;    // up to this
+        milliseconds again = kPause;        // after a failure; once the Lease is not held any more it doubles with each,
+        milliseconds again_max = kPause;    // up to this, with chance
         milliseconds patience{5'000};       // for an answer
     };
 
@@ -56,6 +56,7 @@ private:
     enum class Step : std::uint8_t { look, create, take };
     [[nodiscard]] Request write(const std::string& holder, std::int64_t unix_us) const;
     void seen(const Answer& answer, Time now);
+    [[nodiscard]] milliseconds again(Time now);
 
     const std::string ns_;
     const std::string identity_;

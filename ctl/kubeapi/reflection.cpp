@@ -74,7 +74,9 @@ void Reflection::failed(Error error, std::optional<milliseconds> retry_after) {
 }
 
 void Reflection::start_over() {
-    version_.clear();
+    if (!version_.empty()) {
+        since_ = std::exchange(version_, {});
+    }
     guard_ = {};
     pages_ = {};
     page_failures_ = 0;
@@ -149,6 +151,7 @@ std::optional<Batch> Reflection::listed(const Result<Answer>& answer) {
     synced_ = true;
     Batch batch = std::exchange(pages_, {});
     batch.all = true;
+    batch.since = std::exchange(since_, {});
     return batch;
 }
 

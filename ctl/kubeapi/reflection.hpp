@@ -26,6 +26,7 @@ struct Batch {
         bool gone = false;  // the object as it was at the end
     };
     bool all = false;  // these are the whole collection: what is not among them is gone
+    std::string since;  // of such: up to this version watches had told everything, or should have; "" if there were none
     std::vector<Change> changes;
 
     [[nodiscard]] bool empty() const { return !all && changes.empty(); }
@@ -84,6 +85,7 @@ private:
     Backoff anew_;          // between lists that follow one another
     std::minstd_rand random_;
 
+    std::string since_;     // as a batch has it, of the list that is to come
     std::string version_;   // to watch from; "": list first
     PageGuard guard_;       // of the list that comes
     Batch pages_;           // what it has brought so far

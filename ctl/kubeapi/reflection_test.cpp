@@ -327,6 +327,24 @@ TEST_CASE("reflection: who does not trust events has a list, once, and not in th
     CHECK(watches_from(reflection, "8"));
 }
 
+TEST_CASE("reflection: a list says up to which version watches had told everything") {
+    Reflection fresh("v1", "Service", "", 1);
+    (void)fresh.next();
+    CHECK(fresh.listed(page("7", "a"))->since.empty());
+    (void)fresh.next();
+    Batch batch;
+    CHECK(fresh.line(event("MODIFIED", "a", "9"), batch));
+    fresh.restart();
+    (void)fresh.next();
+    CHECK_FALSE(fresh.listed(refused(500)).has_value());  // that does not make it unknown
+    (void)fresh.next();
+    CHECK(fresh.listed(page("12", "a"))->since == "9");
+    (void)fresh.next();
+    fresh.watch_ended(refused(410), kAtOnce);
+    (void)fresh.next();
+    CHECK(fresh.listed(page("30", "a"))->since == "12");
+}
+
 TEST_CASE("reflection: an answer that is no list is trouble and no empty collection") {
     for (const char* body : {"", "{}", "<html>", R"({"metadata":{},"items":[]})", R"({"items":null})"}) {
         Reflection reflection("v1", "Service", "", 1);

@@ -55,7 +55,7 @@ void Holdings::saw_node(const std::string& name, NodeSeen seen, Time now) {
 void Holdings::wrote(const IpAddress& address, bool accepted, Time now, milliseconds asked) {
     writing_.erase(address);
     if (!accepted) {
-        write_again_[address] = now + std::max(kWriteAgain, asked);
+        write_again_[address] = now + std::clamp(asked, kWriteAgain, kWriteAgainMax);
         refused_.erase(address);  // a hand-over may have failed: the machine tells again
     }
 }

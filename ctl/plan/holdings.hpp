@@ -65,6 +65,7 @@ public:
     static constexpr milliseconds kSettle{5'000};      // after contact came back the others need time, too: as long as it was away, at most this
     static constexpr milliseconds kBack{300};          // but who renews this much after that has it, too, and is judged as ever. Sooner it may be old news
     static constexpr milliseconds kWriteAgain{500};
+    static constexpr milliseconds kWriteAgainMax{2'000};  // whatever the server asks for: nobody has the address meanwhile
     static constexpr milliseconds kSilence{75'000};    // of a peer that claimed an address while nobody could ask the API server
     static constexpr milliseconds kDefend{1'000};      // at most one answer to claims in this time
     static constexpr milliseconds kSteady{60'000};     // a node that is back is given addresses again only after so long
@@ -84,7 +85,7 @@ public:
     void saw_lease(const IpAddress& address, AddressLease lease) { leases_[address] = std::move(lease); }
     void lost_lease(const IpAddress& address) { leases_.erase(address); }
     // The write for `address` that decide() gave was answered. What it made of the Lease is told by saw_lease() or lost_lease().
-    // `asked`: to wait before another one, by the server.
+    // `asked`: to wait before another one, by the server; it counts up to kWriteAgainMax.
     void wrote(const IpAddress& address, bool accepted, Time now, milliseconds asked = milliseconds(0));
 
     // ---- what this node knows

@@ -101,7 +101,7 @@ std::vector<IpAddress> addresses_in(const std::string& status) {
 }  // namespace
 
 ClusterNews read_news(kubeapi::News news) {
-    ClusterNews out{.kind = news.kind, .resource = std::move(news.resource), .state = std::move(news.state), .all = news.batch.all, .items = {}};
+    ClusterNews out{.kind = news.kind, .resource = std::move(news.resource), .state = std::move(news.state), .all = news.batch.all, .since = std::move(news.batch.since), .items = {}};
     for (const auto& [whole, gone] : news.batch.changes) {
         out.items.push_back(gone ? ClusterItem{.key = key_of(news.kind, whole), .gone = true} : read_item(news.kind, whole));
     }
@@ -125,7 +125,11 @@ Cluster::Changed Cluster::apply(ClusterNews news) {
         if (item.gone) {
             take_out(item.key, changed);
         } else {
+            const bool told = news.all && (item.version == news.since || kubeapi::older_version(item.version, news.since));
+            const bool before = std::exchange(changed.content, false);
             put(std::move(item), news.all, changed);
+            changed.missed = changed.missed || (told && changed.content);
+            changed.content = changed.content || before;
         }
     }
     return changed;
@@ -145,6 +149,7 @@ void Cluster::keep_only(const ClusterNews& news, Changed& changed) {
     for (const model::ObjectKey& key : gone) {
         take_out(key, changed);
     }
+    changed.vanished = !gone.empty();
 }
 
 void Cluster::put(ClusterItem item, bool listed, Changed& changed) {
@@ -164,7 +169,7 @@ void Cluster::put(ClusterItem item, bool listed, Changed& changed) {
     }
     stored.status = std::move(item.status);
     if (item.diagnostics.empty()) {
-        diagnostics_.erase(item.key);
+        changed.content = diagnostics_.erase(item.key) != 0 || changed.content;  // to be told no more
     } else {
         diagnostics_[item.key] = std::move(item.diagnostics);
     }

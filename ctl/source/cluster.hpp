@@ -32,6 +32,7 @@ struct ClusterNews {
     kubeapi::Resource resource;
     kubeapi::KindState state;
     bool all = false;                // these are all there are of the kind
+    std::string since;               // as Batch::since
     std::vector<ClusterItem> items;  // in the order of the server's versions
 };
 ClusterNews read_news(kubeapi::News news);
@@ -44,6 +45,8 @@ public:
     struct Changed {
         std::vector<model::ObjectKey> gone;
         bool content = false;                     // something that compile reads
+        bool missed = false;                      // a list had a change of that which a watch should have told
+        bool vanished = false;                    // a list was without something that was there: whether a watch should have told it is not known
         std::vector<model::ObjectKey> statuses;   // objects whose status or version on the server is another one
     };
     Changed apply(ClusterNews news);

@@ -158,6 +158,35 @@ TEST_CASE("cluster: of core objects only what we read makes work, whatever other
     }
 }
 
+TEST_CASE("cluster: a list tells what watches missed, and what is newer than they were is not that") {
+    struct Row {
+        const char* what;
+        const char* since;
+        std::vector<kubeapi::Batch::Change> list;
+        bool missed;
+        bool vanished;
+    };
+    const Row rows[] = {
+        {"as it was", "9", {{route("5", "/a")}}, false, false},
+        {"changed after the watch was cut", "9", {{route("12", "/b")}}, false, false},
+        {"changed before that", "9", {{route("8", "/b")}}, true, false},
+        {"the newest that the watch told", "9", {{route("9", "/b")}}, true, false},
+        {"a status only", "9", {{route("8", "/a", "", R"(,"status":{"parents":[]})")}}, false, false},
+        {"the first list, or one that no watch was before", "", {{route("8", "/b")}}, false, false},
+        {"gone", "9", {}, false, true},
+    };
+    for (const Row& row : rows) {
+        INFO(row.what);
+        Cluster cluster("test");
+        apply(cluster, {{route("5", "/a")}}, true);
+        kubeapi::News list = news(Kind::http_route, row.list, true);
+        list.batch.since = row.since;
+        const auto changed = cluster.apply(read_news(std::move(list)));
+        CHECK(changed.missed == row.missed);
+        CHECK(changed.vanished == row.vanished);
+    }
+}
+
 TEST_CASE("cluster: events of one batch count in their order, and a new list takes out what is not in it") {
     Cluster cluster("test");
     apply(cluster, {{route("1", "/a")}}, true);
@@ -183,7 +212,8 @@ TEST_CASE("cluster: an object that we cannot read stays in its last good version
         told = told || (diagnostic.name == "shop" && diagnostic.severity == model::Severity::error);
     }
     CHECK(told);
-    apply(cluster, {{route("3", "/c")}});
+    CHECK(apply(cluster, {{route("3", "/a")}}).content);  // what it was: it is told no more
+    apply(cluster, {{route("4", "/c")}});
     CHECK(path_of(cluster) == "/c");
     CHECK(cluster.given().diagnostics.empty());
 }

@@ -64,10 +64,12 @@ public:
         objects_.store(std::move(object));
         changed_.notify_all();
     }
-    // Lists have it, and no watch tells it.
-    void put_untold(nlohmann::json object) {
+    // Lists have both, and watches tell of the second only.
+    void put_untold(nlohmann::json object, nlohmann::json told) {
         const std::lock_guard lock(mutex_);
         objects_.store_untold(std::move(object));
+        objects_.store(std::move(told));
+        changed_.notify_all();
     }
     void remove(const std::string& path) {
         const std::lock_guard lock(mutex_);

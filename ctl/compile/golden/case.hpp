@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A golden case: a manifest with directives in its leading comments, decoded on top of base.yaml. Objects are as old as their place in
 // the text says (the first is the oldest), unless they have a creationTimestamp.
-//   # options: nodes=192.0.2.1,2001:db8::1 usable=... own=... xdp=off metrics=192.0.2.1:9100 listeners_max=1 vips_max=1
+//   # options: nodes=192.0.2.1,2001:db8::1 named=own own=... xdp=off metrics=192.0.2.1:9100 listeners_max=1 vips_max=1
 //   # show: addresses edge ports listeners backends trust steering conditions      (default: listeners conditions)
 #pragma once
 
