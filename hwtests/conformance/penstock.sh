@@ -38,6 +38,7 @@ daemon=$!
 
 profiles=GATEWAY-HTTP,GATEWAY-GRPC,GATEWAY-TLS
 [[ $version == v1.5.* ]] || profiles+=,GATEWAY-TCP,GATEWAY-UDP
+export RIG_RESULTS="$RIG_STATE/results-${RIG_REPORT:-$version-$datapath}.json"
 "$run" test "$version" -gateway-class=penstock -conformance-profiles=$profiles -usable-address=10.251.0.250 -unusable-address=192.0.2.250 \
 	-report-output="$RIG_STATE/report-${RIG_REPORT:-$version-$datapath}.yaml" -organization=penstock -project=penstock -url=https://penstock.dev \
 	-version="$("$bin/penstockd" --version | cut -d ' ' -f 2)" -contact=conformance@penstock.dev "$@"

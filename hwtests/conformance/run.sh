@@ -71,7 +71,7 @@ inside() {
 }
 
 run_suite() {
-	local version=$1 results=$state/results-$1.json wanted='^TestConformance$'
+	local version=$1 results=${RIG_RESULTS:-$state/results-$1.json} wanted='^TestConformance$'
 	shift
 	build_rig
 	build_suite "$version"
