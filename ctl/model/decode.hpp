@@ -51,6 +51,9 @@ struct ParseResult {
 // One object that is parsed already (an API server's, for instance). Null if it is not valid: `diagnostics` has why.
 [[nodiscard]] ObjectPtr decode_object(const Value& value, const std::string& file_name, std::vector<Diagnostic>& diagnostics);
 
+// Without the fields that decoding leaves out, of kinds in which others change those: of a Service in its spec, of an EndpointSlice in its endpoints.
+[[nodiscard]] Value without_ignored(Kind kind, const Value& object);
+
 // What was written, as a tree again: metadata behind apiVersion and kind, no status.
 [[nodiscard]] Value value_of(const Written& written);
 

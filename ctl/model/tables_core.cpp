@@ -1,8 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
 // Service and EndpointSlice. Of these kinds we read a part: an API server has checked them, and their other fields are none of our business.
+#include "ctl/model/decode.hpp"
 #include "ctl/model/tables.hpp"
 
 namespace penstock::model {
+
+namespace {
+
+template <class T>
+Value without_ignored_of(Value value) {
+    for (const std::string_view name : table_of(static_cast<const T*>(nullptr)).ignored) {
+        value = value.find(name) != nullptr ? value.without(name) : value;
+    }
+    return value;
+}
+
+}  // namespace
+
+Value without_ignored(Kind kind, const Value& object) {
+    const Value* spec = kind == Kind::service ? object.find("spec") : nullptr;
+    const Value* endpoints = kind == Kind::endpoint_slice ? object.find("endpoints") : nullptr;
+    if (spec != nullptr) {
+        return object.with("spec", without_ignored_of<Service>(*spec));
+    }
+    if (endpoints == nullptr || endpoints->type() != Value::Type::array) {
+        return object;  // junk is decoding's to tell
+    }
+    Value::Array bare;
+    for (const Value& endpoint : endpoints->items()) {
+        bare.push_back(without_ignored_of<SliceEndpoint>(endpoint));
+    }
+    return object.with("endpoints", Value::array(std::move(bare)));
+}
 
 const Table<ServicePort>& table_of(const ServicePort*) {
     static const FieldsOf<ServicePort> f;

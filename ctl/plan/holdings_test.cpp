@@ -289,7 +289,15 @@ TEST_CASE("holdings: a write that was refused is tried again, not at once, and o
     CHECK(second.writes.empty());
     REQUIRE(second.again.has_value());
     CHECK(*second.again == now + Holdings::kWriteAgain);
-    CHECK(one.decide(now + Holdings::kWriteAgain).writes.size() == 1);
+    const Time later = now + Holdings::kWriteAgain;
+    CHECK(one.decide(later).writes.size() == 1);
+    // What the server asks for counts, but nobody has the address meanwhile.
+    one.wrote(address, false, later, milliseconds(1'200));
+    CHECK(*one.decide(later).again == later + milliseconds(1'200));
+    CHECK(one.decide(later + milliseconds(1'200)).writes.size() == 1);
+    one.saw_node("a", NodeSeen{}, later + milliseconds(1'200));
+    one.wrote(address, false, later + milliseconds(1'200), milliseconds(600'000));
+    CHECK(one.decide(later + milliseconds(1'200) + Holdings::kWriteAgainMax).writes.size() == 1);
 }
 
 TEST_CASE("holdings: a clock that jumps ahead takes nothing from the living") {

@@ -39,14 +39,6 @@ Value bare_annotations(model::Kind kind, const Value& annotations) {
     return ours;
 }
 
-Value bare_endpoints(const Value& endpoints) {
-    std::vector<Value> out;
-    for (const Value& endpoint : endpoints.items()) {
-        out.push_back(without_all(endpoint, {"hints", "hostname", "deprecatedTopology"}));
-    }
-    return Value::array(std::move(out));
-}
-
 // Without what changes though nothing that we read does.
 Value bare(model::Kind kind, const Value& whole) {
     Value out = without_all(whole, {"status"});
@@ -58,14 +50,7 @@ Value bare(model::Kind kind, const Value& whole) {
         }
         out = out.with("metadata", meta);
     }
-    if (const Value* spec = kind == model::Kind::service ? out.find("spec") : nullptr) {
-        out = out.with("spec", without_all(*spec, {"selector", "sessionAffinity", "sessionAffinityConfig", "healthCheckNodePort", "loadBalancerIP", "loadBalancerSourceRanges",
-                                                   "externalTrafficPolicy", "internalTrafficPolicy", "publishNotReadyAddresses", "trafficDistribution"}));
-    }
-    if (const Value* endpoints = kind == model::Kind::endpoint_slice ? out.find("endpoints") : nullptr) {
-        out = out.with("endpoints", bare_endpoints(*endpoints));
-    }
-    return out;
+    return model::without_ignored(kind, out);
 }
 
 model::ObjectKey key_of(model::Kind kind, const Value& whole) {

@@ -54,8 +54,9 @@ public:
     // What we wrote came back with a new version, perhaps before the watch told it and perhaps after somebody else's newer one.
     void wrote(const model::ObjectKey& key, std::string version, std::string status);
 
-    // Every kind was listed, or its CRD is missing: what is here is what there is.
+    // Kinds that were listed, or whose CRD is missing.
     [[nodiscard]] const std::set<model::Kind>& synced() const { return synced_; }
+    // That is every kind: what is here is what there is.
     [[nodiscard]] bool ready() const { return synced_.size() == model::kKinds; }
     [[nodiscard]] Given given() const;
     // What Gateways have by their statuses: the writer's word, which every node follows.

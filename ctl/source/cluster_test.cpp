@@ -158,6 +158,15 @@ TEST_CASE("cluster: of core objects only what we read makes work, whatever other
     }
 }
 
+TEST_CASE("cluster: endpoints that are none are told, not taken for an empty list") {
+    Cluster cluster("test");
+    auto value = model::parse_json(R"({"apiVersion":"discovery.k8s.io/v1","kind":"EndpointSlice","metadata":{"name":"x","namespace":"default","resourceVersion":"1"},"addressType":"IPv4","endpoints":"junk"})");
+    REQUIRE(value.ok());
+    cluster.apply(read_news(news(Kind::endpoint_slice, {{std::move(value).value()}}, true)));
+    CHECK(cluster.given().objects.size() == 0);
+    CHECK(cluster.given().diagnostics.size() == 1);
+}
+
 TEST_CASE("cluster: a list tells what watches missed, and what is newer than they were is not that") {
     struct Row {
         const char* what;
