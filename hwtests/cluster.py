@@ -208,12 +208,12 @@ class Cluster:
         boot = pathlib.Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         self.kubectl(*lease, json.dumps({"spec": {"holderIdentity": f"{node}_{boot}"}}))
 
-    def second_node(self, name, address):
-        """A namespace beside the node, with a way to the API and none to the clients."""
+    def second_node(self, name, address, mac=None):
+        """A namespace beside the node, with a way to the API and none to the clients. `mac`: of the bridge's port, else any."""
         space = f"gwrig-{name}"
         run("ip", "netns", "add", space)  # `down` removes what begins so
         run("ip", "-n", space, "link", "set", "lo", "up")
-        run("ip", "-n", "gwrig-cp", "link", "add", name, "type", "veth", "peer", "name", "mgmt0", "netns", space)
+        run("ip", "-n", "gwrig-cp", "link", "add", name, *(["address", mac] if mac else []), "type", "veth", "peer", "name", "mgmt0", "netns", space)
         run("ip", "-n", "gwrig-cp", "link", "set", name, "master", "mgmt", "up")
         run("ip", "-n", space, "addr", "add", f"{address}/24", "dev", "mgmt0")
         run("ip", "-n", space, "link", "set", "mgmt0", "up")

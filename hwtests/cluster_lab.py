@@ -80,7 +80,8 @@ class ClusterLab(lab.Lab):
         for name in ("switch", *members):
             lab.run("ip", "netns", "add", self.name(name))
             self.ip(name, "link", "set", "lo", "up")
-        self.ip("switch", "link", "add", "br0", "type", "bridge")
+        # With a MAC of its own: else it has the lowest of its ports, and changes as they come and go.
+        self.ip("switch", "link", "add", "br0", "address", "02:00:00:5b:00:01", "type", "bridge")
         self._address("switch", "br0", 1)
         for number, name in enumerate(members, 10):
             port = "to-" + name
@@ -91,7 +92,7 @@ class ClusterLab(lab.Lab):
             self._build_apart()
 
     def _build_apart(self):
-        self.ip("switch", "link", "add", "br1", "type", "bridge")
+        self.ip("switch", "link", "add", "br1", "address", "02:00:00:5c:00:01", "type", "bridge")
         self.ip("switch", "addr", "add", "10.92.0.1/24", "dev", "br1")
         self.ip("switch", "link", "set", "br1", "up")
         for number, name in enumerate(self.nodes, 11):

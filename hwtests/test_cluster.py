@@ -230,6 +230,15 @@ def test_two_daemons_one_writer_and_the_leader_is_killed(cluster):
     second.close()
 
 
+def test_a_node_that_joins_leaves_the_way_to_the_api_server_as_it_is(cluster):
+    """The rig's bridge keeps its MAC, which kubectl's next connection goes to."""
+    mac = lambda: json.loads(clusters.run("ip", "-n", "gwrig-cp", "-j", "link", "show", "mgmt"))[0]["address"]  # noqa: E731
+    before = mac()
+    cluster.second_node("low", "10.249.0.7", mac="00:00:5e:00:53:01")
+    assert mac() == before
+    assert cluster.kubectl("get", "--raw", "/readyz") == "ok"
+
+
 NODE = """
 apiVersion: v1
 kind: Node

@@ -41,6 +41,11 @@ const (
 	gatewayPool6  = "fd00:251::/64"
 	podGateway6   = "fd00:244::1"
 	podPrefix6    = 64
+
+	// A bridge without an address of its own takes the lowest of its ports. Another port may change
+	// it, and who has the old one in its neighbour cache is not heard for half a minute or more.
+	controlMAC = "02:00:00:f9:00:01"
+	podMAC     = "02:00:00:f4:00:01"
 )
 
 func nsPath(ns string) string { return filepath.Join("/run/netns", ns) }
@@ -146,7 +151,7 @@ func setUpNetwork() error {
 		lines []string
 	}{
 		{nsControl, []string{
-			"link add mgmt type bridge",
+			"link add mgmt address " + controlMAC + " type bridge",
 			"addr add " + controlIP + "/24 dev mgmt",
 			"link set mgmt up",
 			"link add node type veth peer name mgmt0 netns " + nsNode,
@@ -161,7 +166,7 @@ func setUpNetwork() error {
 			"addr add " + dataNodeIP + "/24 dev data0",
 			"addr add " + dataNodeIP6 + "/64 dev data0 nodad",
 			"link set data0 up",
-			"link add pods0 type bridge",
+			"link add pods0 address " + podMAC + " type bridge",
 			fmt.Sprintf("addr add %s/%d dev pods0", podGateway, podPrefix),
 			fmt.Sprintf("addr add %s/%d dev pods0 nodad", podGateway6, podPrefix6),
 			"link set pods0 up",
