@@ -124,9 +124,18 @@ void ClusterLink::on_news(source::ClusterNews news) {
             events_.missed(kind);
         }
     }
-    tell_troubles();
-    if (ready() && !changed.statuses.empty()) {
+    // Clients wait for what the news makes of the configuration, which this turn of the loop compiles; nobody for this.
+    if (!std::exchange(news_noted_, true)) {
+        loop_.post([this] { after_news(); });
+    }
+}
+
+void ClusterLink::after_news() {
+    news_noted_ = false;
+    if (ready()) {
         pump();
+    } else {
+        tell_troubles();
     }
 }
 

@@ -68,6 +68,7 @@ private:
     void elect();
     void elected(const Result<kubeapi::Answer>& answer);
     void on_news(source::ClusterNews news);
+    void after_news();
     void want(const model::ObjectKey& key, const std::shared_ptr<const std::string>& status);
     [[nodiscard]] bool is_orphan(const model::ObjectKey& key) const;
     void pump();
@@ -84,6 +85,7 @@ private:
     kubeapi::Election election_;
     bool led_ = false;
     std::map<model::Kind, Loop::Time> looking_again_;  // since when; their lists have not come yet
+    bool news_noted_ = false;  // after_news() is on its way
     bool swept_ = false;  // of leftovers, since it leads
     std::optional<Loop::Clock::time_point> away_since_;  // the Lease's server does not answer
     GeneratedLink generated_;

@@ -149,13 +149,15 @@ void Daemon::adopt(std::shared_ptr<const compile::Compiled> next, bool changed) 
     if (changed) {
         root_digest_ = source::digest_of(*compiled_->snapshot.root);
         rollout_.want(root_digest_);
-        log_.generation(rollout_.wanted(), fmt::format("{} listeners, {} VIPs in the core", root_of(*compiled_)->listeners()->size(), compiled_->steering.vips.size()), Loop::Clock::now());
         errors_.restart_backoff();
     } else {
         // The machine may have lost what it had (an address, a link): the plan is a difference, so looking costs nothing.
         rollout_.retry();
     }
     carry_out();  // first what clients wait for
+    if (changed) {
+        log_.generation(rollout_.wanted(), fmt::format("{} listeners, {} VIPs in the core", root_of(*compiled_)->listeners()->size(), compiled_->steering.vips.size()), Loop::Clock::now());
+    }
     want_statuses(before->statuses);
     want_addresses();
     advance();
