@@ -37,6 +37,9 @@ constexpr Pace pace_after(Writer::Time::duration busy) {
     }
     return {.refill = busy < seconds(10) ? seconds(2) : seconds(4), .quiet = milliseconds(500)};
 }
+// A Gateway that is new: what is applied with it, its ListenerSets and routes, is there a moment later, and its first word counts that, too. Who reads
+// that it is programmed finds the statuses of its ListenerSets (conformance 1.5.1 looks for them then, and once).
+constexpr auto kTogether = std::chrono::milliseconds(30);
 constexpr std::chrono::seconds kLastWord{1};  // it waits no longer, whatever was written
 constexpr std::chrono::seconds kCalm{5};      // without a change or a write: all is as at first
 
@@ -148,6 +151,11 @@ Writer::Time Writer::ready_at(Entry& entry, Time now) const {
     return std::max(entry.not_before, std::min(next_word, last_word));
 }
 
+Writer::Time Writer::first_word_at(Entry& entry, Time now) {
+    entry.begun = entry.begun.value_or(now);
+    return entry.sent == Time() && entry.wanted != nullptr && !entry.once ? *entry.begun + kTogether : now;
+}
+
 void Writer::send_one(const model::ObjectKey& key, Entry& entry) {
     const auto target = find_(key);
     if (!target) {
@@ -225,7 +233,8 @@ void Writer::pump_kinds(Kind first, Kind last, std::optional<Time>& again) {
             ++it;
             continue;
         }
-        if (const Time when = ready_at(entry, now_); when > now_) {
+        const Time word = key.kind == Kind::gateway ? first_word_at(entry, now_) : now_;
+        if (const Time when = std::max(word, ready_at(entry, now_)); when > now_) {
             again = std::min(again.value_or(when), when);
             ++it;
             continue;

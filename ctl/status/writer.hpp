@@ -85,6 +85,7 @@ private:
         Time refilled{};
         Time busy_since{};          // when the first of them went
         Time sent{};                // when the last of them went
+        std::optional<Time> begun;  // when it was first looked at
         bool stirred = false;       // another status is wanted since the last pump()
         Time changed{};             // when that was
         Time not_before{};
@@ -96,6 +97,7 @@ private:
     void forget_gone(const model::ObjectKey& key);
     static void forget_last_word(Entry& entry);
     [[nodiscard]] Time ready_at(Entry& entry, Time now) const;
+    static Time first_word_at(Entry& entry, Time now);
     void pump_kinds(model::Kind first, model::Kind last, std::optional<Time>& again);
     void send_one(const model::ObjectKey& key, Entry& entry);
     void answered(const model::ObjectKey& key, const nlohmann::json& status, const Result<kubeapi::Answer>& answer);

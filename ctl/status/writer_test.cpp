@@ -66,6 +66,8 @@ TEST_CASE("writer: a form that the server makes of ours is not written again and
 
 TEST_CASE("writer: classes first, ListenerSets before Gateways") {
     Server server;
+    server.put(kGateway);
+    server.pump();
     for (const ObjectKey& key : {kRoute, kGateway, kSet, kClass}) {
         server.put(key);
         server.want(key, "True");
@@ -73,6 +75,7 @@ TEST_CASE("writer: classes first, ListenerSets before Gateways") {
     server.pump();
     CHECK(server.flying() == "GatewayClass penstock,ListenerSet default/more,HTTPRoute default/shop,");
     server.answer();
+    server.now += milliseconds(30);  // the Gateway is not new any more
     server.pump();
     CHECK(server.flying() == "ListenerSet default/more,HTTPRoute default/shop,");
     server.answer();
@@ -82,6 +85,31 @@ TEST_CASE("writer: classes first, ListenerSets before Gateways") {
     server.answer();
     server.put(kSet, *status_of("True"));  // nothing to write: a Gateway need not wait
     server.want(kGateway, "False");
+    server.pump();
+    CHECK(server.flying() == "Gateway default/edge,");
+}
+
+TEST_CASE("writer: the first word for a Gateway waits for what is applied with it") {
+    Server server;
+    server.put(kGateway);
+    server.want(kGateway, "0 sets");
+    const auto begun = server.now;
+    CHECK(server.pump() == begun + milliseconds(30));
+    CHECK(server.flying().empty());
+    server.now += milliseconds(20);
+    server.put(kSet);
+    server.want(kSet, "True");
+    server.want(kGateway, "1 set");
+    server.pump();  // no longer for it
+    CHECK(server.flying() == "ListenerSet default/more,");
+    server.now += milliseconds(10);
+    server.answer();
+    server.pump();
+    REQUIRE(server.flying() == "Gateway default/edge,");
+    server.answer();
+    CHECK(server.objects[kGateway].status["conditions"][0]["status"] == "1 set");
+    CHECK(server.writer.written() == 2);
+    server.want(kGateway, "2 sets");  // it is known now
     server.pump();
     CHECK(server.flying() == "Gateway default/edge,");
 }
@@ -198,6 +226,8 @@ TEST_CASE("writer: a last word is said once, and not against somebody else's") {
     late.put(kGateway);
     late.want(kGateway, "True");
     late.pump();
+    late.now += milliseconds(30);
+    late.pump();
     late.writer.part(kGateway, last);
     late.answer();
     late.pump();
@@ -251,6 +281,8 @@ TEST_CASE("writer: an object that is not published loses ours, and one that was 
     CHECK(server.objects[kRoute].status["parents"].size() == 1);
     server.put(kGateway);
     server.want(kGateway, "True");
+    server.pump();
+    server.now += milliseconds(30);
     server.pump();
     server.objects.erase(kGateway);
     server.answer(404);
