@@ -125,6 +125,7 @@ void ClusterLink::on_news(source::ClusterNews news) {
         }
     }
     // Clients wait for what the news makes of the configuration, which this turn of the loop compiles; nobody for this.
+    seen_ = seen_ || !changed.statuses.empty();
     if (!std::exchange(news_noted_, true)) {
         loop_.post([this] { after_news(); });
     }
@@ -132,7 +133,7 @@ void ClusterLink::on_news(source::ClusterNews news) {
 
 void ClusterLink::after_news() {
     news_noted_ = false;
-    if (ready()) {
+    if (ready() && std::exchange(seen_, false)) {
         pump();
     } else {
         tell_troubles();

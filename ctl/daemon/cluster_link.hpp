@@ -86,6 +86,7 @@ private:
     bool led_ = false;
     std::map<model::Kind, Loop::Time> looking_again_;  // since when; their lists have not come yet
     bool news_noted_ = false;  // after_news() is on its way
+    bool seen_ = false;        // and the writer has something to look at
     bool swept_ = false;  // of leftovers, since it leads
     std::optional<Loop::Clock::time_point> away_since_;  // the Lease's server does not answer
     GeneratedLink generated_;

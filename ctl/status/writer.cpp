@@ -152,8 +152,11 @@ Writer::Time Writer::ready_at(Entry& entry, Time now) const {
 }
 
 Writer::Time Writer::first_word_at(Entry& entry, Time now) {
+    if (entry.sent != Time() || entry.wanted == nullptr || entry.once) {
+        return now;
+    }
     entry.begun = entry.begun.value_or(now);
-    return entry.sent == Time() && entry.wanted != nullptr && !entry.once ? *entry.begun + kTogether : now;
+    return *entry.begun + kTogether;
 }
 
 void Writer::send_one(const model::ObjectKey& key, Entry& entry) {

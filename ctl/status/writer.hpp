@@ -85,7 +85,7 @@ private:
         Time refilled{};
         Time busy_since{};          // when the first of them went
         Time sent{};                // when the last of them went
-        std::optional<Time> begun;  // when it was first looked at
+        std::optional<Time> begun;  // of its first word: when it was there to be said
         bool stirred = false;       // another status is wanted since the last pump()
         Time changed{};             // when that was
         Time not_before{};

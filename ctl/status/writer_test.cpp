@@ -67,7 +67,11 @@ TEST_CASE("writer: a form that the server makes of ours is not written again and
 TEST_CASE("writer: classes first, ListenerSets before Gateways") {
     Server server;
     server.put(kGateway);
+    server.want(kGateway, "Before");
     server.pump();
+    server.now += milliseconds(30);
+    server.pump();
+    server.answer();  // it is not new any more
     for (const ObjectKey& key : {kRoute, kGateway, kSet, kClass}) {
         server.put(key);
         server.want(key, "True");
@@ -75,7 +79,6 @@ TEST_CASE("writer: classes first, ListenerSets before Gateways") {
     server.pump();
     CHECK(server.flying() == "GatewayClass penstock,ListenerSet default/more,HTTPRoute default/shop,");
     server.answer();
-    server.now += milliseconds(30);  // the Gateway is not new any more
     server.pump();
     CHECK(server.flying() == "ListenerSet default/more,HTTPRoute default/shop,");
     server.answer();
@@ -92,6 +95,8 @@ TEST_CASE("writer: classes first, ListenerSets before Gateways") {
 TEST_CASE("writer: the first word for a Gateway waits for what is applied with it") {
     Server server;
     server.put(kGateway);
+    server.pump();  // nothing to say yet: that is no part of the wait
+    server.now += milliseconds(100);
     server.want(kGateway, "0 sets");
     const auto begun = server.now;
     CHECK(server.pump() == begun + milliseconds(30));
