@@ -10,7 +10,7 @@ namespace {
 template <class T>
 Value without_ignored_of(Value value) {
     for (const std::string_view name : table_of(static_cast<const T*>(nullptr)).ignored) {
-        value = value.find(name) != nullptr ? value.without(name) : value;
+        value = value.without(name);
     }
     return value;
 }

@@ -52,6 +52,9 @@ Value Value::with(std::string_view name, Value value) const {
 }
 
 Value Value::without(std::string_view name) const {
+    if (find(name) == nullptr) {
+        return *this;
+    }
     Members members = this->members();
     std::erase_if(members, [&](const Member& member) { return member.name == name; });
     return object(std::move(members), line_);

@@ -49,6 +49,7 @@ public:
 
     // This object with one member put in place of the one of that name, or at the end.
     [[nodiscard]] Value with(std::string_view name, Value value) const;
+    // This one without that member; as it is, if it has none, an object or not.
     [[nodiscard]] Value without(std::string_view name) const;
 
     // Same content; lines do not count, the order of members does.

@@ -155,6 +155,8 @@ TEST_CASE("value: text on one line is the library's own, whatever is in it") {
 TEST_CASE("value: with and without make a new object") {
     const Value value = Value::object({{"a", Value::integer(1)}, {"b", Value::string("x")}});
     CHECK(to_json_text(value.with("a", Value::integer(2)).with("c", Value()), -1) == R"({"a":2,"b":"x","c":null})");
+    CHECK(value.without("none") == value);
+    CHECK(Value::string("junk").without("a") == Value::string("junk"));
     CHECK(to_json_text(value.without("a"), -1) == R"({"b":"x"})");
     CHECK(to_json_text(value, -1) == R"({"a":1,"b":"x"})");
     CHECK(value.with("b", Value::object({{"d", Value::boolean(true)}})).find_path({"b", "d"}) != nullptr);

@@ -2,7 +2,6 @@
 #include "ctl/source/cluster.hpp"
 
 #include <algorithm>
-#include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -17,13 +16,6 @@ namespace {
 
 using model::Value;
 using nlohmann::json;
-
-Value without_all(Value value, std::initializer_list<std::string_view> names) {
-    for (const std::string_view name : names) {
-        value = value.find(name) != nullptr ? value.without(name) : value;
-    }
-    return value;
-}
 
 bool is_core(model::Kind kind) { return model::info(kind).group.empty() || kind == model::Kind::endpoint_slice; }
 
@@ -41,9 +33,10 @@ Value bare_annotations(model::Kind kind, const Value& annotations) {
 
 // Without what changes though nothing that we read does.
 Value bare(model::Kind kind, const Value& whole) {
-    Value out = without_all(whole, {"status"});
+    Value out = whole.without("status");
     if (const Value* metadata = out.find("metadata")) {
-        Value meta = is_core(kind) ? without_all(*metadata, {"managedFields", "resourceVersion", "generation"}) : without_all(*metadata, {"managedFields", "resourceVersion"});
+        Value meta = metadata->without("managedFields").without("resourceVersion");
+        meta = is_core(kind) ? meta.without("generation") : meta;
         if (const Value* annotations = meta.find("annotations")) {
             const Value left = bare_annotations(kind, *annotations);
             meta = left.members().empty() ? meta.without("annotations") : meta.with("annotations", left);

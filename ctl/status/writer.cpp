@@ -38,7 +38,7 @@ constexpr Pace pace_after(Writer::Time::duration busy) {
     return {.refill = busy < seconds(10) ? seconds(2) : seconds(4), .quiet = milliseconds(500)};
 }
 // A Gateway that is new: what is applied with it, its ListenerSets and routes, is there a moment later, and its first word counts that, too. Who reads
-// that it is programmed finds the statuses of its ListenerSets (conformance 1.5.1 looks for them then, and once).
+// that it is programmed, then, as a rule finds the statuses of its ListenerSets (conformance 1.5.1 looks for them once).
 constexpr auto kTogether = std::chrono::milliseconds(30);
 constexpr std::chrono::seconds kLastWord{1};  // it waits no longer, whatever was written
 constexpr std::chrono::seconds kCalm{5};      // without a change or a write: all is as at first
