@@ -4,13 +4,16 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 )
 
-// arrivals notes when a watch of our own had each route: an implementation
-// can't have it before. Nil: nobody asked for it (-watch).
+// arrivals notes when a watch of our own had each route, as an implementation
+// can't have it before, and when the machine stood still. Nil: nobody asked
+// for it (-watch).
 type arrivals struct {
+	stalls *stalls
 	mu     sync.Mutex
 	first  map[version]time.Time
 	served []served
@@ -32,8 +35,12 @@ func (b *bench) arrivals(ctx context.Context) (*arrivals, error) {
 	if !b.compare {
 		return nil, nil
 	}
-	a := &arrivals{first: map[version]time.Time{}}
-	_, err := b.watch(ctx, routes, namespace, a.note)
+	stalls, err := watchStalls(ctx)
+	if err != nil {
+		return nil, err
+	}
+	a := &arrivals{stalls: stalls, first: map[version]time.Time{}}
+	_, err = b.watch(ctx, routes, namespace, a.note)
 	return a, err
 }
 
@@ -54,15 +61,19 @@ func (a *arrivals) took(name string, generation int64, made time.Time, took time
 }
 
 // report says how long after the API server's answer the watch had each (none,
-// if before), and how long after the watch came the first right answer.
+// if before), how long after the watch came the first right answer, and how
+// long all took in which no processor stood still.
 func (a *arrivals) report() {
 	if a == nil {
 		return
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	var watch, answer durations
+	var watch, answer, undisturbed durations
 	for _, s := range a.served {
+		if !a.stalls.during(s.made, s.right) {
+			undisturbed = append(undisturbed, s.right.Sub(s.made))
+		}
 		if first, seen := a.first[s.version]; seen {
 			watch = append(watch, max(0, first.Sub(s.made)))
 			answer = append(answer, max(0, s.right.Sub(first)))
@@ -72,7 +83,16 @@ func (a *arrivals) report() {
 	for _, part := range []struct {
 		what string
 		took durations
-	}{{"until a watch of ours had the route", watch}, {"from then on", answer}} {
+	}{
+		{"until a watch of ours had the route", watch},
+		{"from then on", answer},
+		{fmt.Sprintf("all of it, the %d during which no processor stood still", len(undisturbed)), undisturbed},
+	} {
 		row(part.what, ms(part.took.quantile(.5)), ms(part.took.quantile(.9)), ms(part.took.quantile(.99)), ms(part.took.quantile(1)))
+	}
+	if len(a.served) > 0 {
+		from, to := a.served[0].made, a.served[len(a.served)-1].right
+		n, sum := a.stalls.within(from, to)
+		fmt.Printf("\nin %s s a processor stood still %d times for %s or more, %s ms together\n", seconds(to.Sub(from)), n, stalled, ms(sum))
 	}
 }

@@ -59,6 +59,10 @@ var measures = map[string]struct {
 }
 
 func main() {
+	if len(os.Args) == 3 && os.Args[1] == sleeperCommand {
+		fmt.Fprintln(os.Stderr, "bench", sleeperCommand+":", sleeper(os.Args[2]))
+		os.Exit(1)
+	}
 	b := &bench{}
 	flags := flag.NewFlagSet("bench", flag.ExitOnError)
 	flags.StringVar(&b.class, "class", "", "the GatewayClass, needed to create the Gateway")
@@ -68,7 +72,7 @@ func main() {
 	flags.IntVar(&b.load.rate, "rate", 400, "requests a second of the load")
 	flags.DurationVar(&b.grace, "grace", 0, "endpoints: how long a pod still serves after its deletion (preStop sleep)")
 	flags.DurationVar(&b.watched, "time", time.Minute, "scale: how long to edit one route a second")
-	flags.BoolVar(&b.compare, "watch", false, "propagation, change: also how much of it passed before a watch of ours had the route, which is the API server's part")
+	flags.BoolVar(&b.compare, "watch", false, "propagation, change: also how much of it passed before a watch of ours had the route, which is the API server's part, and without what the machine held up")
 	flags.Var(&b.groups, "pids", "NAME=PID[,PID...]: account these processes and their children as NAME; repeatable")
 	flags.Usage = func() { fmt.Fprintln(os.Stderr, usage); flags.PrintDefaults() }
 	if len(os.Args) < 2 || measures[os.Args[1]].run == nil {
