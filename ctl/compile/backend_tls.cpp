@@ -77,7 +77,7 @@ bool BackendPolicies::speaks_tls(const SetUse& use, const Listener& listener) {
 }
 
 BackendPolicies::BackendPolicies(const World& world, Material& material) {
-    for (const auto& policy : world.policies) {
+    for (const auto& policy : world.by_age->policies) {
         for (const model::PolicyTarget& target : policy.spec->target_refs) {
             if (is_service(target)) {
                 holders_.try_emplace(place(policy.ns(), target.name, target.section_name.value_or("")), policies_.size());

@@ -30,6 +30,7 @@ struct LostTarget {
 
 class BackendPolicies {
 public:
+    BackendPolicies() = default;  // none
     BackendPolicies(const World& world, Material& material);
 
     [[nodiscard]] static bool is_service(const model::PolicyTarget& target);

@@ -62,7 +62,7 @@ Changes changes_between(const model::Store& old, const model::Store& now, SliceI
                 }
                 break;
             case model::Kind::secret:
-            case model::Kind::config_map: break;  // listeners and policies look at theirs each time
+            case model::Kind::config_map: changes.material = true; break;
             default:
                 if (Changes::is_route(key.kind)) {
                     changes.routes.push_back(key);

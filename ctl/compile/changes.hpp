@@ -16,6 +16,7 @@ struct Changes {
     std::set<std::string> services;        // "ns/name": the Service itself
     std::set<std::string> endpoints;       // "ns/name" of Services whose slices changed
     bool ground = false;                   // what every route is judged by: classes, Gateways, sets, policies, grants, namespaces
+    bool material = false;                 // Secrets and ConfigMaps, which some of these name
 
     [[nodiscard]] static bool is_route(model::Kind kind);
 };

@@ -5,13 +5,11 @@
 #include <set>
 #include <tuple>
 
-#include "ctl/compile/addresses.hpp"
-#include "ctl/compile/backend_tls.hpp"
 #include "ctl/compile/backends.hpp"
 #include "ctl/compile/changes.hpp"
 #include "ctl/compile/edge.hpp"
+#include "ctl/compile/ground.hpp"
 #include "ctl/compile/hosts.hpp"
-#include "ctl/compile/listeners.hpp"
 #include "ctl/compile/root.hpp"
 #include "ctl/compile/routes.hpp"
 #include "ctl/compile/statuses.hpp"
@@ -27,14 +25,13 @@ struct Cache {
     Options options;
     model::Store store;
     SliceIndex slices;
-    std::string shape;  // shape_of()
+    GroundPtr ground;
     CompiledRoutes routes;
-    std::vector<std::int32_t> attached;  // routes, by listener
+    FrontFacts facts;
     Hosts hosts;
     BackendSets sets;
     std::string tracing;  // key of the set that spans go to; "" if there is none
     RootMemory root;
-    MaterialCache material;
     IdUses rules;
     IdUses set_ids;
     IdUses endpoints;
@@ -43,15 +40,6 @@ struct Cache {
 namespace {
 
 constexpr std::uint32_t kManyIds = (1U << 24) - 1;
-
-// What hosts depend on beyond the ground and the routes: which listeners are served, and whether policies can be kept.
-std::string shape_of(const Front& front, const BackendPolicies& policies) {
-    std::string shape = policies.fingerprint(front) + " ";
-    for (const Listener& listener : front.listeners) {
-        shape += listener.served() ? '+' : '-';
-    }
-    return shape;
-}
 
 struct Takers {
     IdTaker backends;
@@ -117,8 +105,8 @@ std::vector<RouteEdit> all_added(const CompiledRoutes& routes) {
     return edits;
 }
 
-void count_attached(Front& front, const std::vector<RouteEdit>& edits, std::vector<std::int32_t>& attached) {
-    attached.resize(front.listeners.size());
+// `attached`: by listener.
+void count_attached(const std::vector<RouteEdit>& edits, std::vector<std::int32_t>& attached) {
     const auto count = [&](const CompiledRoutePtr& route, std::int32_t by) {
         for (std::size_t i = 0; route && i < route->attachments.size(); ++i) {
             attached[route->attachments[i].listener] += by;
@@ -127,9 +115,6 @@ void count_attached(Front& front, const std::vector<RouteEdit>& edits, std::vect
     for (const RouteEdit& edit : edits) {
         count(edit.before, -1);
         count(edit.after, 1);
-    }
-    for (std::size_t i = 0; i < attached.size(); ++i) {
-        front.listeners[i].attached_routes = attached[i];
     }
 }
 
@@ -141,10 +126,10 @@ std::vector<std::uint32_t> number_listeners(const Front& front, IdTaker& ids) {
     return numbers;
 }
 
-// What the compilation before leaves that still holds; all but store, slices and material.
+// What the compilation before leaves that still holds; all but store, slices and ground.
 void keep_routes(const Cache& before, Cache& cache) {
     cache.routes = before.routes;
-    cache.attached = before.attached;
+    cache.facts.attached = before.facts.attached;
     cache.rules = before.rules;
 }
 
@@ -177,56 +162,61 @@ Compiled compile(const model::Store& store, const Options& options, const Compil
     cache->root.lists = before.root.lists;
     const Changes changes = changes_between(before.store, store, cache->slices);
 
-    const World world(store, cache->slices);
+    const bool keeps_routes = !first && !changes.ground && before.options.judges_like(options);
+    const World world(store, cache->slices, keeps_routes ? before.ground->by_age : nullptr);
+    const bool same_ground = keeps_routes && !changes.material && before.ground->made_with(told, others);
+    cache->ground = same_ground ? before.ground
+                           : make_ground(world, {options, before.store, told, others},
+                                         {before.ground.get(), previous != nullptr ? &previous->pairs : nullptr, previous != nullptr ? previous->ids.addresses : nullptr});
+    const Front& front = cache->ground->front;
+    const BackendPolicies& policies = cache->ground->policies;
+    const bool keeps_hosts = keeps_routes && before.ground->shape == cache->ground->shape;
     Compiled out;
-    Material material(world, {cache->material, out.pairs}, {first ? nullptr : &before.material, previous != nullptr ? &previous->pairs : nullptr});
-    Front front = make_front(world, options, material);
-    const BackendPolicies policies(world, material);
-    AddressBookPtr addresses = previous != nullptr ? previous->ids.addresses : nullptr;
-    out.addresses = assign_addresses(front, {options, before.store, told, others}, addresses);
-    cache->shape = shape_of(front, policies);
+    out.addresses = cache->ground->addresses;
+    out.pairs = cache->ground->pairs;
 
-    const bool same_ground = !first && !changes.ground && before.options.judges_like(options);
-    const bool same_hosts = same_ground && before.shape == cache->shape;
-    if (same_ground) {
+    if (keeps_routes) {
         keep_routes(before, *cache);
     }
-    if (same_hosts) {
+    if (keeps_hosts) {
         keep_hosts(before, *cache);
     }
-    Parts parts = same_hosts ? previous->snapshot.parts : Parts();
+    Parts parts = keeps_hosts ? previous->snapshot.parts : Parts();
     const Parts* previous_parts = first ? nullptr : &previous->snapshot.parts;
 
     Takers ids(previous != nullptr ? previous->ids : Ids{}, options.limits, *cache);
     Backends backends(world, cache->sets, {first ? nullptr : &before.sets, previous_parts}, ids.sets, ids.endpoints);
     RouteContext context{world, front, backends, ids.rules};
-    const std::vector<RouteEdit> edits = edit_routes(same_ground ? reached(changes, cache->routes) : routes_of(store), store, context, cache->routes);
-    count_attached(front, edits, cache->attached);
+    const std::vector<RouteEdit> edits = edit_routes(keeps_routes ? reached(changes, cache->routes) : routes_of(store), store, context, cache->routes);
+    cache->facts.attached.resize(front.listeners.size());
+    count_attached(edits, cache->facts.attached);
 
     cache->hosts.resize(front.listeners.size());
-    edit_hosts({front, policies}, same_hosts ? edits : all_added(cache->routes), cache->hosts, backends, parts, previous_parts);
+    edit_hosts({front, policies}, keeps_hosts ? edits : all_added(cache->routes), cache->hosts, backends, parts, previous_parts);
     if (!cache->tracing.empty()) {
         backends.release(cache->tracing);
     }
-    const auto tracing = resolve_tracing(front, backends);
-    cache->tracing = tracing ? tracing->key : std::string();
+    const Tracing tracing = resolve_tracing(front, backends);
+    cache->tracing = tracing.set ? tracing.set->key : std::string();
+    cache->facts.tracing_fault = tracing.fault;
     std::set<std::string> services = changes.endpoints;
     services.insert(changes.services.begin(), changes.services.end());
     backends.settle(services, parts);
     cache->sets = backends.sets();
 
     const std::vector<std::uint32_t> listener_ids = number_listeners(front, ids.listeners);
-    out.snapshot = make_snapshot({front, options, cache->sets, policies, tracing, listener_ids, previous_parts,
+    out.snapshot = make_snapshot({front, options, cache->sets, policies, tracing.set, listener_ids, previous_parts,
                                   previous != nullptr ? &previous->snapshot : nullptr}, std::move(parts), cache->root);
     SteerContext steer{front, cache->hosts, cache->sets, options, listener_ids, ids.services, ids.backends};
     out.steering = make_steering(steer);
-    if (same_ground) {
+    if (keeps_routes) {
         out.statuses = previous->statuses;
     }
-    edit_statuses({world, front, cache->routes, policies, previous != nullptr ? &previous->statuses : nullptr}, edits, out.statuses);
+    edit_statuses({world, front, cache->routes, policies, cache->facts, same_ground ? &before.facts : nullptr, previous != nullptr ? &previous->statuses : nullptr}, edits,
+                  out.statuses);
 
     out.ids = ids.finish();
-    out.ids.addresses = std::move(addresses);
+    out.ids.addresses = cache->ground->book;
     cache->rules = ids.rules.uses();
     cache->set_ids = ids.sets.uses();
     cache->endpoints = ids.endpoints.uses();

@@ -21,10 +21,10 @@ void write_metrics(const Endpoint& endpoint, fb::RootT& root) {
 
 }  // namespace
 
-std::optional<ServedSet> resolve_tracing(Front& front, Backends& backends) {
-    ClassFront* edge = front.edge();
+Tracing resolve_tracing(const Front& front, Backends& backends) {
+    const ClassFront* edge = front.edge();
     if (edge == nullptr || !edge->settings.tracing_to) {
-        return std::nullopt;
+        return {};
     }
     const TracingSettings& to = *edge->settings.tracing_to;
     model::BackendObjectRef ref;
@@ -33,12 +33,11 @@ std::optional<ServedSet> resolve_tracing(Front& front, Backends& backends) {
     ref.port = to.port;
     const Resolved resolved = backends.resolve({"GatewayClass", to.ns, Transport::tcp, true, false}, ref);
     if (!resolved.use) {
-        edge->faults.bad_values.push_back(std::string(kAnnotationPrefix) + "tracing-service: " + resolved.fault->message);
-        return std::nullopt;
+        return {.set = {}, .fault = std::string(kAnnotationPrefix) + "tracing-service: " + resolved.fault->message};
     }
     ServedSet served{resolved.use->key, *resolved.use, nullptr, nullptr};
     backends.use(served);
-    return served;
+    return {.set = std::move(served), .fault = {}};
 }
 
 void write_edge(const Front& front, const Options& options, const std::optional<ServedSet>& tracing, fb::RootT& root) {

@@ -4,14 +4,20 @@
 #pragma once
 
 #include <optional>
+#include <string>
 
 #include "ctl/compile/backends.hpp"
 #include "ctl/compile/listeners.hpp"
 
 namespace penstock::compile {
 
-// The set that spans go to, if the class asks for them. A Service that is not there is told with the class's annotations.
-[[nodiscard]] std::optional<ServedSet> resolve_tracing(Front& front, Backends& backends);
+// Where spans go.
+struct Tracing {
+    std::optional<ServedSet> set;  // nothing: nowhere
+    std::string fault;             // of the annotation that names a Service which cannot be had; "": none
+};
+
+[[nodiscard]] Tracing resolve_tracing(const Front& front, Backends& backends);
 
 void write_edge(const Front& front, const Options& options, const std::optional<ServedSet>& tracing, fb::RootT& root);
 

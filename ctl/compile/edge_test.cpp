@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ctl/compile/edge.hpp"
 
+#include <algorithm>
+
 #include "ctl/compile/compile.hpp"
 #include "ctl/model/decode.hpp"
 #include "tools/test/catch.hpp"
@@ -47,6 +49,35 @@ spec: {controllerName: penstock.dev/gateway-controller}
         const Compiled compiled = compile(store, {});
         CHECK((fb::GetRoot(compiled.snapshot.root->data())->access_log() != nullptr) == logs);
     }
+}
+
+TEST_CASE("edge: a class tells that the Service of its spans is not there, as it comes and goes") {
+    const auto put = [](model::Store& store, const std::string& text) {
+        for (const model::ObjectPtr& object : model::parse_manifests(text, "test").objects) {
+            store.put(object);
+        }
+    };
+    model::Store store;
+    put(store, R"(
+apiVersion: gateway.networking.k8s.io/v1
+kind: GatewayClass
+metadata: {name: a, annotations: {penstock.dev/tracing-service: "default/collector:4318"}}
+spec: {controllerName: penstock.dev/gateway-controller}
+)");
+    Compiled now = compile(store, {});
+    const auto told = [&] {
+        const auto& status = std::get<ClassStatus>((*now.statuses.get(model::ObjectKey{model::Kind::gateway_class, "", "a"}))->body);
+        return std::any_of(status.conditions.begin(), status.conditions.end(), [](const Condition& one) { return one.message.find("tracing-service: ") != std::string::npos; });
+    };
+    CHECK(told());
+    put(store, "{apiVersion: v1, kind: Service, metadata: {name: collector}, spec: {ports: [{port: 4318}]}}");
+    now = compile(store, {}, &now);
+    CHECK_FALSE(told());
+    now = compile(store, {}, &now);
+    CHECK_FALSE(told());
+    store.erase({model::Kind::service, "default", "collector"});
+    now = compile(store, {}, &now);
+    CHECK(told());
 }
 
 }  // namespace penstock::compile

@@ -96,10 +96,10 @@ public:
 
     Front make() {
         add_classes();
-        for (const auto& gateway : world_.gateways) {
+        for (const auto& gateway : world_.by_age->gateways) {
             add_gateway(gateway);
         }
-        for (const auto& set : world_.listener_sets) {
+        for (const auto& set : world_.by_age->listener_sets) {
             add_set(set);
         }
         for (const GatewayFront& gateway : front_.gateways) {
@@ -111,7 +111,7 @@ public:
 
 private:
     void add_classes() {
-        for (const auto& object : world_.classes) {
+        for (const auto& object : world_.by_age->classes) {
             if (object.spec->controller_name != options_.controller_name) {
                 continue;
             }
@@ -259,14 +259,14 @@ bool lets_in(const World& world, const model::NamespacesRule& rule, const std::s
 
 Front make_front(const World& world, const Options& options, Material& material) { return FrontMaker(world, options, material).make(); }
 
-ClassFront* Front::edge() {
+const ClassFront* Front::edge() const {
     const auto found = std::find_if(classes.begin(), classes.end(), [](const ClassFront& entry) { return entry.good; });
     return found != classes.end() ? &*found : classes.empty() ? nullptr : &classes.front();
 }
 
 const ClassSettings& Front::edge_settings() const {
     static const ClassSettings kDefaults;
-    const ClassFront* found = const_cast<Front*>(this)->edge();
+    const ClassFront* found = edge();
     return found != nullptr ? found->settings : kDefaults;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // From classes, Gateways and ListenerSets to listeners: which are ours, which are valid, which conflict, which certificates they
-// have. Says nothing of addresses (addresses.hpp) and routes (attach.hpp).
+// have. Says nothing of addresses (addresses.hpp) and routes (routes.hpp).
 // Invariant: every listener of every Gateway and ListenerSet of ours is in the list, valid or not, in order of precedence.
 #pragma once
 
@@ -45,7 +45,6 @@ struct Listener {
     std::string without_effect;      // of ResolvedRefs=True
 
     std::vector<IpAddress> addresses;  // that it has its place on; filled by addresses.hpp
-    std::int32_t attached_routes = 0;  // filled when routes are there
 
     [[nodiscard]] bool needs_certificate() const {
         return mode == fb::ListenerMode::Https || mode == fb::ListenerMode::TlsTerminate;
@@ -103,7 +102,7 @@ struct Front {
     std::vector<ClassFront> classes;     // ours, oldest first
 
     // What holds for the whole edge is said by the oldest class that is good, or by the oldest while none is.
-    [[nodiscard]] ClassFront* edge();
+    [[nodiscard]] const ClassFront* edge() const;  // null: there is no class of ours
     [[nodiscard]] const ClassSettings& edge_settings() const;
     std::unordered_map<std::string, FrontParent> parents;                // by "Gateway/ns/name", "ListenerSet/ns/name"
 };

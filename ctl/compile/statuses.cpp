@@ -37,11 +37,11 @@ Condition listener_programmed(const Listener& listener, const GatewayFront& gate
     return {R::ListenerProgrammed_programmed, {}};
 }
 
-ListenerStatus listener_status(const Listener& listener, const GatewayFront& gateway) {
+ListenerStatus listener_status(const Listener& listener, const GatewayFront& gateway, std::int32_t attached) {
     ListenerStatus status;
     status.name = listener.spec->name;
     status.supported_kinds = listener.kinds;
-    status.attached_routes = listener.attached_routes;
+    status.attached_routes = attached;
     status.conditions.push_back(listener.refused.value_or(Condition{R::ListenerAccepted_accepted, {}}));
     if (listener.conflicted) {
         status.conditions.push_back(*listener.conflicted);
@@ -116,7 +116,7 @@ Condition set_programmed(const Condition& accepted, const GatewayFront& gateway,
     return {R::ListenerSetProgrammed_programmed, {}};
 }
 
-ListenerSetStatus set_status(const Front& front, const ListenerSetFront& set) {
+ListenerSetStatus set_status(const Front& front, const ListenerSetFront& set, const std::vector<std::int32_t>& attached) {
     const GatewayFront& gateway = front.gateways[set.gateway];
     const Tally counted = tally(front, set.listeners);
     ListenerSetStatus status;
@@ -124,7 +124,7 @@ ListenerSetStatus set_status(const Front& front, const ListenerSetFront& set) {
     status.conditions.push_back(set_programmed(status.conditions.front(), gateway, counted));
     add(status.conditions, read_none(set.object.object->meta.annotations).condition());
     for (const std::size_t at : set.listeners) {
-        status.listeners.push_back(listener_status(front.listeners[at], gateway));
+        status.listeners.push_back(listener_status(front.listeners[at], gateway, attached[at]));
     }
     return status;
 }
@@ -173,7 +173,16 @@ bool has_fallback(const model::Gateway& gateway) {
                                        [&](const model::FrontendPort& port) { return falls_back(port.tls); }));
 }
 
-GatewayStatus gateway_status(const Front& front, const GatewayFront& gateway) {
+// Those that are accepted.
+std::int32_t attached_sets(const Front& front, std::size_t gateway) {
+    const auto count = std::count_if(front.sets.begin(), front.sets.end(), [&](const ListenerSetFront& set) {
+        return set.gateway == gateway && set_accepted(set, front.gateways[gateway], tally(front, set.listeners)).holds();
+    });
+    return static_cast<std::int32_t>(count);
+}
+
+GatewayStatus gateway_status(const Front& front, std::size_t index, const std::vector<std::int32_t>& attached) {
+    const GatewayFront& gateway = front.gateways[index];
     const Tally counted = tally(front, gateway.listeners);  // its sets tell of theirs
     GatewayStatus status;
     status.conditions.push_back(gateway_accepted(front, gateway, counted));
@@ -188,8 +197,9 @@ GatewayStatus gateway_status(const Front& front, const GatewayFront& gateway) {
     status.conditions.push_back(gateway_resolved(gateway, counted));
     add(status.conditions, gateway.annotations);
     status.addresses = gateway.status_addresses;
+    status.attached_listener_sets = attached_sets(front, index);
     for (const std::size_t at : gateway.listeners) {
-        status.listeners.push_back(listener_status(front.listeners[at], gateway));
+        status.listeners.push_back(listener_status(front.listeners[at], gateway, attached[at]));
     }
     return status;
 }
@@ -234,27 +244,45 @@ void edit_policies(const StatusContext& context, Collector& out, Statuses& statu
     }
 }
 
+ClassStatus class_status(const Front& front, const ClassFront& entry, const std::string& tracing_fault) {
+    ClassStatus status = entry.status;
+    AnnotationFaults faults = entry.faults;
+    if (&entry == front.edge() && !tracing_fault.empty()) {
+        faults.bad_values.push_back(tracing_fault);
+    }
+    add(status.conditions, faults.condition());
+    return status;
+}
+
+// Classes, ListenerSets and Gateways.
+void edit_fronts(const StatusContext& context, Collector& out) {
+    const Front& front = context.front;
+    const std::vector<std::int32_t>& attached = context.facts.attached;
+    const auto changed = [&](const std::vector<std::size_t>& listeners) {
+        return context.facts_before == nullptr ||
+               std::any_of(listeners.begin(), listeners.end(), [&](std::size_t at) { return attached[at] != context.facts_before->attached[at]; });
+    };
+    const bool classes = context.facts_before == nullptr || context.facts_before->tracing_fault != context.facts.tracing_fault;
+    for (std::size_t i = 0; classes && i < front.classes.size(); ++i) {
+        out.add(*front.classes[i].object.object, {0, class_status(front, front.classes[i], context.facts.tracing_fault)});
+    }
+    for (const ListenerSetFront& set : front.sets) {
+        if (changed(set.listeners)) {
+            out.add(*set.object.object, {0, set_status(front, set, attached)});
+        }
+    }
+    for (std::size_t i = 0; i < front.gateways.size(); ++i) {
+        if (changed(front.gateways[i].listeners)) {
+            out.add(*front.gateways[i].object.object, {0, gateway_status(front, i, attached)});
+        }
+    }
+}
+
 }  // namespace
 
 void edit_statuses(const StatusContext& context, const std::vector<RouteEdit>& edits, Statuses& statuses) {
-    const Front& front = context.front;
     Collector out(statuses, context.previous);
-    for (const ClassFront& entry : front.classes) {
-        ClassStatus status = entry.status;
-        add(status.conditions, entry.faults.condition());
-        out.add(*entry.object.object, {0, std::move(status)});
-    }
-    std::vector<std::int32_t> attached_sets(front.gateways.size(), 0);
-    for (const ListenerSetFront& set : front.sets) {
-        ListenerSetStatus status = set_status(front, set);
-        attached_sets[set.gateway] += status.conditions.front().holds() ? 1 : 0;
-        out.add(*set.object.object, {0, std::move(status)});
-    }
-    for (std::size_t i = 0; i < front.gateways.size(); ++i) {
-        GatewayStatus status = gateway_status(front, front.gateways[i]);
-        status.attached_listener_sets = attached_sets[i];
-        out.add(*front.gateways[i].object.object, {0, std::move(status)});
-    }
+    edit_fronts(context, out);
     for (const RouteEdit& edit : edits) {
         if (edit.after && edit.after->status) {
             out.put(edit.after->object->key, edit.after->status);

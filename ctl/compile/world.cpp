@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <tuple>
+#include <utility>
 
 namespace penstock::compile {
 namespace {
@@ -12,7 +13,7 @@ constexpr const char* kNamespaceLabel = "kubernetes.io/metadata.name";
 std::string path(const std::string& ns, const std::string& name) { return ns + "/" + name; }
 
 template <class Spec>
-std::vector<Typed<Spec>> by_age(const model::Store& store, model::Kind kind) {
+std::vector<Typed<Spec>> list_by_age(const model::Store& store, model::Kind kind) {
     std::vector<Typed<Spec>> list;
     for (const auto& [key, object] : store.of_kind(kind)) {
         list.push_back({object, &std::get<Spec>(object->body)});
@@ -28,13 +29,14 @@ bool older(const model::Object& one, const model::Object& other) {
     return order(one) < order(other);
 }
 
-World::World(const model::Store& store, const SliceIndex& slices)
-    : classes(by_age<model::GatewayClass>(store, model::Kind::gateway_class)),
-      gateways(by_age<model::Gateway>(store, model::Kind::gateway)),
-      listener_sets(by_age<model::ListenerSet>(store, model::Kind::listener_set)),
-      policies(by_age<model::BackendTlsPolicy>(store, model::Kind::backend_tls_policy)),
-      store_(store),
-      slices_(slices) {}
+ByAge::ByAge(const model::Store& store)
+    : classes(list_by_age<model::GatewayClass>(store, model::Kind::gateway_class)),
+      gateways(list_by_age<model::Gateway>(store, model::Kind::gateway)),
+      listener_sets(list_by_age<model::ListenerSet>(store, model::Kind::listener_set)),
+      policies(list_by_age<model::BackendTlsPolicy>(store, model::Kind::backend_tls_policy)) {}
+
+World::World(const model::Store& store, const SliceIndex& slices, std::shared_ptr<const ByAge> known)
+    : by_age(known != nullptr ? std::move(known) : std::make_shared<const ByAge>(store)), store_(store), slices_(slices) {}
 
 Typed<model::Service> World::service(const std::string& ns, const std::string& name) const {
     model::ObjectPtr object = store_.get(model::Kind::service, ns, name);
@@ -82,7 +84,7 @@ bool World::permitted(const From& from, const To& to) const {
 }
 
 bool World::has_tls_policy(const std::string& ns, const std::string& service, const std::string& port_name) const {
-    return std::any_of(policies.begin(), policies.end(), [&](const Typed<model::BackendTlsPolicy>& policy) {
+    return std::any_of(by_age->policies.begin(), by_age->policies.end(), [&](const Typed<model::BackendTlsPolicy>& policy) {
         return policy.ns() == ns && std::any_of(policy.spec->target_refs.begin(), policy.spec->target_refs.end(), [&](const auto& target) {
             return target.group.empty() && target.kind == "Service" && target.name == service &&
                    (!target.section_name || *target.section_name == port_name);

@@ -30,14 +30,22 @@ struct Typed {
 // The EndpointSlices of each Service, by "ns/service"; those of one in the store's order.
 using SliceIndex = PieceMap<std::string, std::vector<model::ObjectPtr>>;
 
-class World {
-public:
-    World(const model::Store& store, const SliceIndex& slices);
+// The oldest first.
+struct ByAge {
+    explicit ByAge(const model::Store& store);
 
-    std::vector<Typed<model::GatewayClass>> classes;  // oldest first, as all that follow
+    std::vector<Typed<model::GatewayClass>> classes;
     std::vector<Typed<model::Gateway>> gateways;
     std::vector<Typed<model::ListenerSet>> listener_sets;
     std::vector<Typed<model::BackendTlsPolicy>> policies;
+};
+
+class World {
+public:
+    // `known`: of a store whose objects of these kinds are the same; null: it is made.
+    World(const model::Store& store, const SliceIndex& slices, std::shared_ptr<const ByAge> known = nullptr);
+
+    std::shared_ptr<const ByAge> by_age;
 
     [[nodiscard]] Typed<model::Service> service(const std::string& ns, const std::string& name) const;
     [[nodiscard]] std::shared_ptr<const model::Object> secret(const std::string& ns, const std::string& name) const;

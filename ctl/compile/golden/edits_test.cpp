@@ -3,7 +3,9 @@
 // random: objects of all cases come, replace each other (many have the same name) and go, one or a few at a time.
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 #include <random>
+#include <set>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -86,6 +88,8 @@ TEST_CASE("edits: many random ones give what a compilation from nothing gives") 
     const std::vector<model::ObjectPtr> pool = objects_of_all_cases();
     Options options;
     options.node_addresses = {IpAddress::v4(0xC0000201)};
+    std::optional<AddressBook> told;
+    std::set<IpAddress> others;
     model::Store store;
     Compiled now;
     for (int round = 0; round < kRounds; ++round) {
@@ -103,11 +107,19 @@ TEST_CASE("edits: many random ones give what a compilation from nothing gives") 
         if (random() % 30 == 0) {
             options.xdp = !options.xdp;
         }
+        // What those say who speak for all nodes, and what other nodes have.
+        if (random() % 20 == 0) {
+            told = told ? std::nullopt : now.ids.addresses != nullptr ? std::optional(*now.ids.addresses) : std::nullopt;
+        }
+        if (random() % 20 == 0) {
+            others = others.empty() ? std::set{IpAddress::v4(0xC0000202)} : std::set<IpAddress>();
+        }
         Compiled numbers;
         numbers.ids = now.ids;
         numbers.pairs = now.pairs;
-        const Compiled fresh = compile(store, options, &numbers);
-        Compiled next = compile(store, options, &now);
+        const AddressBook* book = told ? &*told : nullptr;
+        const Compiled fresh = compile(store, options, &numbers, book, others);
+        Compiled next = compile(store, options, &now, book, others);
         check_same(next, fresh);
         if (round != 0) {
             check_shared(now, next);
