@@ -37,7 +37,10 @@ void access_value(CLI::App& app, const Option& option, Arguments& arguments) {
     added->type_name(std::string(option.value));
 }
 
-void skip_verify(CLI::App& app, const Option& option, Arguments& arguments) { app.add_flag(std::string(option.flags), arguments.access.skip_verify, std::string(option.help)); }
+template <bool kubeapi::AccessChoice::*Member>
+void access_flag(CLI::App& app, const Option& option, Arguments& arguments) {
+    app.add_flag(std::string(option.flags), arguments.access.*Member, std::string(option.help));
+}
 
 template <bool Arguments::*Member>
 void flag(CLI::App& app, const Option& option, Arguments& arguments) {
@@ -161,7 +164,8 @@ const std::vector<Option>& options() {
         {Takes::cluster, "--password", "PASSWORD", "And the password", access_value<&kubeapi::AccessChoice::password>},
         {Takes::cluster, "--certificate-authority", "FILE", "Who vouches for the server's certificate", access_value<&kubeapi::AccessChoice::certificate_authority>},
         {Takes::cluster, "--tls-server-name", "NAME", "The name that the server's certificate has (default: that of its address)", access_value<&kubeapi::AccessChoice::tls_server_name>},
-        {Takes::cluster, "--insecure-skip-tls-verify", "", "Whoever answers is taken for the server: not for use", skip_verify},
+        {Takes::cluster, "--insecure-skip-tls-verify", "", "Whoever answers is taken for the server: not for use", access_flag<&kubeapi::AccessChoice::skip_verify>},
+        {Takes::cluster, "--disable-compression", "", "Its answers come uncompressed", access_flag<&kubeapi::AccessChoice::disable_compression>},
         {Takes::cluster, "--as", "USER", "Acts as this user", access_value<&kubeapi::AccessChoice::as>},
         {Takes::cluster, "--as-group", "GROUP", "And of this group (repeatable)", access_value<&kubeapi::AccessChoice::as_groups>},
         {Takes::cluster, "--as-uid", "UID", "And of this UID", access_value<&kubeapi::AccessChoice::as_uid>},

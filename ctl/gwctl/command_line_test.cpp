@@ -105,8 +105,8 @@ TEST_CASE("command line: options reach the command, before and after its name") 
     const Arguments cluster = arguments("gwctl get gtw --context prod --as jane --as-group a --as-group b --token t -s https://x --request-timeout 1m30s -l a=b -o wide");
     CHECK(cluster.wants_cluster());
     CHECK(cluster.access == penstock::kubeapi::AccessChoice{.context = "prod", .server = "https://x", .token = "t", .as = "jane", .as_groups = {"a", "b"}});
-    const Arguments named = arguments("gwctl get gtw --client-certificate c --client-key k --username u --password p --tls-server-name n --as-uid 7 --as-user-extra a=b --as-user-extra c=d");
-    CHECK(named.access == penstock::kubeapi::AccessChoice{.username = "u", .password = "p", .client_certificate = "c", .client_key = "k", .tls_server_name = "n", .as_uid = "7",
+    const Arguments named = arguments("gwctl get gtw --client-certificate c --client-key k --username u --password p --tls-server-name n --disable-compression --as-uid 7 --as-user-extra a=b --as-user-extra c=d");
+    CHECK(named.access == penstock::kubeapi::AccessChoice{.username = "u", .password = "p", .client_certificate = "c", .client_key = "k", .tls_server_name = "n", .disable_compression = true, .as_uid = "7",
                                                           .as_extra = {"a=b", "c=d"}});
     CHECK(named.wants_cluster());
     CHECK(cluster.request_timeout_ms == 90'000);

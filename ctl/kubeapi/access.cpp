@@ -135,6 +135,7 @@ Status read_cluster(const Value& cluster, const std::string& folder, Access& acc
     PST_TRY(check_server(access));
     access.skip_verify = flag_at(cluster, "insecure-skip-tls-verify");
     access.tls_server_name = text_at(cluster, {"tls-server-name"});
+    access.disable_compression = flag_at(cluster, "disable-compression");
     access.proxy_url = text_at(cluster, {"proxy-url"});
     PST_TRY_ASSIGN(access.ca, material(cluster, "certificate-authority", folder));
     if (const Value* extensions = cluster.find("extensions")) {
@@ -325,6 +326,7 @@ Status put_over(const AccessChoice& choice, Access& access) {
     }
     access.skip_verify |= choice.skip_verify;
     access.tls_server_name = choice.tls_server_name.empty() ? access.tls_server_name : choice.tls_server_name;
+    access.disable_compression |= choice.disable_compression;
     PST_TRY(put_user_over(choice, access));
     PST_TRY(put_acting_over(choice, access.as));
     return check_identity(access);

@@ -48,6 +48,7 @@ struct Access {
     Material ca;                  // none: the system's
     bool skip_verify = false;     // insecure-skip-tls-verify
     std::string tls_server_name;  // "": the server's own
+    bool disable_compression = false;  // of answers, which costs more than it saves where the server is near
     std::string proxy_url;        // "": none, and the environment's is not asked either
     std::string exec_config;      // the cluster's extension for exec plugins, as JSON; "": none
     std::string ns = "default";   // of the context
@@ -78,6 +79,7 @@ struct AccessChoice {
     std::string certificate_authority;  // a file
     bool skip_verify = false;
     std::string tls_server_name;
+    bool disable_compression = false;
     std::string as;
     std::string as_uid;
     std::vector<std::string> as_groups;

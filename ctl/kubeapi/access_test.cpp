@@ -240,6 +240,10 @@ TEST_CASE("find access: what is said on the command line goes before the kubecon
     CHECK(over->tls_server_name == "api.example");
     folder.write("lax", "current-context: a\ncontexts: [{name: a, context: {cluster: b}}]\nclusters: [{name: b, cluster: {server: https://x, insecure-skip-tls-verify: true}}]");
     CHECK(find_access({.kubeconfig = folder.text() + "/lax"})->skip_verify);
+    CHECK_FALSE(find_access({.kubeconfig = folder.text() + "/lax"})->disable_compression);
+    CHECK(find_access({.kubeconfig = folder.text() + "/lax", .disable_compression = true})->disable_compression);
+    folder.write("near", "current-context: a\ncontexts: [{name: a, context: {cluster: b}}]\nclusters: [{name: b, cluster: {server: https://x, disable-compression: true}}]");
+    CHECK(find_access({.kubeconfig = folder.text() + "/near"})->disable_compression);
     CHECK_FALSE(find_access({.kubeconfig = folder.text() + "/lax", .certificate_authority = "ca"})->skip_verify);
     const auto elsewhere = find_access({.kubeconfig = folder.text() + "/config", .server = "https://x"});
     REQUIRE(elsewhere.ok());

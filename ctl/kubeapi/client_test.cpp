@@ -75,6 +75,17 @@ TEST_CASE("client: a patch carries its body and type, and an update its version"
     CHECK(client->call(update)->status == 409);
 }
 
+TEST_CASE("client: answers may come compressed, unless that is not wanted") {
+    test::ApiServer server;
+    server.put(service("a"));
+    Access access = access_to(server.url());
+    CHECK(client_of(access)->call({.path = "/api/v1/services"})->status == 200);
+    CHECK(server.encodings() == std::set<std::string>{"gzip"});
+    access.disable_compression = true;
+    CHECK(client_of(access)->call({.path = "/api/v1/services"})->status == 200);
+    CHECK(server.encodings() == std::set<std::string>{"", "gzip"});
+}
+
 TEST_CASE("client: no more requests at once than allowed, and all are answered") {
     test::ApiServer server;
     const auto client = client_of(access_to(server.url()), {.in_flight = 2, .per_second = 1000, .burst = 5});

@@ -43,6 +43,9 @@ std::string exec_info(const ExecPlugin& plugin, const Access& access) {
                 cluster[name] = text;
             }
         };
+        if (access.disable_compression) {
+            cluster["disable-compression"] = true;
+        }
         add("tls-server-name", access.tls_server_name);
         add("proxy-url", access.proxy_url);
         add("certificate-authority-data", base64_of(access.ca.file.empty() ? access.ca.bytes : read_file(access.ca.file, kOutputMax).value_or("")));

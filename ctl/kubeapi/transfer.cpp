@@ -51,6 +51,7 @@ Transfer::Transfer(Order order, const Access& access, std::shared_ptr<const Iden
         be_named(access);
     }
     set_connection(access);
+    ::curl_easy_setopt(handle_, CURLOPT_ACCEPT_ENCODING, access.disable_compression ? nullptr : "gzip");
     set_request();
 }
 
@@ -135,7 +136,6 @@ void Transfer::set_request() {
         ::curl_easy_setopt(handle_, CURLOPT_CUSTOMREQUEST, request.method.c_str());
     }
     ::curl_easy_setopt(handle_, CURLOPT_HTTPHEADER, fields_);
-    ::curl_easy_setopt(handle_, CURLOPT_ACCEPT_ENCODING, "gzip");
     curl_write_callback write = [](char* bytes, std::size_t size, std::size_t count, void* self) {
         return static_cast<Transfer*>(self)->take({bytes, size * count});
     };

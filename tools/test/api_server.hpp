@@ -138,6 +138,11 @@ public:
         const std::lock_guard lock(mutex_);
         return static_cast<unsigned>(std::count_if(seen_.begin(), seen_.end(), [&](const std::string& one) { return one.find(part) != std::string::npos; }));
     }
+    // Accept-Encoding of all requests.
+    [[nodiscard]] std::set<std::string> encodings() {
+        const std::lock_guard lock(mutex_);
+        return encodings_;
+    }
     std::size_t page = 500;
 
 private:
@@ -179,6 +184,7 @@ private:
         if (!held_.empty() && request.target.find(held_) != std::string::npos) {
             changed_.wait(lock, [this] { return over_; });
         }
+        encodings_.insert(request.get_header_value("Accept-Encoding"));
         seen_.push_back(request.method + " " + request.target + " " + request.get_header_value("Authorization") + acting_of(request));
         if (is_hidden(request.path)) {
             status(response, 404, "not found");
@@ -394,6 +400,7 @@ private:
     std::string late_;
     std::map<std::string, nlohmann::json> owned_;
     std::vector<std::string> seen_;
+    std::set<std::string> encodings_;
     unsigned cut_ = 0;
     bool cut_in_an_event_ = false;
     bool over_ = false;
