@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs a program as a container runtime would for configs/deploy: contained.py PROGRAM [ARGUMENT...]
+"""Runs a program as a container runtime would for configs/deploy: contained.py [--without CAPABILITY] PROGRAM [ARGUMENT...]
 
 It has the DaemonSet's capabilities, its component's seccomp profile, file systems that it cannot write to but those that the DaemonSet mounts
 (the folder after --state-dir stands for /run/penstock), and process ids of its own; the network is that of who starts it, as with hostNetwork."""
@@ -43,8 +43,11 @@ def make_read_only(state):
 
 
 def run(argv):
+    without = None
+    if argv[0] == "--without":
+        without, argv = argv[1], argv[2:]
     make_read_only(argv[argv.index("--state-dir") + 1])
-    allowed = ",".join(["-all"] + ["+" + one.lower() for one in capabilities()])
+    allowed = ",".join(["-all"] + ["+" + one.lower() for one in capabilities() if one != without])
     os.execvp("setpriv", ["setpriv", f"--bounding-set={allowed}", "--inh-caps=-all", "--no-new-privs", sys.executable, str(HERE / "confined.py"),
                           str(DEPLOY / "components" / "seccomp" / "penstock.json"), *argv])
 

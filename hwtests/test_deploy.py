@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -97,14 +98,20 @@ def serves(edge):
         assert edge.udp(vip).endswith("hello")
 
 
+def contain(folder, *options):
+    """Programs of which penstockd runs in a container; those of before are replaced."""
+    real = binaries().resolve()
+    if not (folder / "gwctl").exists():
+        (folder / "gwctl").symlink_to(real / "gwctl")
+    (folder / "penstockd").write_text(f'#!/bin/sh\nexec {sys.executable} {contained.__file__} {" ".join(options)} {real}/penstockd "$@"\n')
+    (folder / "penstockd").chmod(0o755)
+    return folder
+
+
 @pytest.mark.parametrize("ring", ["io_uring", "epoll"])
 def test_what_the_daemonset_allows_is_enough(make_edge, tmp_path, ring):
     """Capabilities, seccomp profile and mounts, for every process and for one pod that follows another."""
-    real = binaries().resolve()
-    (tmp_path / "gwctl").symlink_to(real / "gwctl")
-    (tmp_path / "penstockd").write_text(f'#!/bin/sh\nexec {sys.executable} {contained.__file__} {real}/penstockd "$@"\n')
-    (tmp_path / "penstockd").chmod(0o755)
-    edge = make_edge({"quickstart.yaml": QUICKSTART}, bin_dir=tmp_path, options=["--hand-over", "--datapath", "auto", "--ring", ring, "--metrics-address", "10.90.1.1:9650"])
+    edge = make_edge({"quickstart.yaml": QUICKSTART}, bin_dir=contain(tmp_path), options=["--hand-over", "--datapath", "auto", "--ring", ring, "--metrics-address", "10.90.1.1:9650"])
     assert edge.status()["datapath"]["in_use"] == "xdp"
     lab.wait_for("a standby that tells", lambda: [one for one in edge.processes("penstock-worker", "standby") if one["ring"] == ring])
 
@@ -138,3 +145,52 @@ def test_what_the_daemonset_allows_is_enough(make_edge, tmp_path, ring):
     serves(edge)
     edge.daemon.send_signal(signal.SIGTERM)
     assert edge.daemon.wait(40) == 0
+
+
+def a_standby_outlives_the_worker(edge):
+    """It serves nothing, and the keeper, which runs as somebody else, ends it when that one drains."""
+    lab.wait_for("a standby", lambda: edge.processes("penstock-worker", "standby"))
+    ids = {int(facts["NSpid"].split()[-1]): pid for pid, facts in processes_of(edge.daemon.pid).items()}
+    active, standby = (ids[edge.processes("penstock-worker", state)[0]["pid"]] for state in ("active", "standby"))
+    edge.daemon.send_signal(signal.SIGTERM)
+    lab.wait_for("the worker to drain", lambda: not os.path.exists(f"/proc/{active}"), 20)
+    time.sleep(0.5)
+    return os.path.exists(f"/proc/{standby}")
+
+
+def in_user_space(edge):
+    return edge.status()["datapath"]["in_use"] == "userspace"
+
+
+def cannot_become_another_user(edge):
+    return "exit 126" in edge.read("penstock.log")
+
+
+# What goes wrong without each. The last one ends the daemon.
+LACKS = {
+    "BPF": in_user_space,
+    "PERFMON": in_user_space,
+    "NET_ADMIN": in_user_space,
+    "NET_RAW": lambda edge: "addresses are not announced" in edge.read("penstock.log"),
+    "NET_BIND_SERVICE": lambda edge: any("CAP_NET_BIND_SERVICE" in one["hint"] for one in edge.status()["errors"]),
+    "SETUID": cannot_become_another_user,
+    "SETGID": cannot_become_another_user,
+    "KILL": a_standby_outlives_the_worker,
+}
+
+
+def test_what_the_daemonset_allows_is_not_too_much(make_edge, tmp_path):
+    """Without any of its capabilities something is not done."""
+    edge = make_edge({"quickstart.yaml": QUICKSTART}, bin_dir=contain(tmp_path), options=["--hand-over", "--datapath", "auto"])
+    serves(edge)
+    assert set(contained.capabilities()) == LACKS.keys()
+    assert [name for name, lacks in LACKS.items() if lacks(edge)] == []
+    for name, lacks in LACKS.items():
+        for first in pathlib.Path(f"/proc/{edge.daemon.pid}/task/{edge.daemon.pid}/children").read_text().split():
+            os.kill(int(first), signal.SIGKILL)  # and all that run in it
+        assert edge.daemon.wait(40) is not None
+        edge.write("penstock.log", "")
+        contain(tmp_path, "--without", name)
+        edge.start_daemon(wait=False)
+        lab.wait_for("the control socket", lambda: edge.get("/v1/version"), 20)
+        lab.wait_for(f"what goes wrong without {name}", lambda lacks=lacks: lacks(edge), 20)
