@@ -147,12 +147,7 @@ std::optional<status::Target> ClusterLink::find(const model::ObjectKey& key) con
     if (stored == nullptr || resource == nullptr) {
         return std::nullopt;
     }
-    return status::Target{.path = resource->path(key.ns, key.name, "status"),
-                          .api_version = resource->api_version,
-                          .kind = resource->kind,
-                          .version = stored->version,
-                          .status = stored->status.empty() ? json() : json::parse(stored->status, nullptr, false),
-                          .generation = stored->object != nullptr ? stored->object->meta.generation : 0};
+    return status::Target{.path = resource->path(key.ns, key.name, "status"), .version = stored->version, .status = stored->status.empty() ? json() : json::parse(stored->status, nullptr, false), .generation = stored->object != nullptr ? stored->object->meta.generation : 0};
 }
 
 void ClusterLink::publish(const status::Book::Published& published) {

@@ -262,11 +262,11 @@ TEST_CASE("two nodes: a Gateway is programmed once the node that has its address
         REQUIRE(says(server, "True Programmed of 2"));
         REQUIRE(soon([&] { return programmed(server).find("node-b") == std::string::npos; }));
     }
-    const unsigned written = server.requests("PUT " + std::string(kGatewayPath));
+    const unsigned written = server.requests("PATCH " + std::string(kGatewayPath));
     CHECK(soon([&] { return server.get(std::string(kNodes) + "node-a")["status"]["addresses"] == json::array({"10.0.0.1"}); }));
     CHECK(soon([&] { return a.cluster()["nodes"]["open"].empty() && a.knows(1); }));
     CHECK(programmed(server).starts_with("True Programmed of 2"));
-    CHECK(server.requests("PUT " + std::string(kGatewayPath)) == written);
+    CHECK(server.requests("PATCH " + std::string(kGatewayPath)) == written);
 }
 
 TEST_CASE("two nodes: an address that no node has is told, also of a node alone") {

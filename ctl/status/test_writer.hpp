@@ -24,11 +24,11 @@ inline std::shared_ptr<const nlohmann::json> status_of(const std::string& value)
     return std::make_shared<const nlohmann::json>(nlohmann::json{{"conditions", nlohmann::json::array({{{"type", "Accepted"}, {"status", value}, {"lastTransitionTime", "t"}}})}});
 }
 
-// A server in memory: it takes a status if the version that comes with it is the object's.
+// A server in memory: it takes a patch if its version is the object's.
 struct Server {
     struct Pending {
         model::ObjectKey key;
-        nlohmann::json update;
+        nlohmann::json patch;
         Writer::Done done;
     };
     std::map<model::ObjectKey, Target> objects;
@@ -46,14 +46,10 @@ struct Server {
                       }
                       pending.push_back({{}, nlohmann::json(), std::move(done)});
                   },
-                  [this](const model::ObjectKey& key, std::string at, nlohmann::json status) { Target& target = objects[key];
-                      target.version = std::move(at);
-                      target.status = std::move(status);
-                      target.generation = 0;
-                  }};
+                  [this](const model::ObjectKey& key, std::string at, nlohmann::json status) { objects[key] = {objects[key].path, std::move(at), std::move(status)}; }};
 
     void put(const model::ObjectKey& key, nlohmann::json status = nullptr) {
-        objects[key] = {.path = "/" + key.text(), .api_version = "v1", .kind = std::string(model::kind_name(key.kind)), .version = std::to_string(++version), .status = std::move(status)};
+        objects[key] = {"/" + key.text(), std::to_string(++version), std::move(status)};
         writer.seen(key);
     }
     void want(const model::ObjectKey& key, const std::string& value) { writer.want(key, std::make_shared<const std::string>(status_of(value)->dump())); }
@@ -71,11 +67,13 @@ struct Server {
         pending.pop_front();
         if (code == 0) {
             Target& target = objects.at(one.key);
-            if (one.update["metadata"]["resourceVersion"] != target.version) {
+            if (one.patch["metadata"]["resourceVersion"] != target.version) {
                 code = 409;
             } else {
                 code = 200;
-                body = nlohmann::json{{"metadata", {{"resourceVersion", std::to_string(++version)}}}, {"status", one.update["status"]}}.dump();
+                nlohmann::json status = target.status.is_object() ? target.status : nlohmann::json::object();
+                status.merge_patch(one.patch["status"]);
+                body = nlohmann::json{{"metadata", {{"resourceVersion", std::to_string(++version)}}}, {"status", status}}.dump();
             }
         }
         one.done(kubeapi::Answer{.status = code, .body = body, .retry_after = {}});

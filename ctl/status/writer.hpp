@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Brings the statuses that Book publishes onto the API server: the whole status, by an update of the status subresource with the version that it
-// was made from, so that nobody's newer words are overwritten; only where something differs; few at once and one per object. GatewayClasses go
+// Brings the statuses that Book publishes onto the API server: a merge patch of the status subresource with the version that it was made
+// from, so that nobody's newer words are overwritten; only where something differs; few at once and one per object. GatewayClasses go
 // first, then ListenerSets, and Gateways wait for those that are being written; an object that changes all the time is written at a pace. No thread, clock or
 // I/O of its own: time and sending are parameters. An object without a published status loses what of ours it has.
 #pragma once
@@ -23,9 +23,7 @@ namespace penstock::status {
 
 // An object as the server has it.
 struct Target {
-    std::string path;  // of its status subresource
-    std::string api_version;
-    std::string kind;     // as the server has it
+    std::string path;     // of its status subresource
     std::string version;  // metadata.resourceVersion
     nlohmann::json status;
     std::int64_t generation = 0;  // metadata.generation; 0: not known

@@ -22,7 +22,7 @@ TEST_CASE("writer: one at a time per object, and the newest wish goes next") {
     server.answer();
     server.pump();
     REQUIRE(server.pending.size() == 1);
-    CHECK(server.pending[0].update["status"]["conditions"][0]["status"] == "Unknown");
+    CHECK(server.pending[0].patch["status"]["conditions"][0]["status"] == "Unknown");
 }
 
 TEST_CASE("writer: an object that changes all the time is written at a pace, and its last word is") {

@@ -27,25 +27,6 @@ TEST_CASE("writer: what differs is written once, and what is right is not") {
     CHECK(server.flying().empty());
 }
 
-TEST_CASE("writer: an update names its object and the version it was made from, and has all of the status that is to stay") {
-    Server server;
-    server.put(kClass);
-    server.put(kRoute, {{"conditions", (*status_of("False"))["conditions"]}, {"others", json::array({1})}});
-    for (const ObjectKey& key : {kClass, kRoute}) {
-        server.want(key, "True");
-    }
-    server.pump();
-    REQUIRE(server.flying() == "GatewayClass penstock,HTTPRoute default/shop,");
-    CHECK(server.pending[0].update["metadata"] == json{{"name", "penstock"}, {"resourceVersion", "101"}});
-    const json& route = server.pending[1].update;
-    CHECK(route["apiVersion"] == "v1");
-    CHECK(route["kind"] == "HTTPRoute");
-    CHECK(route["metadata"] == json{{"name", "shop"}, {"namespace", "default"}, {"resourceVersion", "102"}});
-    CHECK(route["status"]["conditions"][0]["status"] == "True");
-    CHECK(route["status"]["others"] == json::array({1}));
-    CHECK(route.size() == 4);  // no spec, which the server has
-}
-
 TEST_CASE("writer: a look at all finds what no event told of, and writes nothing else") {
     Server server;
     for (const ObjectKey& key : {kClass, kRoute}) {

@@ -302,10 +302,6 @@ private:
         const std::lock_guard lock(mutex_);
         nlohmann::json body = nlohmann::json::parse(request.body, nullptr, false);
         const std::string path = ApiObjects::path_of(body);
-        if (request.path == path + "/status") {
-            update_status(path, body, response);
-            return;
-        }
         const bool create = request.method == "POST";
         const bool known = objects_.has(path);
         if (create == known || (!create && body["metadata"].value("resourceVersion", "") != objects_.get(path)["metadata"]["resourceVersion"])) {
@@ -316,23 +312,6 @@ private:
         changed_.notify_all();
         response.status = create ? 201 : 200;
         response.set_content(objects_.get(path).dump(), "application/json");
-    }
-
-    // Of the object it takes the status alone.
-    void update_status(const std::string& path, const nlohmann::json& body, httplib::Response& response) {
-        nlohmann::json next = objects_.get(path);
-        if (next.is_null()) {
-            status(response, 404, "not found");
-        } else if (body["metadata"].value("resourceVersion", "") != next["metadata"]["resourceVersion"]) {
-            status(response, 409, "the object has been modified");
-        } else if (!all_timed(body["status"])) {
-            status(response, 422, "conditions.lastTransitionTime: Required value");
-        } else {
-            next["status"] = body["status"];
-            objects_.store(std::move(next));
-            changed_.notify_all();
-            response.set_content(objects_.get(path).dump(), "application/json");
-        }
     }
 
     void apply(const httplib::Request& request, const nlohmann::json& body, httplib::Response& response) {
@@ -376,12 +355,29 @@ private:
     void patch(const httplib::Request& request, httplib::Response& response) {
         std::unique_lock lock(mutex_);
         const nlohmann::json body = nlohmann::json::parse(request.body, nullptr, false);
-        if (request.get_header_value("Content-Type") != "application/apply-patch+yaml") {
-            status(response, 415, "nothing here sends another kind of patch");
+        if (request.get_header_value("Content-Type") == "application/apply-patch+yaml") {
+            apply(request, body, response);
+            changed_.wait(lock, [&] { return over_ || late_.empty() || request.path.find(late_) == std::string::npos; });
             return;
         }
-        apply(request, body, response);
-        changed_.wait(lock, [&] { return over_ || late_.empty() || request.path.find(late_) == std::string::npos; });
+        const std::string path = request.path.substr(0, request.path.rfind("/status"));
+        nlohmann::json next = objects_.get(path);
+        if (next.is_null() || path == request.path) {
+            status(response, 404, "not found");
+        } else if (body.is_discarded() || request.get_header_value("Content-Type") != "application/merge-patch+json") {
+            status(response, 400, "no merge patch");
+        } else if (body["metadata"].value("resourceVersion", "") != next["metadata"]["resourceVersion"]) {
+            status(response, 409, "the object has been modified");
+        } else {
+            next["status"].merge_patch(body["status"]);
+            if (!all_timed(next["status"])) {
+                status(response, 422, "conditions.lastTransitionTime: Required value");
+                return;
+            }
+            objects_.store(std::move(next));
+            changed_.notify_all();
+            response.set_content(objects_.get(path).dump(), "application/json");
+        }
     }
 
     static constexpr int kBacklog = 512;
