@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What routes stand on: listeners with their addresses and certificates, and the policies of backends. Made of classes, Gateways, ListenerSets,
-// policies, grants and namespaces, and of the Secrets and ConfigMaps that these name; a change of anything else leaves it as it is, the same object.
+// policies, grants, namespaces, Secrets and ConfigMaps; a change of anything else, above all of routes and endpoints, leaves it as it is, the same object.
 #pragma once
 
 #include <memory>
