@@ -79,20 +79,21 @@ func (a *arrivals) report() {
 			answer = append(answer, max(0, s.right.Sub(first)))
 		}
 	}
+	if len(a.served) == 0 {
+		return
+	}
 	header("of that", "p50 ms", "p90 ms", "p99 ms", "max ms")
-	for _, part := range []struct {
-		what string
-		took durations
-	}{
-		{"until a watch of ours had the route", watch},
-		{"from then on", answer},
-		{fmt.Sprintf("all of it, the %d during which no processor stood still", len(undisturbed)), undisturbed},
-	} {
-		row(part.what, ms(part.took.quantile(.5)), ms(part.took.quantile(.9)), ms(part.took.quantile(.99)), ms(part.took.quantile(1)))
+	quantiles := func(what string, took durations) {
+		row(what, ms(took.quantile(.5)), ms(took.quantile(.9)), ms(took.quantile(.99)), ms(took.quantile(1)))
 	}
-	if len(a.served) > 0 {
-		from, to := a.served[0].made, a.served[len(a.served)-1].right
-		n, sum := a.stalls.within(from, to)
-		fmt.Printf("\nin %s s a processor stood still %d times for %s or more, %s ms together\n", seconds(to.Sub(from)), n, stalled, ms(sum))
+	quantiles("until a watch of ours had the route", watch)
+	quantiles("from then on", answer)
+	from, to := a.served[0].made, a.served[len(a.served)-1].right
+	n, sum, err := a.stalls.within(from, to)
+	if err != nil {
+		fmt.Println(err)
+		return
 	}
+	quantiles(fmt.Sprintf("all of it, the %d during which no processor stood still", len(undisturbed)), undisturbed)
+	fmt.Printf("\nin %s s a processor stood still %d times for %s or more, %s ms together\n", seconds(to.Sub(from)), n, stalled, ms(sum))
 }

@@ -27,11 +27,12 @@ const (
 
 // stalls notes when a processor stood still: on each a process that goes
 // before all others sleeps again and again, and when it oversleeps, so did all
-// the rest. On a virtual machine that is the host, which gave the processor to
-// somebody else.
+// the rest. On a virtual machine that is mostly the host, which gave the
+// processor to somebody else; long work of the kernel looks the same.
 type stalls struct {
-	mu   sync.Mutex
-	list []stall
+	mu    sync.Mutex
+	list  []stall
+	ended error // why a process of it did
 }
 
 type stall struct {
@@ -63,14 +64,18 @@ func watchStalls(ctx context.Context) (*stalls, error) {
 		if err := command.Start(); err != nil {
 			return nil, err
 		}
+		lines := bufio.NewScanner(told)
+		if !lines.Scan() {
+			return nil, fmt.Errorf("processor %d cannot be watched: %w", cpu, command.Wait())
+		}
 		go func() {
-			for lines := bufio.NewScanner(told); lines.Scan(); {
+			for lines.Scan() {
 				var from, to int64
 				if _, err := fmt.Sscan(lines.Text(), &from, &to); err == nil {
 					s.add(stall{time.Unix(0, from), time.Unix(0, to)})
 				}
 			}
-			_ = command.Wait()
+			s.end(command.Wait())
 		}()
 	}
 	return s, nil
@@ -82,6 +87,12 @@ func (s *stalls) add(one stall) {
 	s.list = append(s.list, one)
 }
 
+func (s *stalls) end(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = err
+}
+
 // during says whether a processor stood still in this time.
 func (s *stalls) during(from, to time.Time) bool {
 	s.mu.Lock()
@@ -89,21 +100,25 @@ func (s *stalls) during(from, to time.Time) bool {
 	return slices.ContainsFunc(s.list, func(one stall) bool { return one.from.Before(to) && one.to.After(from) })
 }
 
-// within gives how many there were, and how long they were together.
-func (s *stalls) within(from, to time.Time) (int, time.Duration) {
+// within gives how many there were, and how long they were together; nothing
+// if not all processors were watched until now.
+func (s *stalls) within(from, to time.Time) (n int, sum time.Duration, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n, sum := 0, time.Duration(0)
+	if s.ended != nil {
+		return 0, 0, fmt.Errorf("processors are not watched any more: %w", s.ended)
+	}
 	for _, one := range s.list {
 		if one.from.Before(to) && one.to.After(from) {
 			n++
 			sum += one.to.Sub(one.from)
 		}
 	}
-	return n, sum
+	return n, sum, nil
 }
 
-// sleeper is the process of one processor. It tells each stall by a line:
+// sleeper is the process of one processor. It tells by a line that it began,
+// and each stall by another:
 // when it should have woken, and when it did, in nanoseconds of the Unix clock.
 func sleeper(cpu string) error {
 	n, err := strconv.Atoi(cpu)
@@ -122,6 +137,7 @@ func sleeper(cpu string) error {
 	if err := unix.SchedSetAttr(0, &first, 0); err != nil {
 		return fmt.Errorf("go before all others: %w", err)
 	}
+	fmt.Println(0, 0)
 	pause := unix.NsecToTimespec(int64(nap))
 	for {
 		due := time.Now().Add(nap)
