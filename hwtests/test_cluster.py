@@ -270,6 +270,13 @@ def test_the_node_is_registered_anew(cluster, absent):
     assert set(answers) == {"200"} and len(answers) > 10
 
 
+OF_OTHERS = """
+apiVersion: gateway.networking.k8s.io/v1
+kind: GatewayClass
+metadata: {name: of-others}
+spec: {controllerName: example.com/others}"""
+
+
 def test_what_configs_deploy_allows_is_enough(cluster):
     """A daemon with the service account's token, which does all that one does: it is the writer, and gives a Gateway its Service."""
     cluster.kubectl("apply", "--server-side", "--force-conflicts", "-k", str(ROOT / "configs" / "deploy" / "base"))
@@ -285,6 +292,8 @@ def test_what_configs_deploy_allows_is_enough(cluster):
     admin["users"] = [{"name": "account", "user": {"token": token}}]
     admin["contexts"] = [{"name": "account", "context": {"cluster": admin["clusters"][0]["name"], "user": "account", "namespace": "penstock"}}]
     kubeconfig.write_text(json.dumps({**admin, "current-context": "account"}))
+    of_class = lambda name: cluster.kubectl("-n", "lab", "patch", "gateway", "six", "--type=merge", "-p", json.dumps({"spec": {"gatewayClassName": name}}))  # noqa: E731
+    ours = cluster.get("gateway", "six")["spec"]["gatewayClassName"]
     cluster.daemons[0].end()
     account = cluster.daemon("account", namespace=cluster.second_node("account", "10.249.0.5"), kubeconfig=kubeconfig, options=["--datapath", "userspace"])
     try:
@@ -294,14 +303,24 @@ def test_what_configs_deploy_allows_is_enough(cluster):
         cluster.kubectl("-n", "lab", "annotate", "gateway", "six", "lab/edit=1")
         cluster.kubectl("-n", "lab", "patch", "gateway", "six", "--type=merge", "-p", '{"spec":{"infrastructure":{"labels":{"lab":"1"}}}}')
         eventually(lambda: cluster.condition("gateway", "six", "Programmed") == "True", "the edited Gateway has its status")
+        cluster.apply(OF_OTHERS)
+        made = ("-n", "lab", "get", "services,endpointslices", "-l", "gateway.networking.k8s.io/gateway-name=six", "-o", "name")
+        before = set(cluster.kubectl(*made).split())
+        assert len(before) == 3  # a Service, and slices of both families
+        of_class("of-others")
+        eventually(lambda: cluster.kubectl(*made) == "", "what was made for the Gateway goes when another controller takes it")
+        of_class(ours)
+        eventually(lambda: set(cluster.kubectl(*made).split()) == before, "and is there again")
+        eventually(lambda: cluster.condition("gateway", "six", "Programmed") == "True", "the Gateway that came back is served")
         cluster.apply(NODE.format(name="account"))  # the owner of what was there before it
         eventually(lambda: goes_with_its_node(cluster, "account"), "the PenstockNode goes with its Node")
         assert [one for one in account.status()["errors"] if not one["solved"]] == []
         assert "forbidden" not in account.log.read_text().lower()
     finally:
+        of_class(ours)
         cluster.daemons.remove(account)
         account.close()
-        cluster.kubectl("delete", "node", "account", "--ignore-not-found")
+        cluster.kubectl("delete", "node/account", "gatewayclass/of-others", "--ignore-not-found")
         cluster.daemons[0].start()
     eventually(cluster.daemons[0].writes, "the first daemon writes again", 40)
 
