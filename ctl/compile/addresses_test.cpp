@@ -124,27 +124,6 @@ TEST_CASE("addresses: a Gateway keeps what its pool gave it, whoever comes and g
     CHECK(who(fewer).find("d=10.0.0.") != std::string::npos);
 }
 
-TEST_CASE("addresses: another word of what is told, or of what others have, counts though no object has changed") {
-    const model::Store store = store_of("10.0.0.1-10.0.0.3", {"a"});
-    const Compiled first = compile::compile(store, {});
-    const Compiled again = compile::compile(store, {}, &first);
-    CHECK(who(again) == who(first));
-    const IpAddress had = first.addresses.at(0).address;
-    const IpAddress other = had == ip("10.0.0.1") ? ip("10.0.0.2") : ip("10.0.0.1");
-    const AddressBook told{{"Gateway/default/a", {other}}};
-    const Compiled moved = compile::compile(store, {}, &again, &told);
-    REQUIRE(moved.addresses.size() == 1);
-    CHECK(moved.addresses[0].address == other);
-
-    Options options;
-    options.node_addresses = {ip("192.0.2.1")};
-    const model::Store plain = store_of("10.0.0.1", {"b@none"});
-    const Compiled alone = compile::compile(plain, options);
-    const Compiled joined = compile::compile(plain, options, &alone, nullptr, {ip("192.0.2.2")});
-    CHECK(told_of(alone).at("Gateway/default/b").size() == 1);
-    CHECK(told_of(joined).at("Gateway/default/b").size() == 2);
-}
-
 TEST_CASE("addresses: what is told for all nodes goes before what was given here, as far as the pool and what is asked for go") {
     const Compiled first = compile::compile(store_of("10.0.0.1-10.0.0.3", {"a", "b"}), {});
     struct Row {
