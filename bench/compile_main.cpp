@@ -56,6 +56,17 @@ std::string slice_yaml(int number, int last) {
            "2\"]}, {addresses: [\"" + net + std::to_string(last) + "\"]}]\n";
 }
 
+std::string policy_yaml() {
+    return R"(---
+apiVersion: gateway.networking.k8s.io/v1
+kind: BackendTLSPolicy
+metadata: {name: s0}
+spec:
+  targetRefs: [{group: "", kind: Service, name: s0}]
+  validation: {hostname: s0.example.com, wellKnownCACertificates: System}
+)";
+}
+
 std::string world_yaml(bool one_host) {
     std::string text = gateway_yaml();
     for (int i = 0; i < kRoutes; ++i) {
@@ -100,6 +111,9 @@ void measure_edits(const std::string& name, bool one_host, model::Store store, c
     row("one route edited", [&](int n) { put_all(store, route_yaml(n, one_host, "/edited" + std::to_string(n) + "-"), n + 1); });
     row("one endpoint edited", [&](int n) { put_all(store, slice_yaml(n, 4 + n), n + 1); });
     row("one route added", [&](int n) { put_all(store, route_yaml(kRoutes + n, one_host, "/p") + service_yaml(kRoutes + n)); });
+    put_all(store, policy_yaml());
+    compiled = compile::compile(store, {}, &compiled);
+    row("one route edited, beside a BackendTLSPolicy", [&](int n) { put_all(store, route_yaml(n, one_host, "/beside" + std::to_string(n) + "-"), n + 1); });
     row("the Gateway edited", [&](int n) {
         put_all(store, gateway_yaml() + "  - {name: more" + std::to_string(n) + ", protocol: HTTP, port: " + std::to_string(8000 + n) + "}\n", n + 1);
     });

@@ -28,6 +28,7 @@ struct Cache {
     GroundPtr ground;
     CompiledRoutes routes;
     FrontFacts facts;
+    Reach reach;  // empty while there is no policy
     Hosts hosts;
     BackendSets sets;
     std::string tracing;  // key of the set that spans go to; "" if there is none
@@ -130,6 +131,7 @@ std::vector<std::uint32_t> number_listeners(const Front& front, IdTaker& ids) {
 void keep_routes(const Cache& before, Cache& cache) {
     cache.routes = before.routes;
     cache.facts.attached = before.facts.attached;
+    cache.reach = before.reach;
     cache.rules = before.rules;
 }
 
@@ -190,6 +192,7 @@ Compiled compile(const model::Store& store, const Options& options, const Compil
     const std::vector<RouteEdit> edits = edit_routes(keeps_routes ? reached(changes, cache->routes) : routes_of(store), store, context, cache->routes);
     cache->facts.attached.resize(front.listeners.size());
     count_attached(edits, cache->facts.attached);
+    const bool reaches_others = !policies.all().empty() && edit_reach(front, edits, cache->reach);
 
     cache->hosts.resize(front.listeners.size());
     edit_hosts({front, policies}, keeps_hosts ? edits : all_added(cache->routes), cache->hosts, backends, parts, previous_parts);
@@ -212,8 +215,9 @@ Compiled compile(const model::Store& store, const Options& options, const Compil
     if (keeps_routes) {
         out.statuses = previous->statuses;
     }
-    edit_statuses({world, front, cache->routes, policies, cache->facts, same_ground ? &before.facts : nullptr, previous != nullptr ? &previous->statuses : nullptr}, edits,
-                  out.statuses);
+    edit_statuses({world, front, policies, cache->reach, !same_ground || reaches_others || !changes.services.empty(), cache->facts,
+                   same_ground ? &before.facts : nullptr, previous != nullptr ? &previous->statuses : nullptr},
+                  edits, out.statuses);
 
     out.ids = ids.finish();
     out.ids.addresses = cache->ground->book;

@@ -2,8 +2,7 @@
 #include "ctl/compile/policy_statuses.hpp"
 
 #include <algorithm>
-#include <map>
-#include <set>
+#include <utility>
 
 namespace penstock::compile {
 namespace {
@@ -12,22 +11,15 @@ using R = ConditionReason;
 
 constexpr std::size_t kAncestorsMax = 16;
 
-// Per "ns/service": the Gateways whose routes lead there by what can be TLS.
-using Reach = std::map<std::string, std::set<std::size_t>>;
-
-Reach reach_of(const Front& front, const CompiledRoutes& routes) {
-    Reach reach;
-    for (const auto& [key, route] : routes) {
-        for (const Attachment& attachment : route->attachments) {
-            const Listener& listener = front.listeners[attachment.listener];
-            for (const auto& [name, use] : route->rules.sets) {
-                if (BackendPolicies::speaks_tls(use, listener)) {
-                    reach[use.ns + "/" + use.service].insert(listener.gateway);
-                }
+void count(const Front& front, const CompiledRoute& route, std::int64_t by, std::map<std::string, std::map<std::size_t, std::int64_t>>& counts) {
+    for (const Attachment& attachment : route.attachments) {
+        const Listener& listener = front.listeners[attachment.listener];
+        for (const auto& [name, use] : route.rules.sets) {
+            if (BackendPolicies::speaks_tls(use, listener)) {
+                counts[use.ns + "/" + use.service][listener.gateway] += by;
             }
         }
     }
-    return reach;
 }
 
 bool has_port(const World& world, const std::string& ns, const model::PolicyTarget& target) {
@@ -67,23 +59,52 @@ Condition accepted(const World& world, const JudgedPolicy& policy, const std::ve
 
 }  // namespace
 
-std::vector<std::pair<const model::Object*, PolicyStatus>> policy_statuses(const World& world, const Front& front,
-                                                                          const CompiledRoutes& routes,
-                                                                          const BackendPolicies& policies) {
-    std::vector<std::pair<const model::Object*, PolicyStatus>> out;
-    const Reach reach = policies.all().empty() ? Reach{} : reach_of(front, routes);
+bool edit_reach(const Front& front, const std::vector<RouteEdit>& edits, Reach& reach) {
+    std::map<std::string, std::map<std::size_t, std::int64_t>> counts;
+    for (const RouteEdit& edit : edits) {
+        if (edit.before) {
+            count(front, *edit.before, -1, counts);
+        }
+        if (edit.after) {
+            count(front, *edit.after, 1, counts);
+        }
+    }
+    bool moved = false;
+    for (const auto& [service, by_gateway] : counts) {
+        const auto* before = reach.get(service);
+        auto gateways = before != nullptr ? *before : Reach::value_type::second_type{};
+        for (const auto& [gateway, by] : by_gateway) {
+            std::uint32_t& places = gateways[gateway];
+            const bool reached = places != 0;
+            places = static_cast<std::uint32_t>(places + by);
+            moved = moved || reached != (places != 0);
+            if (places == 0) {
+                gateways.erase(gateway);
+            }
+        }
+        if (gateways.empty()) {
+            reach.erase(service);
+        } else if (before == nullptr || *before != gateways) {
+            reach.set(service, std::move(gateways));
+        }
+    }
+    return moved;
+}
+
+std::vector<PolicyStatus> policy_statuses(const World& world, const Front& front, const Reach& reach, const BackendPolicies& policies) {
+    std::vector<PolicyStatus> out;
     for (const JudgedPolicy& policy : policies.all()) {
         std::map<std::size_t, std::vector<const model::PolicyTarget*>> by_gateway;
         for (const model::PolicyTarget& target : policy.policy.spec->target_refs) {
-            const auto found = reach.find(policy.policy.ns() + "/" + target.name);
-            if (!BackendPolicies::is_service(target) || found == reach.end()) {
+            const auto* gateways = BackendPolicies::is_service(target) ? reach.get(policy.policy.ns() + "/" + target.name) : nullptr;
+            if (gateways == nullptr) {
                 continue;
             }
-            for (const std::size_t gateway : found->second) {
+            for (const auto& [gateway, places] : *gateways) {
                 by_gateway[gateway].push_back(&target);
             }
         }
-        PolicyStatus status;
+        PolicyStatus& status = out.emplace_back();
         for (const auto& [gateway, targets] : by_gateway) {
             if (status.ancestors.size() == kAncestorsMax) {
                 break;
@@ -91,9 +112,6 @@ std::vector<std::pair<const model::Object*, PolicyStatus>> policy_statuses(const
             status.ancestors.push_back({front.gateways[gateway].object.object->key,
                                         {accepted(world, policy, targets, policies),
                                          policy.unresolved.value_or(Condition{R::PolicyResolvedRefs_resolved_refs, {}})}});
-        }
-        if (!status.ancestors.empty()) {
-            out.emplace_back(policy.policy.object.get(), std::move(status));
         }
     }
     return out;

@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "ctl/compile/addresses.hpp"
-#include "ctl/compile/policy_statuses.hpp"
 
 namespace penstock::compile {
 namespace {
@@ -232,14 +231,13 @@ private:
 };
 
 void edit_policies(const StatusContext& context, Collector& out, Statuses& statuses) {
-    auto told = policy_statuses(context.world, context.front, context.routes, context.policies);
-    for (const JudgedPolicy& policy : context.policies.all()) {
-        const model::Object* object = policy.policy.object.get();
-        const auto found = std::find_if(told.begin(), told.end(), [&](const auto& entry) { return entry.first == object; });
-        if (found != told.end()) {
-            out.add(*object, {0, std::move(found->second)});
+    std::vector<PolicyStatus> told = policy_statuses(context.world, context.front, context.reach, context.policies);
+    for (std::size_t i = 0; i < told.size(); ++i) {
+        const model::Object& object = *context.policies.all()[i].policy.object;
+        if (!told[i].ancestors.empty()) {
+            out.add(object, {0, std::move(told[i])});
         } else {
-            statuses.erase(object->key);  // no Gateway of ours comes to it
+            statuses.erase(object.key);  // no Gateway of ours comes to it
         }
     }
 }
@@ -290,7 +288,9 @@ void edit_statuses(const StatusContext& context, const std::vector<RouteEdit>& e
             statuses.erase((edit.after ? edit.after : edit.before)->object->key);
         }
     }
-    edit_policies(context, out, statuses);
+    if (context.policies_moved) {
+        edit_policies(context, out, statuses);
+    }
 }
 
 }  // namespace penstock::compile

@@ -9,7 +9,7 @@
 #include "ctl/compile/backend_tls.hpp"
 #include "ctl/compile/hosts.hpp"
 #include "ctl/compile/listeners.hpp"
-#include "ctl/compile/routes.hpp"
+#include "ctl/compile/policy_statuses.hpp"
 #include "ctl/compile/status.hpp"
 
 namespace penstock::compile {
@@ -23,8 +23,9 @@ struct FrontFacts {
 struct StatusContext {
     const World& world;
     const Front& front;
-    const CompiledRoutes& routes;
     const BackendPolicies& policies;
+    const Reach& reach;
+    bool policies_moved;  // whether what policies are told may be another than in `statuses`
     const FrontFacts& facts;
     const FrontFacts* facts_before;  // by which `statuses` tell of the same front; null: all but routes is told anew
     const Statuses* previous;  // equal ones stay the same objects; may be null
