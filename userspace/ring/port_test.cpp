@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Datagrams. Every case runs on both engines.
+#include <initializer_list>
+
 #include "userspace/ring/testing.hpp"
 
 using namespace penstock;
@@ -30,7 +32,7 @@ TEST_CASE("ring: datagrams come with source and destination and are answered fro
         Opened opened = l.connect_datagram(to);  // hears that address only
         REQUIRE(opened);
         Fd raw(::dup(opened.socket.fd()));
-        for (const std::size_t size : {0, 1, 1400, 60000}) {
+        for (const std::size_t size : std::initializer_list<std::size_t>{0, 1, 1400, 60000}) {
             const std::string text = pattern(size);
             REQUIRE(::send(raw.get(), text.data(), size, 0) == static_cast<ssize_t>(size));
             Received got = co_await opened.socket.receive(l.after(5s));
