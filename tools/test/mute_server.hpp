@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// For tests: a server of HTTP/2 over TLS on loopback that gives every request the same answer, and whose connections can be made mute: they
-// stay, their bytes are acknowledged, and nothing comes any more, as with a balancer whose server is gone.
+// For tests: a server of HTTP/2 over TLS on loopback that gives every request the same answer, says more on answers that go on when it is told
+// to, and whose connections can be made mute: they stay, their bytes are acknowledged, and nothing comes any more, as with a balancer whose
+// server is gone.
 #pragma once
 
 #include <arpa/inet.h>
@@ -12,6 +13,7 @@
 #include <array>
 #include <atomic>
 #include <climits>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -56,6 +58,13 @@ public:
     void make_mute(bool all = false) { mute_ = all ? UINT_MAX : accepted_.load(); }
     // Answers that begin from now on do not end.
     void go_on(bool yes) { goes_on_ = yes; }
+    // One more line of an answer that goes on, on the newest connection: its first request is stream 1, the next 3.
+    void say(unsigned stream) {
+        const std::lock_guard lock(mutex_);
+        if (newest_ != nullptr) {
+            write(newest_, frame(0, 0, stream, kLine));
+        }
+    }
 
 private:
     static constexpr std::string_view kLine = "{}\n";
@@ -82,28 +91,37 @@ private:
         return out.append(content);
     }
 
+    static void write(SSL* tls, const std::string& bytes) { SSL_write(tls, bytes.data(), static_cast<int>(bytes.size())); }
+
     void serve(int socket, unsigned number) {
         SSL* tls = SSL_new(context_);
         SSL_set_fd(tls, socket);
         if (SSL_accept(tls) == 1) {
-            const std::string settings = frame(4, 0, 0, "");
-            SSL_write(tls, settings.data(), static_cast<int>(settings.size()));
+            {
+                const std::lock_guard lock(mutex_);
+                write(tls, frame(4, 0, 0, ""));  // SETTINGS
+                newest_ = tls;
+            }
             std::string unread;
             std::size_t skip = kPreface;
             while (read_more(tls, socket, unread)) {
+                const std::lock_guard lock(mutex_);
                 answer(tls, number, unread, skip);
             }
         }
+        const std::lock_guard lock(mutex_);
+        newest_ = newest_ == tls ? nullptr : newest_;
         SSL_free(tls);
     }
 
     bool read_more(SSL* tls, int socket, std::string& unread) {
         while (!over_) {
             pollfd waited = {.fd = socket, .events = POLLIN, .revents = 0};
-            if (SSL_pending(tls) == 0 && ::poll(&waited, 1, 20) <= 0) {
+            if (::poll(&waited, 1, 20) <= 0) {
                 continue;
             }
-            std::array<char, 4096> piece = {};
+            const std::lock_guard lock(mutex_);
+            std::array<char, 20'000> piece = {};  // of a whole record
             const int got = SSL_read(tls, piece.data(), piece.size());
             unread.append(piece.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
             return got > 0;
@@ -123,7 +141,7 @@ private:
             if (byte(3) == 1 && number > mute_) {
                 const unsigned stream = byte(7) << 8U | byte(8);
                 const std::string out = frame(1, 4, stream, "\x88") + frame(0, goes_on_ ? 0 : 1, stream, kLine);  // ":status: 200"
-                SSL_write(tls, out.data(), static_cast<int>(out.size()));
+                write(tls, out);
             }
             unread.erase(0, whole);
         }
@@ -136,6 +154,8 @@ private:
     std::atomic<unsigned> mute_{0};
     std::atomic<bool> goes_on_{false};
     std::atomic<bool> over_{false};
+    std::mutex mutex_;  // of what is read and written by TLS
+    SSL* newest_ = nullptr;
     std::vector<std::thread> connections_;
     std::thread thread_;
 };
