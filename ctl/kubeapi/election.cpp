@@ -82,6 +82,7 @@ void Election::answered(const Result<Answer>& answer, Time now) {
     if (asked != Step::look) {
         again_.succeeded();
         renewed_ = lease_.holder == identity_ ? std::optional(sent_) : std::nullopt;
+        steps_down_ = false;
         step_ = renewed_ ? Step::take : Step::look;
         return;
     }
@@ -96,10 +97,11 @@ void Election::answered(const Result<Answer>& answer, Time now) {
 }
 
 std::optional<Request> Election::release(std::int64_t unix_us) {
-    if (!renewed_) {
+    if (!renewed_ || lease_.holder != identity_) {
         return std::nullopt;
     }
-    renewed_.reset();
+    steps_down_ = true;
+    step_ = Step::look;  // only that tells whether it was heard
     return write("", unix_us);
 }
 

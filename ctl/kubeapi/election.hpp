@@ -44,12 +44,13 @@ public:
     // When to ask again after answered().
     [[nodiscard]] milliseconds pause() const { return pause_; }
 
-    [[nodiscard]] bool leads(Time now) const { return renewed_ && now - *renewed_ < terms_.renew_deadline; }
+    [[nodiscard]] bool leads(Time now) const { return renewed_ && !steps_down_ && now - *renewed_ < terms_.renew_deadline; }
     // Of the Lease as it was last seen; "" if nobody.
     [[nodiscard]] const std::string& holder() const { return lease_.holder; }
     // Why the last answer led nowhere; nothing if all is well.
     [[nodiscard]] const std::optional<Error>& trouble() const { return trouble_; }
-    // The request by which a leader steps down, so that its successor need not wait; nothing if we do not lead.
+    // The request by which a leader steps down, so that its successor need not wait; nothing if we do not lead. Its answer is not for
+    // answered(): if it is bad, who looks once more may ask for it again.
     [[nodiscard]] std::optional<Request> release(std::int64_t unix_us);
 
 private:
@@ -69,6 +70,7 @@ private:
     std::optional<Time> changed_;     // when the Lease was last seen to change
     Time sent_{};                     // what is asked
     std::optional<Time> renewed_;     // by us: when we asked for it, however late we heard that we may
+    bool steps_down_ = false;
     std::optional<Error> trouble_;
     Backoff again_;
 };

@@ -137,6 +137,26 @@ TEST_CASE("election: a leader that steps down is followed at the next look") {
     CHECK(b.election.leads(now));
 }
 
+TEST_CASE("election: a leader whose last renewal was taken unheard steps down after a look") {
+    LeaseServer server;
+    Candidate a("a");
+    const Time now{std::chrono::hours(1)};
+    a.step(server, now);
+    REQUIRE(a.election.leads(now));
+    REQUIRE(server.ask(a.election.next(now, 0)).status == 200);
+    a.election.answered(Error{.code = Errc::timeout, .what = "away"}, now);
+    REQUIRE(server.ask(*a.election.release(0)).status == 409);
+    CHECK_FALSE(a.election.leads(now));
+    a.election.answered(server.ask(a.election.next(now, 0)), now);
+    CHECK_FALSE(a.election.leads(now));
+    const auto release = a.election.release(0);
+    REQUIRE(release.has_value());
+    CHECK(server.ask(*release).status == 200);
+    // What was done already is not done again.
+    a.election.answered(server.ask(a.election.next(now, 0)), now);
+    CHECK_FALSE(a.election.release(0).has_value());
+}
+
 TEST_CASE("election: times in a Lease do not count, and junk in it is no reason to end") {
     LeaseServer server;
     server.lease = {{"metadata", {{"resourceVersion", "7"}}}, {"spec", {{"holderIdentity", "gone"}, {"renewTime", "1999-01-01T00:00:00.000000Z"}, {"leaseTransitions", "x"}}}};

@@ -7,6 +7,12 @@
 
 namespace penstock::kubeapi {
 
+namespace {
+
+constexpr unsigned kReleases = 3;  // tries
+
+}  // namespace
+
 std::shared_ptr<Heartbeat> Heartbeat::start(Client& client, Election lease, Tell tell) {
     std::shared_ptr<Heartbeat> made(new Heartbeat(client, std::move(lease), std::move(tell)));
     client.after(milliseconds(0), [made] { made->beat(); });
@@ -31,7 +37,7 @@ void Heartbeat::beat() {
             self->tell_(trouble);
         }
         if (self->released_) {
-            self->give_up(self->released_);
+            self->give_up(kReleases);
             return;
         }
         self->client_.after(self->lease_.pause(), [self] { self->beat(); });
@@ -42,18 +48,28 @@ void Heartbeat::release(std::function<void()> done) {
     client_.after(milliseconds(0), [self = shared_from_this(), done = std::move(done)] {
         self->released_ = done;
         if (!self->asking_) {  // else when it is answered: it knows the newest version then
-            self->give_up(done);
+            self->give_up(kReleases);
         }
     });
 }
 
-void Heartbeat::give_up(const std::function<void()>& done) {
-    auto request = lease_.release(unix_us_now());
+// A renewal that the server took though we did not hear of it has made another version of the Lease.
+void Heartbeat::give_up(unsigned tries) {
+    auto request = tries != 0 ? lease_.release(unix_us_now()) : std::nullopt;
     if (!request) {
-        done();
+        released_();
         return;
     }
-    client_.send(std::move(*request), [done](const Result<Answer>&) { done(); });
+    client_.send(std::move(*request), [self = shared_from_this(), tries](const Result<Answer>& answer) {
+        if (answer.ok() && answer->good()) {
+            self->released_();
+            return;
+        }
+        self->client_.send(self->lease_.next(Clock::now(), unix_us_now()), [self, tries](const Result<Answer>& seen) {
+            self->lease_.answered(seen, Clock::now());
+            self->give_up(tries - 1);
+        });
+    });
 }
 
 }  // namespace penstock::kubeapi

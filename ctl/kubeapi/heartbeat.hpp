@@ -23,13 +23,14 @@ public:
 
     // What the Lease carries from its next renewal on. From any thread.
     void carry(std::map<std::string, std::string> labels, std::map<std::string, std::string> annotations);
-    // Renews no more and gives the Lease up. From any thread; `done` on the client's, also if there was nothing to give up.
+    // Renews no more and gives the Lease up. From any thread; `done` on the client's, also if there was nothing to give up, or it
+    // could not be done after some tries.
     void release(std::function<void()> done);
 
 private:
     Heartbeat(Client& client, Election lease, Tell tell) : client_(client), lease_(std::move(lease)), tell_(std::move(tell)) {}
     void beat();
-    void give_up(const std::function<void()>& done);
+    void give_up(unsigned tries);
 
     Client& client_;
     Election lease_;
