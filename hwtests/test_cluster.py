@@ -47,7 +47,7 @@ def new_route(cluster, name):
     return served, told
 
 
-def test_gateways_of_ipv6_and_of_both_families_serve_http_and_tcp(cluster):
+def ask_both_families(cluster):
     six, both = cluster.addresses("six"), cluster.addresses("both")
     assert [":" in one for one in six] == [True]
     assert sorted(":" in one for one in both) == [False, True]
@@ -59,6 +59,28 @@ def test_gateways_of_ipv6_and_of_both_families_serve_http_and_tcp(cluster):
     for address in both:
         assert cluster.ask(address, "secure.lab.example", 443, "-k") == 200
     assert cluster.condition("tcproute", "six", "Accepted", parent=True) == "True"
+
+
+def test_gateways_of_ipv6_and_of_both_families_serve_http_and_tcp(cluster):
+    assert cluster.daemons[0].status()["datapath"]["in_use"] == "xdp"
+    ask_both_families(cluster)
+
+
+def test_gateways_of_both_families_serve_from_user_space_too(cluster):
+    first = cluster.daemons[0]
+    before = first.options
+    try:
+        first.end()
+        first.options = [*before, "--datapath", "userspace"]
+        first.start()
+        eventually(lambda: first.serves() and first.status()["datapath"]["in_use"] == "userspace", "the daemon serves without BPF", 40)
+        ask_both_families(cluster)
+    finally:
+        first.end()
+        first.options = before
+        first.start()
+    eventually(first.writes, "the daemon writes again", 40)
+    eventually(lambda: cluster.ask(v4_of(cluster), "one.lab.example") == 200, "the Gateway is back")
 
 
 def test_the_api_server_is_killed_and_comes_back(cluster):
