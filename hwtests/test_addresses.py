@@ -9,11 +9,14 @@ import pytest
 import lab
 from cluster_lab import ClusterLab, gateway, outage, route
 
-# What is promised; more where a machine is shared with others' work. The figures are printed.
 PROMISED_S = 3
-BUSY = "CI" in os.environ or os.getloadavg()[0] > (os.cpu_count() or 1)
-TAKEN_OVER_S = PROMISED_S * (3.5 if BUSY else 1)
 ADDRESSES = [f"10.91.0.{100 + i}" for i in range(6)] + [f"fd91::{100 + i}" for i in range(6)]
+
+
+def taken_over_s():
+    """What is promised; more while the machine is shared with others' work. The figures are printed."""
+    busy = "CI" in os.environ or os.getloadavg()[0] > (os.cpu_count() or 1)
+    return PROMISED_S * (3.5 if busy else 1)
 
 
 def holders(several):
@@ -90,7 +93,7 @@ def test_a_node_that_loses_its_power_is_followed(several, six):
     assert wait_shared_out(several, ["a"])
     longest, answers = outage(client)
     told(f"power lost, {address}", longest)
-    assert answers > 0 and longest < TAKEN_OVER_S and kept <= several.on_interface("a")
+    assert answers > 0 and longest < taken_over_s() and kept <= several.on_interface("a")
     assert "taken over from b" in several.read("a.log")
 
 
@@ -105,14 +108,14 @@ def test_a_node_whose_link_is_cut_is_followed_and_takes_nothing_back(several, si
     assert wait_shared_out(several, ["a"])
     longest, answers = outage(client)
     told(f"link cut, {address}", longest)
-    assert answers > 0 and longest < TAKEN_OVER_S
+    assert answers > 0 and longest < taken_over_s()
     # It may have the addresses still, if it could not hear who has them now.
     client = several.watch(address, 8)
     time.sleep(1.5)
     several.plug("b")
     longest, answers = outage(client)
     told(f"link back, {address}", longest)
-    assert answers > 0 and longest < TAKEN_OVER_S
+    assert answers > 0 and longest < taken_over_s()
     lab.wait_for("contact", lambda: several.status("b")["address_shares"]["in_contact"], 60)
     lab.wait_for("b to have nothing", lambda: not several.on_interface("b"), 20)
     assert several.on_interface("a") == set(ADDRESSES)
@@ -126,7 +129,7 @@ def test_a_node_whose_processes_are_killed_is_followed_though_its_kernel_still_a
     assert address in several.on_interface("b")
     longest, _ = outage(client)
     told(f"processes killed, {address}", longest)
-    assert longest < TAKEN_OVER_S
+    assert longest < taken_over_s()
     # Its kernel forgets them by itself, and the node that comes back takes none of them away.
     lab.wait_for("the addresses to expire", lambda: not several.on_interface("b"), 60)
     several.start_node("b")
@@ -142,7 +145,7 @@ def test_a_node_that_ends_in_order_hands_over_at_once(several):
     wait_shared_out(several, ["a"])
     longest, _ = outage(client)
     told(f"ended in order, {address}", longest)
-    assert longest < TAKEN_OVER_S
+    assert longest < taken_over_s()
     assert several.daemons["b"].wait(40) == 0
     assert "handing" in several.read("b.log") and not several.on_interface("b")
 
@@ -166,7 +169,7 @@ def test_without_the_api_server_every_holder_keeps_answering_and_one_that_dies_i
     for client in clients:
         longest, answers = outage(client)
         told("API server away", longest)
-        assert answers > 0 and longest < TAKEN_OVER_S
+        assert answers > 0 and longest < taken_over_s()
     for node in several.nodes:
         assert not several.status(node)["address_shares"]["in_contact"]
     assert holders(several) == before
@@ -179,7 +182,7 @@ def test_without_the_api_server_every_holder_keeps_answering_and_one_that_dies_i
     for address, client in clients.items():
         longest, answers = outage(client)
         told(f"power lost, API server away, {address}", longest)
-        assert answers > 0 and longest < TAKEN_OVER_S
+        assert answers > 0 and longest < taken_over_s()
     assert "this node stands in" in several.read("a.log")
     shares = several.status("a")["address_shares"]
     assert shares["stood_in"] == sum(node == "b" for node in before.values()) and not shares["in_contact"]
@@ -199,7 +202,7 @@ def test_a_daemon_that_is_replaced_while_the_api_server_is_away_keeps_its_addres
     lab.wait_for("another daemon", lambda: several.status("b")["pid"] != daemon["pid"], 20)
     longest, answers = outage(client)
     told("daemon replaced, API server away", longest)
-    assert answers > 0 and longest < TAKEN_OVER_S and several.on_interface("b") == there
+    assert answers > 0 and longest < taken_over_s() and several.on_interface("b") == there
     several.server.send_signal(signal.SIGCONT)
     for node in several.nodes:
         lab.wait_for("contact", lambda n=node: several.status(n)["address_shares"]["in_contact"], 60)
@@ -217,7 +220,7 @@ def test_a_holder_cut_off_from_the_api_server_steps_back_for_its_follower(severa
     lab.wait_for("b to step back", lambda: not several.on_interface("b"), 20)
     longest, _ = outage(client)
     told(f"cut off, {address}", longest)
-    assert longest < TAKEN_OVER_S and "somebody who claims it" in several.read("b.log")
+    assert longest < taken_over_s() and "somebody who claims it" in several.read("b.log")
     several.ip("b", "route", "del", "blackhole", "10.91.0.1/32")
     lab.wait_for("contact", lambda: several.status("b")["address_shares"]["in_contact"], 60)
     time.sleep(6)

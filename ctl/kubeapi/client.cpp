@@ -92,26 +92,28 @@ private:
     // ---- the thread
     // On one connection of HTTP/2 a transfer reads what comes for others, too, and libcurl is to run those at once in a next round. It may forget
     // (7.88.1: add_next_timeout() compares whole milliseconds, and a transfer that begins moves the round's time on), and bytes lay there until
-    // anything else happened. That takes a round before which something had come, was due or began: after such a one there is always another
-    // before the thread sleeps.
+    // anything else happened. That takes a round in which something had come, is due or begins: after such a one there is always another before
+    // the thread sleeps.
     void run() {
         runner_ = std::this_thread::get_id();
-        bool calm = false;  // nothing had come or was due before the round
+        int came = 0;
         while (take_posted()) {
             run_timers();
             const std::uint64_t begun = counts_.requests;
             start_waiting();
-            calm = calm && counts_.requests == begun;
+            const bool calm = came == 0 && counts_.requests == begun && !is_due();
             int active = 0;
             ::curl_multi_perform(multi_, &active);
             finish();
             run_timers();  // what came is handed on at once
-            long due_ms = -1;
-            ::curl_multi_timeout(multi_, &due_ms);
-            int came = 0;
             ::curl_multi_poll(multi_, nullptr, 0, calm ? wait_ms() : 0, &came);
-            calm = came == 0 && (due_ms < 0 || due_ms > kSoonMs);
         }
+    }
+
+    [[nodiscard]] bool is_due() const {
+        long left_ms = -1;
+        ::curl_multi_timeout(multi_, &left_ms);
+        return left_ms >= 0 && left_ms <= kSoonMs;
     }
 
     bool take_posted() {
