@@ -157,6 +157,7 @@ void ClusterLink::publish(const status::Book::Published& published) {
         }
     });
     published_ = published;
+    told_ = true;
     pump();
     generated_.make();
 }
@@ -214,7 +215,7 @@ void ClusterLink::look_again() {
 
 void ClusterLink::pump() {
     // A leader that cannot renew its Lease stops by the clock.
-    writer_.enable(ready() && election_.leads(Loop::Clock::now()));
+    writer_.enable(told_ && ready() && election_.leads(Loop::Clock::now()));
     if (const auto again = writer_.pump(Loop::Clock::now(), unix_us_now() / 1'000'000)) {
         loop_.at("statuses", *again, [this] { pump(); });
     }

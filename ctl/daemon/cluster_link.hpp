@@ -47,6 +47,8 @@ public:
     [[nodiscard]] const compile::AddressBook& addresses() const { return cluster_.addresses(); }
     // The statuses that the server shall have.
     void publish(const status::Book::Published& published);
+    // Whether it was. Until then nothing is written: who knows of no status would take ours away.
+    [[nodiscard]] bool is_told() const { return told_; }
     // What this node's data path has taken: before the statuses that say so are published.
     void took(std::map<std::string, status::TakenObject> objects);
     // What of addresses it has: as NodeLink.
@@ -92,6 +94,7 @@ private:
     GeneratedLink generated_;
     Leftovers leftovers_;
     status::Book::Published published_;
+    bool told_ = false;
     std::vector<std::string> troubles_told_;
     std::shared_ptr<kubeapi::Follower> follower_;
     std::unique_ptr<kubeapi::Client> client_;  // the last: its thread ends first

@@ -59,11 +59,13 @@ void Daemon::tell() {
     }
     tell_addresses();
     tell_taken(failures);
-    if (statuses_.update(rollout_.phase(), failures, clock_())) {
+    const bool changed = statuses_.update(rollout_.phase(), failures, clock_());
+    if (changed) {
         save_later();
-        if (cluster_) {
-            cluster_->publish(statuses_.published());
-        }
+    }
+    // Once in any case: what an earlier daemon kept may hold as it is. What nobody wants any more is known from the first compilation on.
+    if (cluster_ && compiled_->snapshot.root != nullptr && (changed || !cluster_->is_told())) {
+        cluster_->publish(statuses_.published());
     }
     if (const Generation before = board_.get(); before.taken != rollout_.generation().taken) {
         log_.served(rollout_.generation().taken, Loop::Clock::now());
