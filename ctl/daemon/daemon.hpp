@@ -105,6 +105,7 @@ private:
     void one_step();
     void tell();
     void tell_taken(const std::vector<status::Failure>& failures);
+    void tell_statuses(const std::vector<status::Failure>& failures);
     void tell_addresses();
     void tell_metrics();
     void on_taken(const WorkerTaken& taken);

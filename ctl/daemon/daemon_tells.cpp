@@ -59,14 +59,7 @@ void Daemon::tell() {
     }
     tell_addresses();
     tell_taken(failures);
-    const bool changed = statuses_.update(rollout_.phase(), failures, clock_());
-    if (changed) {
-        save_later();
-    }
-    // Once in any case: what an earlier daemon kept may hold as it is. What nobody wants any more is known from the first compilation on.
-    if (cluster_ && compiled_->snapshot.root != nullptr && (changed || !cluster_->is_told())) {
-        cluster_->publish(statuses_.published());
-    }
+    tell_statuses(failures);
     if (const Generation before = board_.get(); before.taken != rollout_.generation().taken) {
         log_.served(rollout_.generation().taken, Loop::Clock::now());
     }
@@ -85,6 +78,20 @@ void Daemon::tell() {
         });
     } else {
         loop_.cancel("retry");
+    }
+}
+
+// Until the first compilation nobody knows which of those that an earlier daemon kept are wanted still.
+void Daemon::tell_statuses(const std::vector<status::Failure>& failures) {
+    if (compiled_->snapshot.root == nullptr) {
+        return;
+    }
+    const bool changed = statuses_.update(rollout_.phase(), failures, clock_());
+    if (changed) {
+        save_later();
+    }
+    if (cluster_ && (changed || !cluster_->is_told())) {  // what was kept may hold as it is
+        cluster_->publish(statuses_.published());
     }
 }
 

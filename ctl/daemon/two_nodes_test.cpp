@@ -38,23 +38,28 @@ bool soon(const std::function<bool()>& what) {
     return eventually(what) || eventually(what) || eventually(what) || eventually(what);
 }
 
-// A daemon of one node.
+// A daemon of one node. What it keeps is in `folder`, for the next one.
 class Node {
 public:
-    Node(test::ApiServer& server, const std::string& name, const std::function<void(FakeMachine&)>& prepare = [](FakeMachine&) {}, std::chrono::milliseconds resync = {}) : loop_(std::move(Loop::open()).value()), machine(*loop_) {
-        folder_.write("kubeconfig", R"({"apiVersion": "v1", "kind": "Config", "current-context": "x", "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x", "namespace": "penstock"}}],
+    Node(test::ApiServer& server, const std::string& name, const std::function<void(FakeMachine&)>& prepare = [](FakeMachine&) {}, std::chrono::milliseconds resync = {},
+         std::shared_ptr<test::TestFolder> folder = std::make_shared<test::TestFolder>())
+        : folder_(std::move(folder)), loop_(std::move(Loop::open()).value()), machine(*loop_) {
+        folder_->write("kubeconfig", R"({"apiVersion": "v1", "kind": "Config", "current-context": "x", "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x", "namespace": "penstock"}}],
             "clusters": [{"name": "x", "cluster": {"server": ")" + server.url() + R"("}}], "users": [{"name": "x", "user": {}}]})");
-        state_.emplace(std::move(StateDir::open(folder_.text())).value());
+        state_.emplace(std::move(StateDir::open(folder_->text())).value());
         Options options;
         options.kubernetes = true;
-        options.kubeconfig = (folder_.path() / "kubeconfig").string();
+        options.kubeconfig = (folder_->path() / "kubeconfig").string();
         options.node = name;
         options.resync_interval = resync;
         options.metrics = Endpoint::parse("127.0.0.1:9650");
         prepare(machine);
         daemon_.emplace(*loop_, machine, *state_, options, [] { return 1'700'000'000; });
         REQUIRE(daemon_->start().ok());
-        thread_ = std::thread([this] { loop_->run(); });
+        thread_ = std::thread([this] {
+            loop_->run();
+            daemon_->stop();
+        });
     }
     ~Node() {
         loop_->stop();
@@ -75,7 +80,7 @@ public:
     void on_loop(const std::function<void()>& what) { testing::on_loop(*loop_, what); }
 
 private:
-    test::TestFolder folder_;
+    std::shared_ptr<test::TestFolder> folder_;
     std::unique_ptr<Loop> loop_;
 
 public:
@@ -139,6 +144,33 @@ TEST_CASE("two nodes: one alone waits for nobody, and tells what it has taken, o
     spoiled["status"]["objects"] = json::array();
     server.put(spoiled);
     CHECK(soon([&] { return server.get(std::string(kNodes) + "node-a")["status"]["objects"].size() == 1; }));
+}
+
+TEST_CASE("two nodes: a daemon that begins anew leaves the statuses that the one before wrote") {
+    constexpr const char* kRoutePath = "/apis/gateway.networking.k8s.io/v1/namespaces/default/httproutes/shop";
+    test::ApiServer server;
+    server.put({{"apiVersion", "v1"}, {"kind", "Node"}, {"metadata", {{"name", "node-a"}}}});
+    server.put(gateway_class());
+    server.put(gateway(80));
+    server.put({{"apiVersion", "gateway.networking.k8s.io/v1"},
+                {"kind", "HTTPRoute"},
+                {"metadata", {{"name", "shop"}, {"namespace", "default"}}},
+                {"spec", {{"parentRefs", json::array({{{"name", "edge"}}})}, {"hostnames", json::array({"shop.example"})}}}});
+    const auto folder = std::make_shared<test::TestFolder>();
+    {
+        Node before(server, "node-a", [](FakeMachine&) {}, {}, folder);
+        REQUIRE(says(server, "True Programmed of 1"));
+        REQUIRE(soon([&] { return server.get(kRoutePath).value("status", json::object()).value("parents", json::array()).size() == 1; }));
+    }
+    server.forget();
+    const std::string told = server.get(kRoutePath).dump();
+    Node after(server, "node-a", [](FakeMachine&) {}, {}, folder);
+    REQUIRE(soon([&] { return after.writes() && after.knows(1); }));
+    // It writes, and not these.
+    server.put(gateway(8080));
+    REQUIRE(says(server, "True Programmed of 2"));
+    CHECK(server.get(kRoutePath).dump() == told);
+    CHECK(server.history(kRoutePath).empty());
 }
 
 TEST_CASE("two nodes: a Node that is made anew gets what its name has told, whenever it comes and whatever was written meanwhile") {
