@@ -17,6 +17,7 @@
 #include <thread>
 #include <vector>
 
+#include "tools/test/api_faults.hpp"
 #include "tools/test/api_objects.hpp"
 
 namespace penstock::test {
@@ -107,28 +108,28 @@ public:
     // The next `count` requests whose "METHOD /path" contains `part` get this status.
     void fail(std::string part, int status, unsigned count, std::string retry_after = {}) {
         const std::lock_guard lock(mutex_);
-        faults_.push_back({std::move(part), status, count, std::move(retry_after)});
+        faults_.fail(std::move(part), status, count, std::move(retry_after));
     }
     // Requests whose path contains `part` get no answer while this server lives.
     void hold(std::string part) {
         const std::lock_guard lock(mutex_);
-        held_ = std::move(part);
+        faults_.hold(std::move(part));
     }
     // What is applied to a path that contains `part` is taken at once, and answered when this is called with "".
     void answer_late(std::string part) {
         const std::lock_guard lock(mutex_);
-        late_ = std::move(part);
+        faults_.answer_late(std::move(part));
         changed_.notify_all();
     }
     // Says that another manager has set a field of an object: who applies it is refused, unless by force.
     void own(const std::string& path, const std::string& manager, const std::string& field) {
         const std::lock_guard lock(mutex_);
-        owned_[path] = {{"reason", "FieldManagerConflict"}, {"message", "conflict with \"" + manager + "\" using v1"}, {"field", field}};
+        faults_.own(path, manager, field);
     }
     // Kinds whose CRD is not there: "tlsroutes".
     void hide(const std::string& plural, bool hidden) {
         const std::lock_guard lock(mutex_);
-        hidden ? (void)hidden_.insert(plural) : (void)hidden_.erase(plural);
+        faults_.hide(plural, hidden);
     }
     [[nodiscard]] std::vector<std::string> seen() {
         const std::lock_guard lock(mutex_);
@@ -146,13 +147,6 @@ public:
     std::size_t page = 500;
 
 private:
-    struct Fault {
-        std::string part;
-        int status;
-        unsigned left;
-        std::string retry_after;
-    };
-
     // Whether every condition anywhere in a status has its time, which the CRDs' schemas require.
     static bool all_timed(const nlohmann::json& in) {
         if (!in.is_structured()) {
@@ -166,10 +160,6 @@ private:
         response.set_content(nlohmann::json{{"kind", "Status"}, {"code", code}, {"message", message}}.dump(), "application/json");
     }
 
-    [[nodiscard]] bool is_hidden(const std::string& path) const {
-        return std::any_of(hidden_.begin(), hidden_.end(), [&](const std::string& plural) { return (path + "/").find("/" + plural + "/") != std::string::npos; });
-    }
-
     // " Impersonate-Group=a Impersonate-User=b"
     static std::string acting_of(const httplib::Request& request) {
         std::string out;
@@ -181,24 +171,21 @@ private:
 
     httplib::Server::HandlerResponse before(const httplib::Request& request, httplib::Response& response) {
         std::unique_lock lock(mutex_);
-        if (!held_.empty() && request.target.find(held_) != std::string::npos) {
+        if (faults_.holds(request.target)) {
             changed_.wait(lock, [this] { return over_; });
         }
         encodings_.insert(request.get_header_value("Accept-Encoding"));
         seen_.push_back(request.method + " " + request.target + " " + request.get_header_value("Authorization") + acting_of(request));
-        if (is_hidden(request.path)) {
+        if (faults_.hides(request.path)) {
             status(response, 404, "not found");
             return httplib::Server::HandlerResponse::Handled;
         }
-        for (Fault& fault : faults_) {
-            if (fault.left > 0 && (request.method + " " + request.target).find(fault.part) != std::string::npos) {
-                fault.left -= 1;
-                if (!fault.retry_after.empty()) {
-                    response.set_header("Retry-After", fault.retry_after);
-                }
-                status(response, fault.status, "made to fail");
-                return httplib::Server::HandlerResponse::Handled;
+        if (const auto failure = faults_.take(request.method + " " + request.target)) {
+            if (!failure->retry_after.empty()) {
+                response.set_header("Retry-After", failure->retry_after);
             }
+            status(response, failure->status, "made to fail");
+            return httplib::Server::HandlerResponse::Handled;
         }
         return httplib::Server::HandlerResponse::Unhandled;
     }
@@ -231,7 +218,7 @@ private:
         for (const std::string kind : kinds) {
             const std::string collection = ApiObjects::collection_of({{"kind", kind}, {"apiVersion", "v1"}});
             const std::string plural = collection.substr(collection.rfind('/') + 1);
-            if (!hidden_.contains(plural)) {
+            if (!faults_.has_hidden(plural)) {
                 list.push_back({{"name", plural}, {"kind", kind}, {"namespaced", kind != "GatewayClass" && kind != "Namespace"}});
                 list.push_back({{"name", plural + "/status"}, {"kind", kind}, {"namespaced", true}});
             }
@@ -316,10 +303,10 @@ private:
 
     void apply(const httplib::Request& request, const nlohmann::json& body, httplib::Response& response) {
         const bool force = request.has_param("force") && request.get_param_value("force") == "true";
-        if (const auto owned = owned_.find(request.path); owned != owned_.end() && !force) {
-            status(response, 409, "Apply failed with 1 conflict: " + owned->second["message"].get<std::string>());
+        if (const nlohmann::json conflict = faults_.conflict(request.path); !conflict.is_null() && !force) {
+            status(response, 409, "Apply failed with 1 conflict: " + conflict["message"].get<std::string>());
             nlohmann::json answer = nlohmann::json::parse(response.body);
-            answer["details"]["causes"] = nlohmann::json::array({owned->second});
+            answer["details"]["causes"] = nlohmann::json::array({conflict});
             response.set_content(answer.dump(), "application/json");
             return;
         }
@@ -328,7 +315,7 @@ private:
             response.set_content(body.dump(), "application/json");
             return;
         }
-        owned_.erase(request.path);
+        faults_.disown(request.path);
         objects_.store(body);
         changed_.notify_all();
         response.set_content(objects_.get(request.path).dump(), "application/json");
@@ -357,7 +344,7 @@ private:
         const nlohmann::json body = nlohmann::json::parse(request.body, nullptr, false);
         if (request.get_header_value("Content-Type") == "application/apply-patch+yaml") {
             apply(request, body, response);
-            changed_.wait(lock, [&] { return over_ || late_.empty() || request.path.find(late_) == std::string::npos; });
+            changed_.wait(lock, [&] { return over_ || !faults_.is_late(request.path); });
             return;
         }
         const std::string path = request.path.substr(0, request.path.rfind("/status"));
@@ -390,11 +377,7 @@ private:
     std::mutex mutex_;
     std::condition_variable changed_;
     ApiObjects objects_;
-    std::vector<Fault> faults_;
-    std::set<std::string> hidden_;
-    std::string held_;
-    std::string late_;
-    std::map<std::string, nlohmann::json> owned_;
+    ApiFaults faults_;
     std::vector<std::string> seen_;
     std::set<std::string> encodings_;
     unsigned cut_ = 0;
