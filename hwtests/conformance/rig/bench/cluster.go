@@ -19,6 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/yaml"
 )
 
@@ -267,28 +268,44 @@ func (b *bench) watch(ctx context.Context, resource schema.GroupVersionResource,
 	for _, o := range list.Items {
 		w.generations[o.GetUID()] = o.GetGeneration()
 	}
-	events, err := client.Watch(ctx, metav1.ListOptions{ResourceVersion: list.GetResourceVersion()})
+	at := list.GetResourceVersion()
+	events, err := client.Watch(ctx, metav1.ListOptions{ResourceVersion: at})
 	if err != nil {
 		return nil, err
 	}
+	take := func(e watch.Event) bool {
+		o, ok := e.Object.(*object)
+		if !ok || o.GetUID() == "" {
+			fmt.Printf("a watch of %s failed: %v\n", resource.Resource, e.Object)
+			return false
+		}
+		at = o.GetResourceVersion()
+		w.mu.Lock()
+		if e.Type == "MODIFIED" && w.generations[o.GetUID()] == o.GetGeneration() {
+			w.writes++
+		}
+		w.generations[o.GetUID()] = o.GetGeneration()
+		w.mu.Unlock()
+		if event != nil {
+			event(o)
+		}
+		return true
+	}
 	go func() {
-		for e := range events.ResultChan() {
-			o, ok := e.Object.(*object)
+		for {
+			for e := range events.ResultChan() {
+				if ctx.Err() != nil || !take(e) {
+					return
+				}
+			}
 			if ctx.Err() != nil {
 				return
 			}
-			if !ok || o.GetUID() == "" {
-				fmt.Printf("a watch of %s failed: %v\n", resource.Resource, e.Object)
+			// The server ends a watch when it likes, above all soon after its CRDs came.
+			time.Sleep(10 * time.Millisecond)
+			if events, err = client.Watch(ctx, metav1.ListOptions{ResourceVersion: at}); err != nil {
+				fmt.Printf("a watch of %s could not go on: %v\n", resource.Resource, err)
 				return
-			}
-			w.mu.Lock()
-			if e.Type == "MODIFIED" && w.generations[o.GetUID()] == o.GetGeneration() {
-				w.writes++
-			}
-			w.generations[o.GetUID()] = o.GetGeneration()
-			w.mu.Unlock()
-			if event != nil {
-				event(o)
 			}
 		}
 	}()
