@@ -132,24 +132,28 @@ func (k *kubelet) register(ctx context.Context) error {
 }
 
 func (k *kubelet) renewLease(ctx context.Context) {
-	leases := k.client.CoordinationV1().Leases(corev1.NamespaceNodeLease)
-	for ; ; time.Sleep(10 * time.Second) {
-		now, seconds, holder := metav1.NowMicro(), int32(40), nodeName
-		lease := &coordinationv1.Lease{
-			ObjectMeta: metav1.ObjectMeta{Name: nodeName},
-			Spec: coordinationv1.LeaseSpec{
-				HolderIdentity: &holder, LeaseDurationSeconds: &seconds, RenewTime: &now},
-		}
-		if _, err := leases.Update(ctx, lease, metav1.UpdateOptions{}); apierrors.IsNotFound(err) {
-			_, err = leases.Create(ctx, lease, metav1.CreateOptions{})
-			if err != nil && ctx.Err() == nil {
-				log.Printf("lease: %v", err)
-			}
-		}
-		if ctx.Err() != nil {
-			return
+	for ; ctx.Err() == nil; time.Sleep(10 * time.Second) {
+		if err := k.renewLeaseOnce(ctx); err != nil && ctx.Err() == nil {
+			log.Printf("lease: %v", err)
 		}
 	}
+}
+
+func (k *kubelet) renewLeaseOnce(ctx context.Context) error {
+	leases := k.client.CoordinationV1().Leases(corev1.NamespaceNodeLease)
+	now, seconds, holder := metav1.NowMicro(), int32(40), nodeName
+	spec := coordinationv1.LeaseSpec{HolderIdentity: &holder, LeaseDurationSeconds: &seconds, RenewTime: &now}
+	lease, err := leases.Get(ctx, nodeName, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		_, err = leases.Create(ctx, &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Name: nodeName}, Spec: spec}, metav1.CreateOptions{})
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	lease.Spec = spec // an update without its resourceVersion is refused
+	_, err = leases.Update(ctx, lease, metav1.UpdateOptions{})
+	return err
 }
 
 // sync takes a pod one step further. Every step causes the event for the next.
