@@ -23,8 +23,6 @@ struct Candidate {
     const RankedMatch* match;
 };
 
-bool is_l4(fb::ListenerMode mode) { return mode != fb::ListenerMode::Http && mode != fb::ListenerMode::Https; }
-
 std::vector<Candidate> sorted_matches(const Host& host) {
     std::vector<Candidate> all;
     for (std::size_t i = 0; i < host.members.size(); ++i) {
@@ -145,43 +143,13 @@ std::string pack_l4(const Host& host, const Listener& listener, const HostContex
     return {reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize()};
 }
 
-// What the host leads to, as the listener gets at it; by key.
-std::map<std::string, ServedSet> sets_of(const Host& host, const Listener& listener, const HostContext& context) {
-    std::map<std::string, ServedSet> out;
-    const auto use_key = [&](const CompiledRoute& route, const std::string& key) {
-        if (key.empty()) {
-            return;
-        }
-        if (auto served = context.policies.on(route.rules.sets.at(key), listener, context.front)) {
-            std::string name = served->key;
-            out.try_emplace(std::move(name), std::move(*served));
-        }
-    };
-    const auto use = [&](const CompiledRoute& route, const fb::RuleT& rule) {
-        std::for_each(rule.backends.begin(), rule.backends.end(), [&](const auto& backend) { use_key(route, backend->backends); });
-        if (rule.filters) {
-            const auto& mirrors = rule.filters->mirrors;
-            std::for_each(mirrors.begin(), mirrors.end(), [&](const auto& mirror) { use_key(route, mirror->backends); });
-        }
-    };
-    for (const HostMember& member : host.members) {
-        const auto& rules = member.route->rules.rules;
-        if (is_l4(*listener.mode)) {
-            if (!rules.empty()) {
-                use(*member.route, *rules.front());
-            }
-            break;
-        }
-        std::for_each(rules.begin(), rules.end(), [&](const auto& rule) { use(*member.route, *rule); });
-    }
-    return out;
-}
-
 // One host as it is being edited.
 struct Draft {
     HostPtr before;                   // null: there was none
     std::vector<HostMember> members;  // those that stay, in order, then the added
     std::size_t stay = 0;
+    std::vector<CompiledRoutePtr> gone;  // of the members that do not stay
+    std::vector<CompiledRoutePtr> came;  // of the added
 };
 
 class HostEditor {
@@ -234,7 +202,8 @@ private:
     void remove(const CompiledRoutePtr& route) {
         for (const Attachment& attachment : route->attachments) {
             for (const ServedHost& served : attachment.hosts) {
-                std::erase_if(draft(attachment.listener, served.host).members, [&](const HostMember& member) { return member.route == route; });
+                Draft& host = draft(attachment.listener, served.host);
+                host.gone.insert(host.gone.end(), std::erase_if(host.members, [&](const HostMember& member) { return member.route == route; }), route);
             }
         }
     }
@@ -242,9 +211,30 @@ private:
     void add(const CompiledRoutePtr& route) {
         for (const Attachment& attachment : route->attachments) {
             for (const ServedHost& served : attachment.hosts) {
-                draft(attachment.listener, served.host).members.push_back({route, served.own});
+                Draft& host = draft(attachment.listener, served.host);
+                host.members.push_back({route, served.own});
+                host.came.push_back(route);
             }
         }
+    }
+
+    HostSets sets_after(const Listener& listener, const Draft& draft, const Host& now) {
+        HostSetsEdit edit(listener, context_);
+        if (!listener.speaks_http()) {  // one route serves
+            const CompiledRoute* before = draft.before ? winner(*draft.before) : nullptr;
+            const CompiledRoute* after = winner(now);
+            if (before != after && before != nullptr) {
+                edit.goes(*before);
+            }
+            if (before != after && after != nullptr) {
+                edit.comes(*after);
+            }
+        } else {
+            std::for_each(draft.gone.begin(), draft.gone.end(), [&](const CompiledRoutePtr& route) { edit.goes(*route); });
+            std::for_each(draft.came.begin(), draft.came.end(), [&](const CompiledRoutePtr& route) { edit.comes(*route); });
+        }
+        static const HostSets kNone;
+        return edit.apply(draft.before ? draft.before->sets : kNone, backends_);
     }
 
     void finish(std::size_t index, const std::string& hostname, Draft& draft) {
@@ -256,9 +246,8 @@ private:
         std::sort(added, host->members.end(), member_before);
         std::inplace_merge(host->members.begin(), added, host->members.end(), member_before);
 
-        const std::vector<std::string> none;
-        for (const std::string& key : draft.before ? draft.before->sets : none) {
-            backends_.release(key);
+        if (listener.served()) {
+            host->sets = sets_after(listener, draft, *host);
         }
         const std::string key = fb::host_key(listener.name, hostname);
         if (host->members.empty() && !must_have_host(listener)) {
@@ -267,11 +256,7 @@ private:
             return;
         }
         if (listener.served()) {
-            for (auto& [name, set] : sets_of(*host, listener, context_)) {
-                host->sets.push_back(name);
-                backends_.use(std::move(set));
-            }
-            std::string bytes = is_l4(*listener.mode) ? pack_l4(*host, listener, context_) : pack_http(*host, listener, context_);
+            std::string bytes = listener.speaks_http() ? pack_http(*host, listener, context_) : pack_l4(*host, listener, context_);
             host->part = make_part_of(fb::PartKind::Host, key, ref_of(*listener.owner), std::move(bytes), previous_);
             if (!draft.before || draft.before->part != host->part) {
                 parts_.set(fb::part_path(fb::PartKind::Host, key), host->part);

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "ctl/compile/backend_tls.hpp"
+#include "ctl/compile/host_sets.hpp"
 #include "ctl/compile/hostname.hpp"
 #include "ctl/compile/parts.hpp"
 #include "ctl/compile/routes.hpp"
@@ -28,7 +28,7 @@ struct Host {
     std::string hostname;
     std::vector<HostMember> members;  // in order of precedence
     PartPtr part;                     // null: the listener is not served
-    std::vector<std::string> sets;    // keys of those that it leads to, sorted; none if the listener is not served
+    HostSets sets;                    // what it leads to; nothing if the listener is not served
 };
 using HostPtr = std::shared_ptr<const Host>;
 
@@ -42,12 +42,6 @@ using Hosts = std::vector<HostMap>;  // by index of Front.listeners
 
 // The route that serves a host of a TLS, TCP or UDP listener.
 [[nodiscard]] const CompiledRoute* winner(const Host& host);
-
-// What a host's rules are seen against: how a listener's routes get at the sets.
-struct HostContext {
-    const Front& front;
-    const BackendPolicies& policies;
-};
 
 // A route before and after; null: it was or is not there.
 struct RouteEdit {

@@ -49,6 +49,7 @@ struct Listener {
     [[nodiscard]] bool needs_certificate() const {
         return mode == fb::ListenerMode::Https || mode == fb::ListenerMode::TlsTerminate;
     }
+    [[nodiscard]] bool speaks_http() const { return mode == fb::ListenerMode::Http || mode == fb::ListenerMode::Https; }
     // Whether it can be served, if it has an address.
     [[nodiscard]] bool servable() const { return mode && !refused && !(needs_certificate() && certificates.empty()); }
     [[nodiscard]] bool served() const { return servable() && !addresses.empty(); }

@@ -79,13 +79,11 @@ void check_shared(const Compiled& before, const Compiled& now) {
     Statuses::diff(before.statuses, now.statuses, [&](const auto* old, const auto* status) { CHECK(!(old != nullptr && status != nullptr && *old->second == *status->second)); });
 }
 
-}  // namespace
-
-TEST_CASE("edits: many random ones give what a compilation from nothing gives") {
+// Puts and erases objects of the pool, at random.
+void edit_at_random(const std::vector<model::ObjectPtr>& pool, unsigned first_edits) {
     const auto seed = std::random_device()();
     CAPTURE(seed);
     std::mt19937 random(seed);
-    const std::vector<model::ObjectPtr> pool = objects_of_all_cases();
     Options options;
     options.node_addresses = {IpAddress::v4(0xC0000201)};
     std::optional<AddressBook> told;
@@ -95,7 +93,7 @@ TEST_CASE("edits: many random ones give what a compilation from nothing gives") 
     for (int round = 0; round < kRounds; ++round) {
         CAPTURE(round);
         // The first round fills the store; some change much, most one object.
-        const unsigned edits = round == 0 ? 400 : random() % 10 == 0 ? 20 : 1;
+        const unsigned edits = round == 0 ? first_edits : random() % 10 == 0 ? 20 : 1;
         for (unsigned i = 0; i < edits; ++i) {
             const model::ObjectPtr& object = pool[random() % pool.size()];
             if (random() % 3 == 0 && round != 0) {
@@ -127,5 +125,63 @@ TEST_CASE("edits: many random ones give what a compilation from nothing gives") 
         now = std::move(next);
     }
 }
+
+// Many routes on few host names that lead to few Services, some of them twice or as mirrors, and to Services whose port goes by another name at times,
+// which a policy for that name then covers or not. Two listeners of a Gateway, one of TCP whose oldest route serves.
+std::vector<model::ObjectPtr> crowded_hosts() {
+    model::Store store;
+    std::vector<model::Diagnostic> diagnostics;
+    std::vector<model::ObjectPtr> objects;
+    const auto add = [&](const std::string& api, const std::string& kind, const std::string& name, const std::string& spec) {
+        model::Store one;
+        load(one, "apiVersion: " + api + "\nkind: " + kind + "\nmetadata: {name: " + name + ", namespace: crowd}\n" + spec + "\n", "crowd.yaml", diagnostics);
+        for (const auto& [key, object] : one) {
+            objects.push_back(object);
+        }
+    };
+    const std::string gateway_api = "gateway.networking.k8s.io/v1";
+    add(gateway_api, "GatewayClass", "penstock", "spec: {controllerName: penstock.dev/gateway-controller}");
+    for (const char* allowed : {"Same", "All"}) {  // the shape is the same
+        add(gateway_api, "Gateway", "edge", std::string("spec: {gatewayClassName: penstock, addresses: [{value: 192.0.2.1}], listeners: [") +
+            "{name: http, protocol: HTTP, port: 80, allowedRoutes: {namespaces: {from: " + allowed + "}}}, {name: narrow, protocol: HTTP, port: 81, hostname: \"*.example.com\"}, " +
+            "{name: tcp, protocol: TCP, port: 82}]}");
+    }
+    for (const std::string service : {"a", "b", "c"}) {
+        for (const std::string port : {"plain", "secret"}) {
+            add("v1", "Service", service, "spec: {ports: [{name: " + port + ", port: 80}]}");
+        }
+        add("discovery.k8s.io/v1", "EndpointSlice", service + ", labels: {kubernetes.io/service-name: " + service + "}", "addressType: IPv4\nports: [{name: plain, port: 8080}, {name: secret, port: 8443}]\nendpoints: [{addresses: [10.0.0.1]}]");
+    }
+    add(gateway_api, "BackendTLSPolicy", "policy", "spec: {targetRefs: [{group: '', kind: Service, name: a, sectionName: secret}], validation: {hostname: a.example.com, wellKnownCACertificates: System}}");
+    const std::vector<std::string> backends = {"{name: a, port: 80}", "{name: b, port: 80}, {name: a, port: 80, weight: 3}", "{name: c, port: 80}, {name: c, port: 80}",
+                                               "{name: absent, port: 80}", ""};
+    const std::vector<std::string> hosts = {"[one.example.com]", "[one.example.com, two.example.com]", "[\"*.example.com\", one.example.com]", "[]"};
+    for (int route = 0; route < 12; ++route) {
+        for (std::size_t variant = 0; variant < 6; ++variant) {
+            const std::size_t pick = static_cast<std::size_t>(route) + variant;
+            const std::string mirror = pick % 3 != 0 ? "" : "filters: [{type: RequestMirror, requestMirror: {backendRef: {name: b, port: 80}}}], ";
+            const std::string rule = "{matches: [{path: {value: /" + std::to_string(pick % 4) + "}}], " + mirror + "backendRefs: [" + backends[pick % backends.size()] + "]}";
+            add(gateway_api, "HTTPRoute", "r" + std::to_string(route),
+                "spec: {parentRefs: [{name: edge}], hostnames: " + hosts[(pick + variant) % hosts.size()] + ", rules: [" + rule + (variant % 2 == 0 ? "" : ", " + rule) + "]}");
+        }
+    }
+    for (int route = 0; route < 3; ++route) {
+        for (const char* service : {"a", "b"}) {
+            add("gateway.networking.k8s.io/v1alpha2", "TCPRoute", "t" + std::to_string(route),
+                std::string("spec: {parentRefs: [{name: edge, sectionName: tcp}], rules: [{backendRefs: [{name: ") + service + ", port: 80}]}]}");
+        }
+    }
+    for (const auto& diagnostic : diagnostics) {
+        UNSCOPED_INFO(diagnostic.message);
+    }
+    REQUIRE(diagnostics.empty());
+    return objects;
+}
+
+}  // namespace
+
+TEST_CASE("edits: many random ones give what a compilation from nothing gives") { edit_at_random(objects_of_all_cases(), 400); }
+
+TEST_CASE("edits: random ones of many routes on few hosts give what a compilation from nothing gives") { edit_at_random(crowded_hosts(), 120); }
 
 }  // namespace penstock::compile::golden

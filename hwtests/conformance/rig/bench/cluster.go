@@ -194,13 +194,20 @@ func (b *bench) dropNamespaces(ctx context.Context) error {
 // route is an HTTPRoute with one rule. A right response names its version.
 type route struct {
 	namespace, name string
+	hostname        string // "": one of its own
 	service         string
 	port            int
 	version         string
 	noRequestFilter bool
 }
 
-func (r route) host() string { return r.name + ".example.com" }
+func (r route) host() string {
+	if r.hostname != "" {
+		return r.hostname
+	}
+	return r.name + ".example.com"
+}
+
 func (r route) path() string { return "/" + r.name }
 
 func (r route) spec() map[string]any {

@@ -42,6 +42,7 @@ type bench struct {
 	grace   time.Duration
 	watched time.Duration
 	compare bool // with a plain watch
+	oneHost bool // of scale
 	groups  groups
 }
 
@@ -72,6 +73,7 @@ func main() {
 	flags.IntVar(&b.load.rate, "rate", 400, "requests a second of the load")
 	flags.DurationVar(&b.grace, "grace", 0, "endpoints: how long a pod still serves after its deletion (preStop sleep)")
 	flags.DurationVar(&b.watched, "time", time.Minute, "scale: how long to edit one route a second")
+	flags.BoolVar(&b.oneHost, "one-host", false, "scale: all routes on one host name, told apart by path")
 	flags.BoolVar(&b.compare, "watch", false, "propagation, change: also how much of it passed before a watch of ours had the route, which is the API server's part, and without what the machine held up")
 	flags.Var(&b.groups, "pids", "NAME=PID[,PID...]: account these processes and their children as NAME; repeatable")
 	flags.Usage = func() { fmt.Fprintln(os.Stderr, usage); flags.PrintDefaults() }

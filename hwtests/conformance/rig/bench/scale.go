@@ -22,8 +22,13 @@ const (
 	rarely = 50 * time.Millisecond
 )
 
-func scaleRoute(i int, version string) route {
+func (b *bench) scaleRoute(i int, version string) route {
+	hostname := ""
+	if b.oneHost {
+		hostname = "scale.example.com"
+	}
 	return route{
+		hostname:  hostname,
 		namespace: fmt.Sprintf("bench-%d", i%scaleNamespaces), name: "s" + strconv.Itoa(i),
 		service: "echo-" + strconv.Itoa(i), port: 80, version: version,
 	}
@@ -66,7 +71,7 @@ func (b *bench) scale(ctx context.Context) error {
 	}
 	before, begin := b.groups.usage(), time.Now()
 	err = inParallel(b.n, func(i int) error {
-		r := scaleRoute(i, "0")
+		r := b.scaleRoute(i, "0")
 		meta := map[string]any{"name": r.service, "namespace": r.namespace,
 			"labels": map[string]any{"kubernetes.io/service-name": r.service}}
 		if err := b.create(ctx, &object{Object: map[string]any{"apiVersion": "v1", "kind": "Service", "metadata": meta,
@@ -85,7 +90,7 @@ func (b *bench) scale(ctx context.Context) error {
 		return err
 	}
 	servicesTook, routesBegin := time.Since(begin), time.Now()
-	if err := inParallel(b.n, func(i int) error { return b.create(ctx, scaleRoute(i, "0").object()) }); err != nil {
+	if err := inParallel(b.n, func(i int) error { return b.create(ctx, b.scaleRoute(i, "0").object()) }); err != nil {
 		return err
 	}
 	created := time.Now()
@@ -94,7 +99,7 @@ func (b *bench) scale(ctx context.Context) error {
 	for s := range samples { // the last ones first: they are most likely late
 		i := b.n - 1 - s*b.n/samples
 		if err := until(ctx, 10*time.Minute, 20*time.Millisecond, "route "+strconv.Itoa(i), func() (bool, error) {
-			r := scaleRoute(i, "0").answered()
+			r := b.scaleRoute(i, "0").answered()
 			a := b.ask(r)
 			if r.right(a) {
 				return true, nil
@@ -159,13 +164,13 @@ func (b *bench) editOneASecond(ctx context.Context, gatewayWrites, routeWrites *
 	defer ticker.Stop()
 	for ; time.Since(begin) < b.watched; edits++ {
 		i, version := rand.IntN(b.n), strconv.Itoa(edits+1)
-		since, err := b.edit(ctx, scaleRoute(i, version))
+		since, err := b.edit(ctx, b.scaleRoute(i, version))
 		if err != nil {
 			return err
 		}
 		wait.Go(func() {
 			counts := tally{}
-			d, err := b.awaitEdit(ctx, scaleRoute(i, version).answered(), since, counts)
+			d, err := b.awaitEdit(ctx, b.scaleRoute(i, version).answered(), since, counts)
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
