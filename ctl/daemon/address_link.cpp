@@ -295,7 +295,8 @@ void AddressLink::leave(std::function<void()> done) {
     leaving_ = std::move(done);
     const auto now = Loop::Clock::now();
     if (!holdings_.in_contact(now) || holdings_.others_renewing({}, now).empty()) {
-        left();  // nobody would hear
+        heartbeat_->release([](bool) {});  // it is not waited for, as nobody would hear
+        left();
         return;
     }
     if (!held_.empty() && !holdings_.others_alive(now).empty()) {
@@ -303,10 +304,10 @@ void AddressLink::leave(std::function<void()> done) {
         handing_over_ = true;
     }
     loop_.at("leave", now + kLeavePatience, [this] { left(); });
-    heartbeat_->release([this] {
-        loop_.post([this] {
-            released_ = true;
-            if (!handing_over_) {
+    heartbeat_->release([this](bool given_up) {
+        loop_.post([this, given_up] {
+            released_ = given_up;
+            if (!handing_over_ || !given_up) {
                 left();
             }
         });

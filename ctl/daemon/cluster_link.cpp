@@ -51,9 +51,24 @@ ClusterLink::ClusterLink(Loop& loop, const kubeapi::Access& access, std::string 
 }
 
 ClusterLink::~ClusterLink() {
-    if (auto release = client_ != nullptr ? election_.release(unix_us_now()) : std::nullopt) {
-        release->patience = kReleasePatience;
-        (void)client_->call(std::move(*release));
+    if (client_ != nullptr) {
+        give_up();
+    }
+}
+
+// So that another node writes at once. A renewal that was on its way when the loop ended has made another version of the Lease.
+void ClusterLink::give_up() {
+    const auto until = Loop::Clock::now() + kReleasePatience;
+    const auto ask = [&](kubeapi::Request request) {
+        request.patience = std::chrono::ceil<std::chrono::milliseconds>(until - Loop::Clock::now());
+        return client_->call(std::move(request));
+    };
+    for (auto release = election_.release(unix_us_now()); release && Loop::Clock::now() < until; release = election_.release(unix_us_now())) {
+        const auto answer = ask(std::move(*release));
+        if (!answer.ok() || answer->status != 409) {
+            return;
+        }
+        election_.answered(ask(election_.next(Loop::Clock::now(), unix_us_now())), Loop::Clock::now());
     }
 }
 

@@ -68,6 +68,7 @@ public:
 private:
     ClusterLink(Loop& loop, const kubeapi::Access& access, std::string controller, const std::string& node, Events events);
     void elect();
+    void give_up();
     void elected(const Result<kubeapi::Answer>& answer);
     void on_news(source::ClusterNews news);
     void after_news();

@@ -47,10 +47,13 @@ struct Linked {
         link = std::move(opened).value();
         thread = std::thread([this] { loop->run(); });
     }
-    ~Linked() {
-        loop->stop();
-        thread.join();
-        link.reset();
+    ~Linked() { end(); }
+    void end() {
+        if (thread.joinable()) {
+            loop->stop();
+            thread.join();
+            link.reset();
+        }
     }
     // The answer of a question on the loop's thread.
     template <class Question>
@@ -132,6 +135,22 @@ TEST_CASE("cluster link: statuses get through a server that refuses, throttles a
     linked.publish("False", 1);
     REQUIRE(linked.until([&] { return linked.status_of_shop() == std::string(kController) + "=False "; }));
     REQUIRE(linked.until([&] { return linked.link->troubles().empty(); }));
+}
+
+TEST_CASE("cluster link: whoever writes gives that up at its end, though its Lease was written to meanwhile") {
+    constexpr const char* kLease = "/apis/coordination.k8s.io/v1/namespaces/default/leases/penstock-status";
+    Linked linked;
+    linked.start();
+    REQUIRE(linked.until([&] { return linked.link->facts()["is_writer"] == true; }));
+    linked.ask([&] {  // as a renewal does whose answer is not heard any more
+        json lease = linked.server.get(kLease);
+        lease["spec"]["renewTime"] = "2026-01-01T00:00:00.000000Z";
+        linked.server.put(lease);
+        linked.loop->stop();
+        return true;
+    });
+    linked.end();
+    CHECK(linked.server.get(kLease)["spec"]["holderIdentity"] == "");
 }
 
 TEST_CASE("cluster link: an API server that is away is trouble, and nobody waits for it") {

@@ -9,7 +9,7 @@ namespace penstock::kubeapi {
 
 namespace {
 
-constexpr unsigned kReleases = 3;  // tries
+constexpr unsigned kReleases = 5;  // tries
 
 }  // namespace
 
@@ -44,7 +44,7 @@ void Heartbeat::beat() {
     });
 }
 
-void Heartbeat::release(std::function<void()> done) {
+void Heartbeat::release(Released done) {
     client_.after(milliseconds(0), [self = shared_from_this(), done = std::move(done)] {
         self->released_ = done;
         if (!self->asking_) {  // else when it is answered: it knows the newest version then
@@ -55,20 +55,26 @@ void Heartbeat::release(std::function<void()> done) {
 
 // A renewal that the server took though we did not hear of it has made another version of the Lease.
 void Heartbeat::give_up(unsigned tries) {
-    auto request = tries != 0 ? lease_.release(unix_us_now()) : std::nullopt;
-    if (!request) {
-        released_();
+    auto request = lease_.release(unix_us_now());
+    if (!request || tries == 0) {
+        released_(!request);
         return;
     }
     client_.send(std::move(*request), [self = shared_from_this(), tries](const Result<Answer>& answer) {
         if (answer.ok() && answer->good()) {
-            self->released_();
+            self->released_(true);
             return;
         }
-        self->client_.send(self->lease_.next(Clock::now(), unix_us_now()), [self, tries](const Result<Answer>& seen) {
-            self->lease_.answered(seen, Clock::now());
-            self->give_up(tries - 1);
-        });
+        const bool outrun = answer.ok() && answer->status == 409;
+        self->lease_.answered(answer, Clock::now());
+        self->client_.after(outrun ? milliseconds(0) : self->lease_.pause(), [self, tries] { self->look_again(tries - 1); });
+    });
+}
+
+void Heartbeat::look_again(unsigned tries) {
+    client_.send(lease_.next(Clock::now(), unix_us_now()), [self = shared_from_this(), tries](const Result<Answer>& answer) {
+        self->lease_.answered(answer, Clock::now());
+        self->give_up(tries);
     });
 }
 

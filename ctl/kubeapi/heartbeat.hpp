@@ -23,21 +23,23 @@ public:
 
     // What the Lease carries from its next renewal on. From any thread.
     void carry(std::map<std::string, std::string> labels, std::map<std::string, std::string> annotations);
-    // Renews no more and gives the Lease up. From any thread; `done` on the client's, also if there was nothing to give up, or it
-    // could not be done after some tries.
-    void release(std::function<void()> done);
+    // Whether the Lease is not ours any more; false: the server did not take it after some tries.
+    using Released = std::function<void(bool)>;
+    // Renews no more and gives the Lease up. From any thread; `done` on the client's, also if there was nothing to give up.
+    void release(Released done);
 
 private:
     Heartbeat(Client& client, Election lease, Tell tell) : client_(client), lease_(std::move(lease)), tell_(std::move(tell)) {}
     void beat();
     void give_up(unsigned tries);
+    void look_again(unsigned tries);
 
     Client& client_;
     Election lease_;
     Tell tell_;
     std::string told_;
     bool asking_ = false;
-    std::function<void()> released_;  // set: no more
+    Released released_;  // set: no more
 };
 
 }  // namespace penstock::kubeapi
