@@ -90,7 +90,10 @@ void Daemon::tell_statuses(const std::vector<status::Failure>& failures) {
     if (changed) {
         save_later();
     }
-    if (cluster_ && (changed || !cluster_->is_told())) {  // what was kept may hold as it is
+    // What was kept may hold as it is. But while the machine follows this daemon's first compilation, statuses are those of an earlier one, which
+    // others may have written past.
+    const bool tell = cluster_ != nullptr && (cluster_->is_told() ? changed : rollout_.phase() != status::Phase::waiting);
+    if (tell) {
         cluster_->publish(statuses_.published());
     }
 }

@@ -173,6 +173,28 @@ TEST_CASE("two nodes: a daemon that begins anew leaves the statuses that the one
     CHECK(server.history(kRoutePath).empty());
 }
 
+TEST_CASE("two nodes: a daemon that begins anew does not write what it kept over what another node wrote since") {
+    test::ApiServer server;
+    server.put(gateway_class());
+    server.put(gateway(80));
+    const auto folder = std::make_shared<test::TestFolder>();
+    {
+        Node before(server, "node-a", [](FakeMachine&) {}, {}, folder);
+        REQUIRE(says(server, "True Programmed of 1"));
+    }
+    server.put(gateway(8080));
+    json since = server.get(kGatewayPath);
+    for (json& condition : since["status"]["conditions"]) {
+        condition["observedGeneration"] = 2;
+    }
+    server.put(since);
+    server.forget();
+    Node after(server, "node-a", [](FakeMachine& machine) { machine.silent = true; }, {}, folder);
+    REQUIRE(says(server, "False Pending of 2"));  // once it is clear that its workers do not take it
+    const auto written = server.history(kGatewayPath);
+    CHECK(std::none_of(written.begin(), written.end(), [](const json& one) { return one["status"]["conditions"][0]["observedGeneration"] == 1; }));
+}
+
 TEST_CASE("two nodes: a Node that is made anew gets what its name has told, whenever it comes and whatever was written meanwhile") {
     const std::string path = std::string(kNodes) + "node-a", node_path = "/api/v1/nodes/node-a";
     const json node = {{"apiVersion", "v1"}, {"kind", "Node"}, {"metadata", {{"name", "node-a"}}}};
