@@ -19,6 +19,9 @@ std::string quote(std::string_view kind, std::string_view ns, std::string_view n
     return std::string(kind) + " " + std::string(ns) + "/" + std::string(name);
 }
 
+// As a Service's ports call it; SCTP is none of ours.
+std::string_view protocol_name(Transport transport) { return transport == Transport::udp ? "UDP" : "TCP"; }
+
 Resolved unresolved(ConditionReason reason, std::string message) { return {std::nullopt, Condition{reason, std::move(message)}, {}}; }
 
 fb::BackendProtocol protocol_of(const Asker& asker, const model::ServicePort& port) {
@@ -142,7 +145,7 @@ Resolved Backends::resolve(const Asker& asker, const model::BackendObjectRef& re
         return unresolved(ConditionReason::RouteResolvedRefs_unsupported_protocol,
                           quote("Service", ns, ref.name) + " is of type ExternalName, which is not served");
     }
-    const std::string_view protocol = asker.transport == Transport::udp ? "UDP" : "TCP";
+    const std::string_view protocol = protocol_name(asker.transport);
     const model::ServicePort* port = nullptr;
     bool other_protocol = false;
     for (const model::ServicePort& candidate : service.spec->ports) {
@@ -239,7 +242,7 @@ BackendSetPtr Backends::make(const ServedSet& wanted) {
     set->served = wanted;
     (void)read_service(service.object->meta.annotations, set->settings);  // routes tell of the faults
     for (const model::ServicePort& port : service.spec->ports) {
-        if (port.port == use.port && (port.protocol == "UDP") == (use.transport == Transport::udp)) {
+        if (port.port == use.port && port.protocol == protocol_name(use.transport)) {
             set->endpoints = endpoints_of(slices, port);
             break;
         }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "schema/part_name.hpp"
@@ -148,8 +149,15 @@ struct Draft {
     HostPtr before;                   // null: there was none
     std::vector<HostMember> members;  // those that stay, in order, then the added
     std::size_t stay = 0;
-    std::vector<CompiledRoutePtr> gone;  // of the members that do not stay
+    std::vector<CompiledRoutePtr> gone;  // one for each member that does not stay
     std::vector<CompiledRoutePtr> came;  // of the added
+
+    // All at once: a host of thousands of routes can lose them together.
+    void part_with_gone() {
+        std::set<CompiledRoutePtr> routes(gone.begin(), gone.end());
+        std::erase_if(members, [&](const HostMember& member) { return routes.contains(member.route); });
+        stay = members.size();
+    }
 };
 
 class HostEditor {
@@ -169,7 +177,7 @@ public:
             }
         }
         for (auto& [place, draft] : drafts_) {
-            draft.stay = draft.members.size();
+            draft.part_with_gone();
         }
         for (const RouteEdit& edit : edits) {
             if (edit.after) {
@@ -202,8 +210,7 @@ private:
     void remove(const CompiledRoutePtr& route) {
         for (const Attachment& attachment : route->attachments) {
             for (const ServedHost& served : attachment.hosts) {
-                Draft& host = draft(attachment.listener, served.host);
-                host.gone.insert(host.gone.end(), std::erase_if(host.members, [&](const HostMember& member) { return member.route == route; }), route);
+                draft(attachment.listener, served.host).gone.push_back(route);
             }
         }
     }
