@@ -292,6 +292,10 @@ void AddressLink::leave(std::function<void()> done) {
     if (leaving_) {
         return;  // told twice
     }
+    if (left_) {
+        done();
+        return;
+    }
     leaving_ = std::move(done);
     const auto now = Loop::Clock::now();
     if (!holdings_.in_contact(now) || holdings_.others_renewing({}, now).empty()) {
@@ -316,6 +320,7 @@ void AddressLink::leave(std::function<void()> done) {
 
 void AddressLink::left() {
     loop_.cancel("leave");
+    left_ = true;
     if (released_ && handing_over_ && !held_.empty()) {
         events_.share({.held = {}, .defend = {}, .expires = true});  // the others are about to take them
     }

@@ -105,6 +105,7 @@ private:
     std::map<IpAddress, Error> write_troubles_;
     std::function<void()> leaving_;
     bool released_ = false;  // this node's Lease
+    bool left_ = false;
     bool handing_over_ = false;  // its addresses: others take them once it is released
     std::uint64_t taken_ = 0;    // addresses, from nobody or from others
     std::uint64_t yielded_ = 0;  // left to who claimed them

@@ -44,7 +44,7 @@ ClusterLink::ClusterLink(Loop& loop, const kubeapi::Access& access, std::string 
       election_(access.ns, kLease, kubeapi::identity_of(node)),
       generated_(loop, cluster_, [this] { return ready() && election_.leads(Loop::Clock::now()); }, [this] { tell_troubles(); }),
       leftovers_(loop, cluster_, std::move(controller),
-                 {.may = [this] { return ready() && election_.leads(Loop::Clock::now()); },
+                 {.may = [this] { return told_ && ready() && election_.leads(Loop::Clock::now()); },
                   .in_care = [this](const model::ObjectKey& gateway) { return generated_.has(gateway); },
                   .changed = [this] { tell_troubles(); }}) {
     writer_.enable(false);
@@ -60,7 +60,8 @@ ClusterLink::~ClusterLink() {
 void ClusterLink::give_up() {
     const auto until = Loop::Clock::now() + kReleasePatience;
     const auto ask = [&](kubeapi::Request request) {
-        request.patience = std::chrono::ceil<std::chrono::milliseconds>(until - Loop::Clock::now());
+        // Never 0, which would be for ever.
+        request.patience = std::max(std::chrono::ceil<std::chrono::milliseconds>(until - Loop::Clock::now()), std::chrono::milliseconds(1));
         return client_->call(std::move(request));
     };
     for (auto release = election_.release(unix_us_now()); release && Loop::Clock::now() < until; release = election_.release(unix_us_now())) {
@@ -69,6 +70,9 @@ void ClusterLink::give_up() {
             return;
         }
         election_.answered(ask(election_.next(Loop::Clock::now(), unix_us_now())), Loop::Clock::now());
+        if (election_.trouble()) {
+            return;
+        }
     }
 }
 
@@ -109,7 +113,7 @@ void ClusterLink::elected(const Result<kubeapi::Answer>& answer) {
     }
     pump();
     generated_.make();
-    if (led_ && ready() && !std::exchange(swept_, true)) {
+    if (led_ && told_ && ready() && !std::exchange(swept_, true)) {
         leftovers_.sweep();
     }
     tell_troubles();

@@ -16,7 +16,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr auto kWorkerPatience = milliseconds(2000);
 constexpr auto kResyncAgain = std::chrono::minutes(1);
 
 // Those that the maps hold, and the addresses that clients know.
@@ -253,7 +252,9 @@ void Daemon::advance() {
         return;
     }
     carry_out();
-    if (rollout_.step() == Rollout::Step::wait) {
+    if (rollout_.step() != Rollout::Step::wait) {
+        loop_.cancel("patience");
+    } else if (!loop_.pending("patience")) {  // what else changes meanwhile does not prolong it
         loop_.at("patience", Loop::Clock::now() + kWorkerPatience, [this] {
             if (worker_troubles_.empty()) {
                 worker_troubles_.push_back({.what = "wait for the worker",
@@ -264,8 +265,6 @@ void Daemon::advance() {
             rollout_.give_up();
             advance();
         });
-    } else {
-        loop_.cancel("patience");
     }
     tell();
 }
@@ -315,6 +314,7 @@ void Daemon::on_taken(const WorkerTaken& taken) {
     }
     if (taken.refused.empty()) {
         rollout_.taken(taken.generation);
+        loop_.cancel("patience");  // they do something: anew, if there is more to wait for
     }
     advance();
 }

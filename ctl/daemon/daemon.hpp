@@ -156,6 +156,8 @@ private:
     Rollout rollout_;
     Board board_;
     status::Book statuses_;
+    static constexpr std::chrono::milliseconds kWorkerPatience{2000};
+    std::optional<Loop::Time> keeps_to_itself_until_;  // at the latest; from the first compilation on
     std::shared_ptr<const compile::Compiled> told_taken_;  // what the other nodes were told of, with these failures
     std::vector<status::Failure> told_failures_;
     ErrorBook errors_;

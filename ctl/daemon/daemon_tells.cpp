@@ -91,8 +91,11 @@ void Daemon::tell_statuses(const std::vector<status::Failure>& failures) {
         save_later();
     }
     // What was kept may hold as it is. But while the machine follows this daemon's first compilation, statuses are those of an earlier one, which
-    // others may have written past.
-    const bool tell = cluster_ != nullptr && (cluster_->is_told() ? changed : rollout_.phase() != status::Phase::waiting);
+    // others may have written past. That is waited for as long as for a worker, however often something changes meanwhile.
+    const auto now = Loop::Clock::now();
+    keeps_to_itself_until_ = keeps_to_itself_until_.value_or(now + kWorkerPatience);
+    const bool follows = rollout_.phase() == status::Phase::waiting && now < *keeps_to_itself_until_;
+    const bool tell = cluster_ != nullptr && (cluster_->is_told() ? changed : !follows);
     if (tell) {
         cluster_->publish(statuses_.published());
     }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Daemons of several nodes on one API server: the one that writes statuses knows what the others have taken.
 #include <algorithm>
+#include <atomic>
+#include <thread>
 
 #include "ctl/daemon/testing.hpp"
 #include "tools/test/api_server.hpp"
@@ -190,7 +192,18 @@ TEST_CASE("two nodes: a daemon that begins anew does not write what it kept over
     server.put(since);
     server.forget();
     Node after(server, "node-a", [](FakeMachine& machine) { machine.silent = true; }, {}, folder);
-    REQUIRE(says(server, "False Pending of 2"));  // once it is clear that its workers do not take it
+    // Once it is clear that its workers do not take it, whatever else changes meanwhile.
+    std::atomic<bool> said{false};
+    std::thread others([&] {
+        for (int port = 1; !said; ++port) {
+            server.put({{"apiVersion", "v1"}, {"kind", "Service"}, {"metadata", {{"name", "other"}, {"namespace", "default"}}}, {"spec", {{"ports", json::array({{{"port", port}}})}}}});
+            std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        }
+    });
+    const bool pending = says(server, "False Pending of 2");
+    said = true;
+    others.join();
+    CHECK(pending);
     const auto written = server.history(kGatewayPath);
     CHECK(std::none_of(written.begin(), written.end(), [](const json& one) { return one["status"]["conditions"][0]["observedGeneration"] == 1; }));
 }

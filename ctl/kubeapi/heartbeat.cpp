@@ -74,7 +74,7 @@ void Heartbeat::give_up(unsigned tries) {
 void Heartbeat::look_again(unsigned tries) {
     client_.send(lease_.next(Clock::now(), unix_us_now()), [self = shared_from_this(), tries](const Result<Answer>& answer) {
         self->lease_.answered(answer, Clock::now());
-        self->give_up(tries);
+        self->client_.after(self->lease_.trouble() ? self->lease_.pause() : milliseconds(0), [self, tries] { self->give_up(tries); });
     });
 }
 
