@@ -62,10 +62,8 @@ def ask_both_families(cluster):
 
 
 def test_gateways_of_ipv6_and_of_both_families_serve_http_and_tcp(cluster):
+    assert cluster.daemons[0].status()["datapath"]["in_use"] == "xdp"
     ask_both_families(cluster)
-    datapath = cluster.daemons[0].status()["datapath"]
-    if datapath["in_use"] != "xdp":
-        pytest.skip(f"they serve, but not by XDP: {datapath['reason']}")
 
 
 def test_gateways_of_both_families_serve_from_user_space_too(cluster):

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Daemons of several nodes on one API server: the one that writes statuses knows what the others have taken.
 #include <algorithm>
-#include <atomic>
-#include <thread>
 
-#include "ctl/daemon/testing.hpp"
-#include "tools/test/api_server.hpp"
+#include "ctl/daemon/test_node.hpp"
 
 using namespace penstock;
 using namespace penstock::daemon;
@@ -13,104 +10,12 @@ using namespace penstock::daemon::testing;
 
 namespace {
 
-constexpr const char* kGatewayPath = "/apis/gateway.networking.k8s.io/v1/namespaces/default/gateways/edge";
-constexpr const char* kNodes = "/apis/penstock.dev/v1alpha1/penstocknodes/";
-
-json gateway_class() {
-    return {{"apiVersion", "gateway.networking.k8s.io/v1"}, {"kind", "GatewayClass"}, {"metadata", {{"name", "penstock"}}}, {"spec", {{"controllerName", "penstock.dev/gateway-controller"}}}};
-}
-
-json gateway(int port) {
-    return {{"apiVersion", "gateway.networking.k8s.io/v1"},
-            {"kind", "Gateway"},
-            {"metadata", {{"name", "edge"}, {"namespace", "default"}}},
-            {"spec", {{"gatewayClassName", "penstock"}, {"listeners", json::array({{{"name", "http"}, {"port", port}, {"protocol", "HTTP"}}})}}}};
-}
-
 // The class has a pool of these addresses.
 void put_pool(test::ApiServer& server, const std::string& addresses) {
     json by_pool = gateway_class();
     by_pool["spec"]["parametersRef"] = {{"group", ""}, {"kind", "ConfigMap"}, {"name", "pool"}, {"namespace", "default"}};
     server.put(by_pool);
     server.put({{"apiVersion", "v1"}, {"kind", "ConfigMap"}, {"metadata", {{"name", "pool"}, {"namespace", "default"}}}, {"data", {{"addresses", addresses}}}});
-}
-
-// What may take several patiences of the daemons.
-bool soon(const std::function<bool()>& what) {
-    return eventually(what) || eventually(what) || eventually(what) || eventually(what);
-}
-
-// A daemon of one node. What it keeps is in `folder`, for the next one.
-class Node {
-public:
-    Node(test::ApiServer& server, const std::string& name, const std::function<void(FakeMachine&)>& prepare = [](FakeMachine&) {}, std::chrono::milliseconds resync = {},
-         std::shared_ptr<test::TestFolder> folder = std::make_shared<test::TestFolder>())
-        : folder_(std::move(folder)), loop_(std::move(Loop::open()).value()), machine(*loop_) {
-        folder_->write("kubeconfig", R"({"apiVersion": "v1", "kind": "Config", "current-context": "x", "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x", "namespace": "penstock"}}],
-            "clusters": [{"name": "x", "cluster": {"server": ")" + server.url() + R"("}}], "users": [{"name": "x", "user": {}}]})");
-        state_.emplace(std::move(StateDir::open(folder_->text())).value());
-        Options options;
-        options.kubernetes = true;
-        options.kubeconfig = (folder_->path() / "kubeconfig").string();
-        options.node = name;
-        options.resync_interval = resync;
-        options.metrics = Endpoint::parse("127.0.0.1:9650");
-        prepare(machine);
-        daemon_.emplace(*loop_, machine, *state_, options, [] { return 1'700'000'000; });
-        REQUIRE(daemon_->start().ok());
-        thread_ = std::thread([this] {
-            loop_->run();
-            daemon_->stop();
-        });
-    }
-    ~Node() {
-        loop_->stop();
-        thread_.join();
-    }
-    json cluster() {
-        auto now = daemon_->status();
-        REQUIRE(now.ok());
-        return now.value()["cluster"];
-    }
-    int count(const char* reconciles) {
-        auto now = daemon_->status();
-        REQUIRE(now.ok());
-        return now.value()["reconciles"][reconciles].get<int>();
-    }
-    bool writes() { return cluster()["is_writer"] == true; }
-    bool knows(std::size_t nodes) { return cluster()["nodes"]["nodes"].size() == nodes; }
-    void on_loop(const std::function<void()>& what) { testing::on_loop(*loop_, what); }
-
-private:
-    std::shared_ptr<test::TestFolder> folder_;
-    std::unique_ptr<Loop> loop_;
-
-public:
-    FakeMachine machine;
-
-private:
-    std::optional<StateDir> state_;
-    std::optional<Daemon> daemon_;
-    std::thread thread_;
-};
-
-// "True Programmed of 2: ..."
-std::string programmed(test::ApiServer& server) {
-    const json status = server.get(kGatewayPath).value("status", json::object());
-    for (const json& one : status.value("conditions", json::array())) {
-        if (one["type"] == "Programmed") {
-            return one["status"].get<std::string>() + " " + one["reason"].get<std::string>() + " of " + std::to_string(one["observedGeneration"].get<int>()) + ": " + one["message"].get<std::string>();
-        }
-    }
-    return "";
-}
-
-bool says(test::ApiServer& server, const std::string& part) {
-    const bool said = soon([&] { return programmed(server).find(part) != std::string::npos; });
-    if (!said) {
-        UNSCOPED_INFO("it says: " + programmed(server));
-    }
-    return said;
 }
 
 }  // namespace
@@ -146,66 +51,6 @@ TEST_CASE("two nodes: one alone waits for nobody, and tells what it has taken, o
     spoiled["status"]["objects"] = json::array();
     server.put(spoiled);
     CHECK(soon([&] { return server.get(std::string(kNodes) + "node-a")["status"]["objects"].size() == 1; }));
-}
-
-TEST_CASE("two nodes: a daemon that begins anew leaves the statuses that the one before wrote") {
-    constexpr const char* kRoutePath = "/apis/gateway.networking.k8s.io/v1/namespaces/default/httproutes/shop";
-    test::ApiServer server;
-    server.put({{"apiVersion", "v1"}, {"kind", "Node"}, {"metadata", {{"name", "node-a"}}}});
-    server.put(gateway_class());
-    server.put(gateway(80));
-    server.put({{"apiVersion", "gateway.networking.k8s.io/v1"},
-                {"kind", "HTTPRoute"},
-                {"metadata", {{"name", "shop"}, {"namespace", "default"}}},
-                {"spec", {{"parentRefs", json::array({{{"name", "edge"}}})}, {"hostnames", json::array({"shop.example"})}}}});
-    const auto folder = std::make_shared<test::TestFolder>();
-    {
-        Node before(server, "node-a", [](FakeMachine&) {}, {}, folder);
-        REQUIRE(says(server, "True Programmed of 1"));
-        REQUIRE(soon([&] { return server.get(kRoutePath).value("status", json::object()).value("parents", json::array()).size() == 1; }));
-    }
-    server.forget();
-    const std::string told = server.get(kRoutePath).dump();
-    Node after(server, "node-a", [](FakeMachine&) {}, {}, folder);
-    REQUIRE(soon([&] { return after.writes() && after.knows(1); }));
-    // It writes, and not these.
-    server.put(gateway(8080));
-    REQUIRE(says(server, "True Programmed of 2"));
-    CHECK(server.get(kRoutePath).dump() == told);
-    CHECK(server.history(kRoutePath).empty());
-}
-
-TEST_CASE("two nodes: a daemon that begins anew does not write what it kept over what another node wrote since") {
-    test::ApiServer server;
-    server.put(gateway_class());
-    server.put(gateway(80));
-    const auto folder = std::make_shared<test::TestFolder>();
-    {
-        Node before(server, "node-a", [](FakeMachine&) {}, {}, folder);
-        REQUIRE(says(server, "True Programmed of 1"));
-    }
-    server.put(gateway(8080));
-    json since = server.get(kGatewayPath);
-    for (json& condition : since["status"]["conditions"]) {
-        condition["observedGeneration"] = 2;
-    }
-    server.put(since);
-    server.forget();
-    Node after(server, "node-a", [](FakeMachine& machine) { machine.silent = true; }, {}, folder);
-    // Once it is clear that its workers do not take it, whatever else changes meanwhile.
-    std::atomic<bool> said{false};
-    std::thread others([&] {
-        for (int port = 1; !said; ++port) {
-            server.put({{"apiVersion", "v1"}, {"kind", "Service"}, {"metadata", {{"name", "other"}, {"namespace", "default"}}}, {"spec", {{"ports", json::array({{{"port", port}}})}}}});
-            std::this_thread::sleep_for(std::chrono::milliseconds(100));
-        }
-    });
-    const bool pending = says(server, "False Pending of 2");
-    said = true;
-    others.join();
-    CHECK(pending);
-    const auto written = server.history(kGatewayPath);
-    CHECK(std::none_of(written.begin(), written.end(), [](const json& one) { return one["status"]["conditions"][0]["observedGeneration"] == 1; }));
 }
 
 TEST_CASE("two nodes: a Node that is made anew gets what its name has told, whenever it comes and whatever was written meanwhile") {

@@ -134,9 +134,8 @@ void edit_at_random(const std::vector<model::ObjectPtr>& pool, unsigned first_ed
 }
 
 // Many routes on few host names that lead to few Services, some of them twice or as mirrors, and to Services whose port goes by another name at times,
-// which a policy for that name then covers or not. Two listeners of a Gateway, one of TCP whose oldest route serves.
+// which a policy for that name then covers or not. One of the Gateway's three listeners is of TCP, where the oldest route serves.
 std::vector<model::ObjectPtr> crowded_hosts() {
-    model::Store store;
     std::vector<model::Diagnostic> diagnostics;
     std::vector<model::ObjectPtr> objects;
     const auto add = [&](const std::string& api, const std::string& kind, const std::string& name, const std::string& spec) {
